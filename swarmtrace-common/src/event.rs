@@ -1,0 +1,222 @@
+//! What the kernel side reports: one fixed-size record for each packet at a tap.
+
+/// What an event is about.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A packet seen at a tap.
+    Packet = 1,
+}
+
+/// Which way a packet crossed a device, as tc sees it.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// tc ingress: the packet came in from the device.
+    Ingress = 0,
+    /// tc egress: the packet is about to go out through the device.
+    Egress = 1,
+}
+
+/// Bits of [`PacketEvent::flags`].
+pub mod flags {
+    /// The packet was found inside a VXLAN datagram: `outer` and `vni` are set.
+    pub const VXLAN: u16 = 1 << 0;
+    /// A conntrack entry was attached: `original` and `reply` are set.
+    pub const CONNTRACK: u16 = 1 << 1;
+    /// TCP timestamps were present: `tsval` and `tsecr` are set.
+    pub const TIMESTAMPS: u16 = 1 << 2;
+    /// An ICMP error: `tuple` is the packet that it quotes, `outer` the ICMP
+    /// packet's own addresses, `outer.src_port`/`dst_port` its type and code.
+    pub const ICMP_ERROR: u16 = 1 << 3;
+    /// An 802.1Q/802.1ad tag was present: `vlan` is set.
+    pub const VLAN: u16 = 1 << 4;
+    /// The packet is a fragment other than the first: no ports, no TCP fields.
+    pub const FRAGMENT: u16 = 1 << 5;
+    /// The first data segment of its direction (sequence number = ISN + 1).
+    pub const FIRST_DATA: u16 = 1 << 6;
+    /// IPv6 (else IPv4).
+    pub const IPV6: u16 = 1 << 7;
+    /// The packet's addresses are the source of conntrack's REPLY direction.
+    pub const CONNTRACK_REPLY: u16 = 1 << 8;
+    /// An ESP packet: `seq` is its sequence number, `ack` its SPI.
+    pub const ESP: u16 = 1 << 9;
+}
+
+/// TCP flag bits, as in the header's 14th byte.
+pub mod tcp {
+    /// FIN
+    pub const FIN: u8 = 0x01;
+    /// SYN
+    pub const SYN: u8 = 0x02;
+    /// RST
+    pub const RST: u8 = 0x04;
+    /// PSH
+    pub const PSH: u8 = 0x08;
+    /// ACK
+    pub const ACK: u8 = 0x10;
+}
+
+/// Addresses and ports of one direction of a flow. 40 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tuple {
+    /// Source address, IPv4 mapped into IPv6.
+    pub src: [u8; 16],
+    /// Destination address, IPv4 mapped into IPv6.
+    pub dst: [u8; 16],
+    /// Source port; 0 where the protocol has none.
+    pub src_port: u16,
+    /// Destination port; 0 where the protocol has none.
+    pub dst_port: u16,
+    /// IP protocol number (6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6, 50 ESP).
+    pub protocol: u8,
+    /// Always 0.
+    pub padding: [u8; 3],
+}
+
+/// One packet at one tap. 240 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketEvent {
+    /// `bpf_ktime_get_ns`: CLOCK_MONOTONIC, nanoseconds.
+    pub time: u64,
+    /// The sk_buff's address: a hint of identity, never proof (a retransmission
+    /// may reuse it).
+    pub skb: u64,
+    /// Inode number of the network namespace the tap is in.
+    pub netns: u32,
+    /// Device index within that namespace.
+    pub ifindex: u32,
+    /// `skb->mark`.
+    pub mark: u32,
+    /// `skb->hash`, 0 where none was computed yet.
+    pub hash: u32,
+    /// Bytes of the whole frame as seen at the tap.
+    pub length: u32,
+    /// TCP sequence number.
+    pub seq: u32,
+    /// TCP acknowledgment number.
+    pub ack: u32,
+    /// TCP timestamp value.
+    pub tsval: u32,
+    /// TCP timestamp echo reply.
+    pub tsecr: u32,
+    /// VXLAN network identifier, see [`flags::VXLAN`].
+    pub vni: u32,
+    /// TCP or UDP payload bytes.
+    pub payload_length: u32,
+    /// A mix of the first payload bytes of a UDP datagram, to tell datagrams apart.
+    pub payload_tag: u32,
+    /// IP identification (the inner packet's).
+    pub ip_id: u16,
+    /// `gso_size`: 0 where the packet is no super-packet.
+    pub gso_size: u16,
+    /// `gso_segs`.
+    pub gso_segs: u16,
+    /// VLAN identifier, see [`flags::VLAN`].
+    pub vlan: u16,
+    /// Bits of [`flags`].
+    pub flags: u16,
+    /// [`EventKind`].
+    pub kind: u8,
+    /// [`Direction`].
+    pub direction: u8,
+    /// Bits of [`tcp`].
+    pub tcp_flags: u8,
+    /// Time to live or hop limit (the inner packet's).
+    pub ttl: u8,
+    /// Always 0.
+    pub padding: [u8; 2],
+    /// The packet's own addresses (the inner packet's for VXLAN, the quoted
+    /// packet's for an ICMP error).
+    pub tuple: Tuple,
+    /// VXLAN: the outer UDP datagram. ICMP error: the ICMP packet itself.
+    pub outer: Tuple,
+    /// Conntrack's ORIGINAL tuple, see [`flags::CONNTRACK`].
+    pub original: Tuple,
+    /// Conntrack's REPLY tuple.
+    pub reply: Tuple,
+}
+
+const _: () = assert!(size_of::<Tuple>() == 40);
+const _: () = assert!(size_of::<PacketEvent>() == 240);
+
+#[cfg(feature = "user")]
+mod user {
+    use super::{Direction, PacketEvent, Tuple, flags};
+    use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+    impl Tuple {
+        /// A tuple from addresses and ports.
+        pub fn new(protocol: u8, src: SocketAddr, dst: SocketAddr) -> Self {
+            Self {
+                src: mapped(src.ip()),
+                dst: mapped(dst.ip()),
+                src_port: src.port(),
+                dst_port: dst.port(),
+                protocol,
+                padding: [0; 3],
+            }
+        }
+
+        /// Source address and port, IPv4 unmapped.
+        pub fn source(&self) -> SocketAddr {
+            SocketAddr::new(canonical(self.src), self.src_port)
+        }
+
+        /// Destination address and port, IPv4 unmapped.
+        pub fn destination(&self) -> SocketAddr {
+            SocketAddr::new(canonical(self.dst), self.dst_port)
+        }
+
+        /// The tuple of the opposite direction.
+        #[must_use]
+        pub fn reversed(&self) -> Self {
+            Self {
+                src: self.dst,
+                dst: self.src,
+                src_port: self.dst_port,
+                dst_port: self.src_port,
+                ..*self
+            }
+        }
+    }
+
+    impl PacketEvent {
+        /// Which way the packet crossed the device.
+        pub fn direction(&self) -> Direction {
+            if self.direction == Direction::Egress as u8 {
+                Direction::Egress
+            } else {
+                Direction::Ingress
+            }
+        }
+
+        /// Whether a bit of [`flags`] is set.
+        pub fn has(&self, flag: u16) -> bool {
+            self.flags & flag != 0
+        }
+
+        /// Conntrack's ORIGINAL and REPLY tuples, where an entry was attached.
+        pub fn conntrack(&self) -> Option<(&Tuple, &Tuple)> {
+            self.has(flags::CONNTRACK)
+                .then_some((&self.original, &self.reply))
+        }
+    }
+
+    /// The 16 bytes that stand for `address` in an event.
+    pub fn mapped(address: IpAddr) -> [u8; 16] {
+        match address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        }
+    }
+
+    fn canonical(bytes: [u8; 16]) -> IpAddr {
+        Ipv6Addr::from(bytes).to_canonical()
+    }
+}
+
+#[cfg(feature = "user")]
+pub use user::mapped;

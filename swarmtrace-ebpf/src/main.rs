@@ -1,0 +1,3 @@
+//! swarmtrace's kernel side.
+#![no_std]
+#![no_main]

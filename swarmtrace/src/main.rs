@@ -1,0 +1,3 @@
+//! The `swarmtrace` command.
+
+fn main() {}

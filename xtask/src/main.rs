@@ -1,0 +1,3 @@
+//! swarmtrace's own chores: set-up, the Swarm VM, the demo, tests, benchmarks.
+
+fn main() {}
