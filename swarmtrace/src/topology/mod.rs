@@ -1,0 +1,11 @@
+//! What this node is made of: namespaces, devices, IPVS tables, networks,
+//! services, tasks and nodes, as one read-only snapshot.
+//!
+//! A [`Topology`] is plain data. The sources fill it, everything else only
+//! asks it questions; it can be written to and read from JSON, so that a
+//! recorded trace keeps the names it was taken with.
+
+mod lookup;
+mod model;
+
+pub use model::*;
