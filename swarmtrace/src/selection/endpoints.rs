@@ -68,14 +68,40 @@ impl<'t> Endpoints<'t> {
 
     pub(super) fn into_filter(self) -> Filter {
         let any_port = self.found.iter().any(|e| e.port == 0);
+        let ports = if any_port {
+            Ports::Any
+        } else {
+            Ports::Only(self.found.iter().map(|e| e.port).collect())
+        };
+        // A task that started a moment ago is chosen by IPVS before Docker's API
+        // tells of it; where the ports are narrow enough, all that a load balancer
+        // sends out under its own address is taken.
+        let balancers = match ports {
+            Ports::Any => BTreeSet::new(),
+            Ports::Only(_) => self.load_balancers(),
+        };
         Filter {
-            ports: if any_port {
-                Ports::Any
-            } else {
-                Ports::Only(self.found.iter().map(|e| e.port).collect())
-            },
+            ports,
             endpoints: Some(self.found),
+            balancers,
         }
+    }
+
+    fn load_balancers(&self) -> BTreeSet<Endpoint> {
+        let balances = |n: &&Namespace| {
+            matches!(
+                n.kind,
+                NamespaceKind::IngressSandbox | NamespaceKind::LoadBalancer { .. }
+            )
+        };
+        self.topology
+            .namespaces
+            .iter()
+            .filter(balances)
+            .flat_map(addresses)
+            .filter(|address| self.topology.service_by_vip(*address).is_none())
+            .map(|address| endpoint(address, 0, 0))
+            .collect()
     }
 
     fn add_ingress(&mut self, service: &Service, port: &PublishedPort) {
@@ -143,12 +169,17 @@ impl<'t> Endpoints<'t> {
     }
 
     fn add(&mut self, address: IpAddr, port: u16, protocol: u8) {
-        self.found.insert(Endpoint {
-            address: mapped(address),
-            port,
-            protocol,
-            padding: 0,
-        });
+        self.found.insert(endpoint(address, port, protocol));
+    }
+}
+
+/// An endpoint as the kernel side wants it.
+pub(super) fn endpoint(address: IpAddr, port: u16, protocol: u8) -> Endpoint {
+    Endpoint {
+        address: mapped(address),
+        port,
+        protocol,
+        padding: 0,
     }
 }
 

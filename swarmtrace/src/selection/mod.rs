@@ -9,10 +9,10 @@
 mod endpoints;
 
 use crate::topology::{Network, PublishedPort, Service, Topology};
-use endpoints::Endpoints;
+use endpoints::{Endpoints, endpoint};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use swarmtrace_common::Endpoint;
 use thiserror::Error;
 
@@ -38,6 +38,31 @@ pub struct Filter {
     /// Addresses and ports that a packet must have on one of its sides; `None`
     /// accepts every address.
     pub endpoints: Option<BTreeSet<Endpoint>>,
+    /// Load balancers' own addresses: what they send on is reported too, but
+    /// makes no flow a wanted one.
+    pub balancers: BTreeSet<Endpoint>,
+}
+
+impl Filter {
+    /// All that the kernel side is to match, `None` for every address.
+    pub fn kernel_endpoints(&self) -> Option<BTreeSet<Endpoint>> {
+        let endpoints = self.endpoints.as_ref()?;
+        Some(endpoints.union(&self.balancers).copied().collect())
+    }
+
+    /// Whether a flow that was sent to `destination` is a wanted one.
+    pub fn accepts(&self, destination: SocketAddr, protocol: u8) -> bool {
+        let port = destination.port();
+        let (address, any) = (destination.ip(), endpoint(destination.ip(), 0, 0));
+        let port_fits = match &self.ports {
+            Ports::Any => true,
+            Ports::Only(ports) => ports.contains(&port),
+        };
+        let fits = |endpoints: &BTreeSet<Endpoint>| {
+            endpoints.contains(&any) || endpoints.contains(&endpoint(address, port, protocol))
+        };
+        port_fits && self.endpoints.as_ref().is_none_or(fits)
+    }
 }
 
 /// A set of ports.
@@ -152,6 +177,7 @@ impl Wanted {
                 .port
                 .map_or(Ports::Any, |port| Ports::Only(BTreeSet::from([port]))),
             endpoints: None,
+            balancers: BTreeSet::new(),
         }
     }
 

@@ -205,3 +205,13 @@ fn clients_are_told_by_their_network() {
     assert!(wanted.wants_client("192.0.2.10".parse().unwrap()));
     assert!(!wanted.wants_client("198.51.100.1".parse().unwrap()));
 }
+
+#[test]
+fn what_a_load_balancer_sends_on_is_reported_but_proves_nothing() {
+    let filter = wanted("vote", Some(8080)).compile(&swarm()).unwrap();
+    let sandbox = endpoint("172.18.0.2".parse().unwrap(), 0, 0);
+    assert!(filter.kernel_endpoints().unwrap().contains(&sandbox));
+    assert!(filter.accepts("10.0.0.5:8080".parse().unwrap(), 6));
+    assert!(!filter.accepts("10.0.0.99:8080".parse().unwrap(), 6));
+    assert!(!filter.accepts("172.18.0.2:9999".parse().unwrap(), 6));
+}
