@@ -10,8 +10,15 @@ use crate::topology::{
     Namespace, NamespaceKind, Network, PublishMode, PublishedPort, Service, Task, Topology,
 };
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use swarmtrace_common::{Endpoint, mapped};
+use std::net::{IpAddr, Ipv6Addr};
+use swarmtrace_common::Endpoint;
+
+/// IP protocol number of TCP.
+pub(super) const TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub(super) const UDP: u8 = 17;
+/// Stands for every address.
+pub(super) const ANY_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// Collects endpoints of services and networks.
 pub(super) struct Endpoints<'t> {
@@ -19,6 +26,7 @@ pub(super) struct Endpoints<'t> {
     port: Option<u16>,
     network: Option<&'t Network>,
     found: BTreeSet<Endpoint>,
+    anywhere: BTreeSet<Endpoint>,
 }
 
 impl<'t> Endpoints<'t> {
@@ -32,6 +40,7 @@ impl<'t> Endpoints<'t> {
             port,
             network,
             found: BTreeSet::new(),
+            anywhere: BTreeSet::new(),
         }
     }
 
@@ -68,40 +77,15 @@ impl<'t> Endpoints<'t> {
 
     pub(super) fn into_filter(self) -> Filter {
         let any_port = self.found.iter().any(|e| e.port == 0);
-        let ports = if any_port {
-            Ports::Any
-        } else {
-            Ports::Only(self.found.iter().map(|e| e.port).collect())
-        };
-        // A task that started a moment ago is chosen by IPVS before Docker's API
-        // tells of it; where the ports are narrow enough, all that a load balancer
-        // sends out under its own address is taken.
-        let balancers = match ports {
-            Ports::Any => BTreeSet::new(),
-            Ports::Only(_) => self.load_balancers(),
-        };
         Filter {
-            ports,
+            ports: if any_port {
+                Ports::Any
+            } else {
+                Ports::Only(self.found.iter().map(|e| e.port).collect())
+            },
             endpoints: Some(self.found),
-            balancers,
+            anywhere: self.anywhere,
         }
-    }
-
-    fn load_balancers(&self) -> BTreeSet<Endpoint> {
-        let balances = |n: &&Namespace| {
-            matches!(
-                n.kind,
-                NamespaceKind::IngressSandbox | NamespaceKind::LoadBalancer { .. }
-            )
-        };
-        self.topology
-            .namespaces
-            .iter()
-            .filter(balances)
-            .flat_map(addresses)
-            .filter(|address| self.topology.service_by_vip(*address).is_none())
-            .map(|address| endpoint(address, 0, 0))
-            .collect()
     }
 
     fn add_ingress(&mut self, service: &Service, port: &PublishedPort) {
@@ -118,6 +102,7 @@ impl<'t> Endpoints<'t> {
         for address in published {
             self.add(address, port.published, port.protocol);
         }
+        self.add_anywhere(port.published, port.protocol);
         let topology = self.topology;
         for task in tasks(topology, service) {
             let ingress = |id: &str| topology.network(id).is_none_or(|n| n.ingress);
@@ -161,25 +146,24 @@ impl<'t> Endpoints<'t> {
     fn add_internal_address(&mut self, address: IpAddr) {
         match self.port {
             Some(port) => {
-                self.add(address, port, 6);
-                self.add(address, port, 17);
+                for protocol in [TCP, UDP] {
+                    self.add(address, port, protocol);
+                    self.add_anywhere(port, protocol);
+                }
             }
             None => self.add(address, 0, 0),
         }
     }
 
     fn add(&mut self, address: IpAddr, port: u16, protocol: u8) {
-        self.found.insert(endpoint(address, port, protocol));
+        self.found.insert(Endpoint::new(address, port, protocol));
     }
-}
 
-/// An endpoint as the kernel side wants it.
-pub(super) fn endpoint(address: IpAddr, port: u16, protocol: u8) -> Endpoint {
-    Endpoint {
-        address: mapped(address),
-        port,
-        protocol,
-        padding: 0,
+    /// A task that started a moment ago is chosen by IPVS before Docker's API
+    /// tells of it, so a dialled port is reported on every address.
+    fn add_anywhere(&mut self, port: u16, protocol: u8) {
+        self.anywhere
+            .insert(Endpoint::new(ANY_ADDRESS, port, protocol));
     }
 }
 

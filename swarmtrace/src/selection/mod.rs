@@ -9,7 +9,7 @@
 mod endpoints;
 
 use crate::topology::{Network, PublishedPort, Service, Topology};
-use endpoints::{Endpoints, endpoint};
+use endpoints::{ANY_ADDRESS, Endpoints, TCP, UDP};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -38,28 +38,31 @@ pub struct Filter {
     /// Addresses and ports that a packet must have on one of its sides; `None`
     /// accepts every address.
     pub endpoints: Option<BTreeSet<Endpoint>>,
-    /// Load balancers' own addresses: what they send on is reported too, but
-    /// makes no flow a wanted one.
-    pub balancers: BTreeSet<Endpoint>,
+    /// Dialled ports on whatever address: reported too, but that alone makes no
+    /// flow a wanted one.
+    pub anywhere: BTreeSet<Endpoint>,
 }
 
 impl Filter {
-    /// All that the kernel side is to match, `None` for every address.
+    /// All that the kernel side is to match, `None` for every packet.
     pub fn kernel_endpoints(&self) -> Option<BTreeSet<Endpoint>> {
-        let endpoints = self.endpoints.as_ref()?;
-        Some(endpoints.union(&self.balancers).copied().collect())
+        match (&self.endpoints, &self.ports) {
+            (Some(endpoints), _) => Some(endpoints.union(&self.anywhere).copied().collect()),
+            (None, Ports::Any) => None,
+            (None, Ports::Only(_)) => Some(self.anywhere.clone()),
+        }
     }
 
     /// Whether a flow that was sent to `destination` is a wanted one.
     pub fn accepts(&self, destination: SocketAddr, protocol: u8) -> bool {
-        let port = destination.port();
-        let (address, any) = (destination.ip(), endpoint(destination.ip(), 0, 0));
+        let (address, port) = (destination.ip(), destination.port());
         let port_fits = match &self.ports {
             Ports::Any => true,
             Ports::Only(ports) => ports.contains(&port),
         };
         let fits = |endpoints: &BTreeSet<Endpoint>| {
-            endpoints.contains(&any) || endpoints.contains(&endpoint(address, port, protocol))
+            endpoints.contains(&Endpoint::new(address, 0, 0))
+                || endpoints.contains(&Endpoint::new(address, port, protocol))
         };
         port_fits && self.endpoints.as_ref().is_none_or(fits)
     }
@@ -172,12 +175,14 @@ impl Wanted {
 
     /// Nothing is known of the services: go by the port alone.
     fn any_address(&self) -> Filter {
+        let on_any_address =
+            |port| [TCP, UDP].map(|protocol| Endpoint::new(ANY_ADDRESS, port, protocol));
         Filter {
             ports: self
                 .port
                 .map_or(Ports::Any, |port| Ports::Only(BTreeSet::from([port]))),
             endpoints: None,
-            balancers: BTreeSet::new(),
+            anywhere: self.port.into_iter().flat_map(on_any_address).collect(),
         }
     }
 
