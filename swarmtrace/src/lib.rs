@@ -5,4 +5,5 @@
 //! before it; `commands` wires them together.
 
 pub mod selection;
+pub mod capture;
 pub mod topology;
