@@ -5,3 +5,4 @@
 //! before it; `commands` wires them together.
 
 pub mod topology;
+pub mod timeline;
