@@ -7,3 +7,4 @@
 pub mod selection;
 pub mod capture;
 pub mod topology;
+pub mod timeline;
