@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -67,12 +68,15 @@ fn serve(stream: &TcpStream) -> io::Result<()> {
     let stdin = feed(&mut child);
 
     let waiter = Arc::clone(&to_host);
+    let over = Arc::new(AtomicBool::new(false));
+    let now_over = Arc::clone(&over);
     let finished = thread::spawn(move || {
         let code = child.wait().map_or(255, |status| {
             status
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
         });
+        now_over.store(true, Ordering::SeqCst);
         for _ in 0..2 {
             let _ = outputs.recv_timeout(LINGER);
         }
@@ -88,8 +92,9 @@ fn serve(stream: &TcpStream) -> io::Result<()> {
             _ => {}
         }
     }
-    // The host has gone, or the command has ended and closed the connection.
-    if !finished.is_finished() {
+    // Either the command has ended and the connection with it, and what it left
+    // in the background is to stay; or the host has gone.
+    if !over.load(Ordering::SeqCst) {
         signal(group, SIGKILL);
     }
     let _ = finished.join();
