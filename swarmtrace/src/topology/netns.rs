@@ -188,9 +188,7 @@ pub fn discover(directories: &[PathBuf], more: &[PathBuf]) -> Result<Found, Netn
         match Netns::open(&path) {
             Ok(namespace) => {
                 let order = found.len();
-                found
-                    .entry(namespace.inode())
-                    .or_insert((order, namespace));
+                found.entry(namespace.inode()).or_insert((order, namespace));
             }
             Err(NetnsError::NotMounted { .. }) => {}
             Err(NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
