@@ -25,7 +25,7 @@ fn text(path: &Path) -> String {
 }
 
 /// Docker's answers on that node.
-pub fn answers(name: &str) -> Answers {
+pub(super) fn answers(name: &str) -> Answers {
     let dir = node(name);
     let optional = |file: &str| dir.join(file).exists().then(|| dir.join(file));
     let listed: Vec<api::Network> = read(&dir.join("networks.json"));
