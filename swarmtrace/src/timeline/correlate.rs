@@ -16,7 +16,7 @@
 use super::belong;
 use super::index::{Printer, Table};
 use super::intern::{Interner, Tap, Tunnel};
-use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, is_syn, is_syn_ack, marks};
+use super::live::{Live, Packet, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, is_syn, is_syn_ack, marks};
 use super::options::Waits;
 use super::tuples::Facing;
 use super::{Flow, Leg, Options, Phase};
@@ -250,7 +250,7 @@ impl Correlator {
 
     fn by_numbers(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
         let print = if event.tuple.protocol == PROTOCOL_UDP {
-            self.printer.datagram(event)
+            self.printer.datagram(event.ip_id, event.payload_length, event.payload_tag)
         } else if is_syn(event) {
             self.printer.isn(event.seq)
         } else {
@@ -345,10 +345,8 @@ impl Correlator {
             }
         }
         if self.order.len() > 4 * self.max_flows.max(1024) {
-            let kept = |&(slot, number): &(u32, u64)| {
-                matches!(self.slots.get(slot as usize), Some(Some(f)) if f.number == number)
-            };
-            let order: VecDeque<_> = self.order.iter().copied().filter(kept).collect();
+            let mut order = std::mem::take(&mut self.order);
+            order.retain(|&(slot, number)| self.holds(slot, number));
             self.order = order;
         }
         self.free.pop().unwrap_or_else(|| {
@@ -402,7 +400,6 @@ impl Correlator {
             });
         flow.last = flow.last.max(event.time);
         let Some(phase) = phase.filter(|_| !past_exchange) else {
-            self.after(slot, event, leg, None);
             return;
         };
         let packets = flow.packets.len();
@@ -416,7 +413,7 @@ impl Correlator {
         );
         if flow.protocol == PROTOCOL_UDP && phase == Phase::Request && flow.packets.len() > packets
         {
-            self.by_number.add(self.printer.datagram(event), slot);
+            self.by_number.add(self.printer.datagram(event.ip_id, event.payload_length, event.payload_tag), slot);
         }
         match recorded {
             Recorded::New => {}
@@ -424,30 +421,30 @@ impl Correlator {
             Recorded::Omitted => self.counted.omitted += 1,
         }
         if recorded != Recorded::Duplicate {
-            self.after(slot, event, leg, Some(phase));
+            self.after(slot, event, leg, phase);
         }
     }
 
     /// Notes what a packet means for its flow and when to look at it again.
-    fn after(&mut self, slot: u32, event: &PacketEvent, leg: Leg, phase: Option<Phase>) {
+    fn after(&mut self, slot: u32, event: &PacketEvent, leg: Leg, phase: Phase) {
         let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
             return;
         };
         let before = flow.marks;
         let udp = flow.protocol == PROTOCOL_UDP;
         match phase {
-            Some(Phase::Syn) => flow.set(marks::START_SEEN),
-            Some(Phase::SynAck) => {
+            Phase::Syn => flow.set(marks::START_SEEN),
+            Phase::SynAck => {
                 flow.server_isn = event.seq;
                 flow.set(marks::ANSWERED);
             }
-            Some(Phase::Request) if udp => flow.set(marks::START_SEEN | marks::REQUEST),
-            Some(Phase::Response) if udp => flow.set(marks::ANSWERED | marks::RESPONSE),
-            Some(Phase::Request) => flow.set(marks::REQUEST),
-            Some(Phase::Response) => flow.set(marks::RESPONSE),
-            Some(Phase::Rst) => flow.set(marks::RESET),
-            Some(Phase::IcmpError) => flow.set(marks::ICMP),
-            Some(Phase::Fin | Phase::Ack) | None => {}
+            Phase::Request if udp => flow.set(marks::START_SEEN | marks::REQUEST),
+            Phase::Response if udp => flow.set(marks::ANSWERED | marks::RESPONSE),
+            Phase::Request => flow.set(marks::REQUEST),
+            Phase::Response => flow.set(marks::RESPONSE),
+            Phase::Rst => flow.set(marks::RESET),
+            Phase::IcmpError => flow.set(marks::ICMP),
+            Phase::Fin | Phase::Ack => {}
         }
         if event.tcp_flags & tcp::FIN != 0 && !event.has(flags::ICMP_ERROR) {
             flow.set(match leg {
@@ -464,7 +461,7 @@ impl Correlator {
                 flow.set(marks::CHANGED);
             }
         }
-        let deadline = wait_until(flow, &self.waits);
+        let deadline = wait_until(flow, event.time, &self.waits);
         self.set_deadline(slot, deadline);
     }
 
@@ -516,17 +513,17 @@ impl Correlator {
             self.by_number.remove(self.printer.isn(flow.isn), slot);
         } else {
             for packet in flow.packets.iter().filter(|p| p.phase == Phase::Request) {
-                let key = PacketEvent {
-                    payload_tag: packet.seq ^ packet.payload_length,
-                    payload_length: packet.payload_length,
-                    ip_id: packet.ip_id,
-                    ..blank()
-                };
-                self.by_number.remove(self.printer.datagram(&key), slot);
+                self.by_number.remove(self.print_of(packet), slot);
             }
         }
         self.deadlines[slot as usize] = u64::MAX;
         self.free.push(slot);
+    }
+
+    fn print_of(&self, packet: &Packet) -> u32 {
+        let tag = packet.seq ^ packet.payload_length;
+        self.printer
+            .datagram(packet.ip_id, packet.payload_length, tag)
     }
 
     fn compact_taps(&mut self) {
@@ -550,57 +547,24 @@ fn legs_of(event: &PacketEvent, original: &Tuple, reply: &Tuple, leg: Leg) -> (L
     }
 }
 
-/// Until when a flow is waited for.
-fn wait_until(flow: &Live, waits: &Waits) -> u64 {
+/// Until when a flow is waited for, after a packet at `time`.
+fn wait_until(flow: &Live, time: u64, waits: &Waits) -> u64 {
+    let first = |phase| flow.packets.iter().find(|p| p.phase == phase).map_or(time, |p| p.base);
     let udp = flow.protocol == PROTOCOL_UDP;
     let closed = flow.is(marks::CLIENT_FIN) && flow.is(marks::SERVER_FIN);
     let ended = flow.is(marks::RESET) || closed || flow.is(marks::SUPERSEDED);
     let complete = flow.is(marks::RESPONSE) && (udp || flow.is(marks::REQUEST));
-    let soon = flow.last.saturating_add(waits.linger);
     if ended || flow.is(marks::CHANGED) {
-        soon
+        time.saturating_add(waits.linger)
     } else if flow.is(marks::TOLD) {
-        flow.last.saturating_add(waits.forget)
+        time.saturating_add(waits.forget)
     } else if complete || flow.is(marks::ICMP) {
-        soon
+        time.saturating_add(waits.linger)
     } else if flow.is(marks::REQUEST) && !udp {
-        flow.last.saturating_add(waits.response)
+        first(Phase::Request).saturating_add(waits.response)
     } else if flow.is(marks::ANSWERED) {
-        flow.last.saturating_add(waits.idle)
+        first(Phase::SynAck).saturating_add(waits.idle)
     } else {
         flow.start.saturating_add(waits.unanswered)
-    }
-}
-
-fn blank() -> PacketEvent {
-    PacketEvent {
-        time: 0,
-        skb: 0,
-        netns: 0,
-        ifindex: 0,
-        mark: 0,
-        hash: 0,
-        length: 0,
-        seq: 0,
-        ack: 0,
-        tsval: 0,
-        tsecr: 0,
-        vni: 0,
-        payload_length: 0,
-        payload_tag: 0,
-        ip_id: 0,
-        gso_size: 0,
-        gso_segs: 0,
-        vlan: 0,
-        flags: 0,
-        kind: 0,
-        direction: 0,
-        tcp_flags: 0,
-        ttl: 0,
-        padding: [0; 2],
-        tuple: Tuple::default(),
-        outer: Tuple::default(),
-        original: Tuple::default(),
-        reply: Tuple::default(),
     }
 }

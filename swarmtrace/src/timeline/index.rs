@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
-use swarmtrace_common::{PacketEvent, Tuple};
+use swarmtrace_common::Tuple;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -79,9 +79,9 @@ impl Printer {
         fold(u64::from(isn), self.seed)
     }
 
-    pub fn datagram(&self, event: &PacketEvent) -> u32 {
-        let low = u64::from(event.payload_tag) << 32 | u64::from(event.payload_length);
-        fold(low ^ u64::from(event.ip_id) << 48, self.seed)
+    pub fn datagram(&self, ip_id: u16, length: u32, tag: u32) -> u32 {
+        let low = u64::from(tag) << 32 | u64::from(length);
+        fold(low ^ u64::from(ip_id) << 48, self.seed)
     }
 
     fn endpoint(&self, address: &[u8; 16], port: u16) -> u64 {

@@ -8,12 +8,15 @@
 //! and a topology changes.
 
 mod belong;
+mod build;
 mod correlate;
+mod edges;
 mod flow;
 mod index;
 mod intern;
 mod live;
 mod model;
+mod names;
 mod options;
 mod tuples;
 
