@@ -37,7 +37,10 @@ pub fn swarmtrace_binary() -> PathBuf {
 /// `target/`: this executable is `target/<profile>/deps/<test>`.
 fn target_directory() -> PathBuf {
     let test = std::env::current_exe().expect("find the test's own executable");
-    test.ancestors().nth(3).map(Path::to_owned).expect("the test runs from target/<profile>/deps")
+    test.ancestors()
+        .nth(3)
+        .map(Path::to_owned)
+        .expect("the test runs from target/<profile>/deps")
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

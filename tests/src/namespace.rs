@@ -217,10 +217,13 @@ impl Namespace {
     pub fn devices(&self) -> Vec<(u32, String)> {
         self.run(|| {
             let listed = nix::net::if_::if_nameindex().expect("list devices");
-            let named = |d: &nix::net::if_::Interface| {
-                (d.index(), d.name().to_string_lossy().into_owned())
-            };
-            listed.iter().map(named).filter(|(_, name)| name != "lo").collect()
+            let named =
+                |d: &nix::net::if_::Interface| (d.index(), d.name().to_string_lossy().into_owned());
+            listed
+                .iter()
+                .map(named)
+                .filter(|(_, name)| name != "lo")
+                .collect()
         })
     }
 }

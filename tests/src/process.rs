@@ -187,7 +187,10 @@ impl Collected {
     }
 
     fn so_far(&self) -> String {
-        let text = self.text.lock().expect("nobody panics with the text in hand");
+        let text = self
+            .text
+            .lock()
+            .expect("nobody panics with the text in hand");
         String::from_utf8_lossy(&text).into_owned()
     }
 

@@ -7,7 +7,7 @@ use crate::namespace::Namespace;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(5);
 /// How often a server looks whether it is to stop.
 const TICK: Duration = Duration::from_millis(20);
+
+static DATAGRAMS: AtomicU64 = AtomicU64::new(0);
 
 /// A server on its thread; it stops when dropped.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub struct Exchange {
     pub answered_by: String,
     /// The server's view of the client's address.
     pub seen_as: String,
+    /// What the client sent.
+    pub sent: Vec<u8>,
+    /// What came back.
+    pub received: Vec<u8>,
 }
 
 /// Serves HTTP on `port`, IPv4 and IPv6.
@@ -41,7 +47,9 @@ pub fn serve_tcp(namespace: &Namespace, port: u16) -> Server {
     let listener = namespace
         .run(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)))
         .unwrap_or_else(|e| panic!("listen on {port} in {}: {e}", namespace.name()));
-    listener.set_nonblocking(true).expect("set the listener non-blocking");
+    listener
+        .set_nonblocking(true)
+        .expect("set the listener non-blocking");
     let name = namespace.name().to_owned();
     Server::on_a_thread(move |stop| {
         while !stop.load(Ordering::Relaxed) {
@@ -74,14 +82,17 @@ pub fn serve_udp(namespace: &Namespace, port: u16) -> Server {
     let socket = namespace
         .run(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)))
         .unwrap_or_else(|e| panic!("bind {port}/udp in {}: {e}", namespace.name()));
-    socket.set_read_timeout(Some(TICK)).expect("set a time limit");
+    socket
+        .set_read_timeout(Some(TICK))
+        .expect("set a time limit");
     let name = namespace.name().to_owned();
     Server::on_a_thread(move |stop| {
         let mut datagram = [0; 2048];
         while !stop.load(Ordering::Relaxed) {
-            if let Ok((_, peer)) = socket.recv_from(&mut datagram) {
+            if let Ok((length, peer)) = socket.recv_from(&mut datagram) {
                 let seen = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                let _ = socket.send_to(format!("{name} {seen}\n").as_bytes(), peer);
+                let request = String::from_utf8_lossy(&datagram[..length]);
+                let _ = socket.send_to(format!("{name} {seen} {request}").as_bytes(), peer);
             }
         }
     })
@@ -113,11 +124,11 @@ pub fn request(namespace: &Namespace, to: impl Into<SocketAddr>) -> std::io::Res
     let mut stream = namespace.run(|| TcpStream::connect_timeout(&to, LIMIT))?;
     stream.set_read_timeout(Some(LIMIT))?;
     let local = stream.local_addr()?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    let body = text.split("\r\n\r\n").nth(1).unwrap_or_default();
-    Ok(exchange(local, to, body))
+    let sent = b"GET / HTTP/1.0\r\n\r\n";
+    stream.write_all(sent)?;
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received)?;
+    Ok(exchange(local, to, sent, &received))
 }
 
 /// One datagram from inside `namespace`, and its answer.
@@ -132,10 +143,12 @@ pub fn datagram(namespace: &Namespace, to: impl Into<SocketAddr>) -> std::io::Re
     socket.set_read_timeout(Some(LIMIT))?;
     socket.connect(to)?;
     let local = socket.local_addr()?;
-    socket.send(b"hello\n")?;
+    // No two datagrams of a test run are alike, so that each can be recognised.
+    let sent = format!("hello {}\n", DATAGRAMS.fetch_add(1, Ordering::Relaxed));
+    socket.send(sent.as_bytes())?;
     let mut text = [0; 2048];
     let length = socket.recv(&mut text)?;
-    Ok(exchange(local, to, &String::from_utf8_lossy(&text[..length])))
+    Ok(exchange(local, to, sent.as_bytes(), &text[..length]))
 }
 
 /// Requests until the task `wanted` answers: the balancers take turns.
@@ -147,13 +160,16 @@ pub fn request_answered_by(
 ) -> Exchange {
     let to = to.into();
     for _ in 0..8 {
-        let exchange = request(namespace, to)
-            .unwrap_or_else(|e| panic!("{} → {to}: {e}", namespace.name()));
+        let exchange =
+            request(namespace, to).unwrap_or_else(|e| panic!("{} → {to}: {e}", namespace.name()));
         if exchange.answered_by == wanted {
             return exchange;
         }
     }
-    panic!("{} → {to}: {wanted} did not answer any of 8 requests", namespace.name());
+    panic!(
+        "{} → {to}: {wanted} did not answer any of 8 requests",
+        namespace.name()
+    );
 }
 
 /// `count` requests, `at_once` at a time; returns how many were answered.
@@ -178,16 +194,23 @@ pub fn many(
                 })
             })
             .collect();
-        clients.into_iter().map(|c| c.join().unwrap_or_default()).sum()
+        clients
+            .into_iter()
+            .map(|c| c.join().unwrap_or_default())
+            .sum()
     })
 }
 
-fn exchange(local: SocketAddr, remote: SocketAddr, body: &str) -> Exchange {
+fn exchange(local: SocketAddr, remote: SocketAddr, sent: &[u8], received: &[u8]) -> Exchange {
+    let text = String::from_utf8_lossy(received);
+    let body = text.split("\r\n\r\n").last().unwrap_or_default();
     let mut words = body.split_whitespace().map(str::to_owned);
     Exchange {
         local,
         remote,
         answered_by: words.next().unwrap_or_default(),
         seen_as: words.next().unwrap_or_default(),
+        sent: sent.to_owned(),
+        received: received.to_owned(),
     }
 }

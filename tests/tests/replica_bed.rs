@@ -12,8 +12,14 @@ fn it_is_up_within_two_seconds_and_carries_every_kind_of_flow() {
     let begun = Instant::now();
     let mut replica = Replica::start();
     let took = begun.elapsed();
+    println!("up after {took:?}, balanced by {:?}", replica.balancer());
     assert!(took < Duration::from_secs(2), "up after {took:?}");
-    let seen_as = |text: &str| text.parse::<SocketAddr>().expect("an address").ip().to_string();
+    let seen_as = |text: &str| {
+        text.parse::<SocketAddr>()
+            .expect("an address")
+            .ip()
+            .to_string()
+    };
 
     // External client → the routing mesh, either node, either task.
     for side in Side::BOTH {
@@ -21,7 +27,12 @@ fn it_is_up_within_two_seconds_and_carries_every_kind_of_flow() {
         for task in ["vote.1", "vote.2"] {
             let exchange = request_answered_by(replica.client(), mesh, task);
             let sandbox = INGRESS.address([2, 3][side.index()]).to_string();
-            assert_eq!(seen_as(&exchange.seen_as), sandbox, "SNAT on {}", side.hostname());
+            assert_eq!(
+                seen_as(&exchange.seen_as),
+                sandbox,
+                "SNAT on {}",
+                side.hostname()
+            );
         }
     }
     // UDP through the mesh.

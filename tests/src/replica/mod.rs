@@ -46,7 +46,10 @@ impl Replica {
         ]);
         let client = Namespace::new("client");
         client.ip([
-            format!("link add eth0 type veth peer name client netns {}", wire.path().display()),
+            format!(
+                "link add eth0 type veth peer name client netns {}",
+                wire.path().display()
+            ),
             format!("address add {CLIENT}/24 dev eth0"),
             "link set eth0 up".to_owned(),
         ]);
@@ -107,7 +110,10 @@ impl Replica {
     /// Writes the load balancers' rules for the tasks there are.
     fn balance(&self) {
         let tasks: Vec<&Sandbox> = self.sandboxes.iter().collect();
-        for sandbox in tasks.iter().filter(|s| [INGRESS_SBOX, LB].contains(&s.name)) {
+        for sandbox in tasks
+            .iter()
+            .filter(|s| [INGRESS_SBOX, LB].contains(&s.name))
+        {
             let inside = self.node(sandbox.side).namespace(sandbox.name);
             rules::load_balancer(inside, sandbox, &tasks, self.balancer);
         }

@@ -28,7 +28,10 @@ impl Balancer {
     /// IPVS where the kernel has it and `ipvsadm` is there to set it up.
     pub fn of_this_kernel() -> Self {
         let ipvs = std::path::Path::new("/proc/net/ip_vs").exists()
-            && std::process::Command::new("ipvsadm").arg("--version").output().is_ok();
+            && std::process::Command::new("ipvsadm")
+                .arg("--version")
+                .output()
+                .is_ok();
         if ipvs { Self::Ipvs } else { Self::Dnat }
     }
 }
@@ -130,7 +133,13 @@ pub fn load_balancer(
         let backends: Vec<Ipv4Addr> = tasks
             .iter()
             .filter(|task| task.is_task_of(service.name))
-            .filter_map(|task| if ingress { task.on_ingress() } else { task.on_backnet() })
+            .filter_map(|task| {
+                if ingress {
+                    task.on_ingress()
+                } else {
+                    task.on_backnet()
+                }
+            })
             .collect();
         match balancer {
             Balancer::Ipvs => {
@@ -222,9 +231,15 @@ pub fn task(namespace: &Namespace, sandbox: &Sandbox) {
 fn mark_and_vip(service: &Service, sandbox: &Sandbox, ingress: bool) -> (u32, Ipv4Addr) {
     let node = sandbox.side.index();
     if ingress {
-        (service.ingress_mark[node], INGRESS.address(service.ingress_vip))
+        (
+            service.ingress_mark[node],
+            INGRESS.address(service.ingress_vip),
+        )
     } else {
-        (service.backnet_mark[node], BACKNET.address(service.backnet_vip))
+        (
+            service.backnet_mark[node],
+            BACKNET.address(service.backnet_vip),
+        )
     }
 }
 
