@@ -6,5 +6,8 @@
 
 pub mod selection;
 pub mod capture;
+pub mod cli;
+pub mod commands;
+pub mod output;
 pub mod topology;
 pub mod timeline;

@@ -18,9 +18,11 @@ mod model;
 mod netlink;
 pub mod netns;
 mod read;
+mod select;
 pub mod taps;
 mod watch;
 
 pub use model::*;
 pub use read::{DockerAnswer, ReadError, Reader};
+pub use select::{Selection, Unknown};
 pub use watch::{Changes, Watch};

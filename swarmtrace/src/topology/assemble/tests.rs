@@ -1,17 +1,9 @@
 //! Snapshots of real Swarms, from both halves and from one.
 
 use super::*;
-use crate::topology::docker::{self, api::Answers};
-use crate::topology::{DeviceRef, Namespace, fixtures};
-
-fn interpreted(answers: &Answers) -> View {
-    docker::interpret(answers)
-}
-
-fn topology(node: &str) -> Topology {
-    let view = interpreted(&fixtures::answers(node));
-    assemble(fixtures::kernel(node), Some(&view))
-}
+use crate::topology::docker::interpret;
+use crate::topology::fixtures::{self, topology};
+use crate::topology::{DeviceRef, Namespace};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -99,7 +91,7 @@ fn marks_by_backends_where_docker_did_not_say() {
             service.local_lb_index = 0;
         }
     }
-    let found = assemble(fixtures::kernel("swarm/a"), Some(&interpreted(&answers)));
+    let found = assemble(fixtures::kernel("swarm/a"), Some(&interpret(&answers)));
     for (said, found) in said.iter().zip(&found.services) {
         let sorted = |marks: &[Fwmark]| {
             let mut marks = marks.to_vec();
@@ -130,7 +122,7 @@ fn a_worker() {
 
 #[test]
 fn without_docker_what_the_kernel_knows() {
-    let topology = assemble(fixtures::kernel("swarm/a"), None);
+    let topology = fixtures::topology_without_docker("swarm/a");
     assert!(topology.docker.is_none());
     let ingress = topology.network_by_vni(4096).unwrap();
     assert!(ingress.ingress);
@@ -172,7 +164,7 @@ fn host_mode() {
 fn a_container_without_a_namespace_is_a_gap() {
     let mut kernel = fixtures::kernel("swarm/a");
     kernel.namespaces.retain(|n| n.name != "8ce9af88d95a");
-    let view = interpreted(&fixtures::answers("swarm/a"));
+    let view = interpret(&fixtures::answers("swarm/a"));
     let topology = assemble(kernel, Some(&view));
     assert_eq!(topology.gaps.len(), 1);
     assert!(topology.gaps[0].contains("vote."), "{:?}", topology.gaps);

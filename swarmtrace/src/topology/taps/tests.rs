@@ -1,14 +1,7 @@
 //! The sites on real Swarms, and on hosts of other makes.
 
 use super::*;
-use crate::topology::assemble::assemble;
-use crate::topology::docker::{self, View};
-use crate::topology::fixtures;
-
-fn topology(node: &str) -> Topology {
-    let view: View = docker::interpret(&fixtures::answers(node));
-    assemble(fixtures::kernel(node), Some(&view))
-}
+use crate::topology::fixtures::{topology, topology_without_docker};
 
 fn names(topology: &Topology, scope: &Scope) -> Vec<String> {
     let mut names: Vec<_> = (sites(topology, scope).iter())
@@ -51,7 +44,7 @@ fn a_node() {
 #[test]
 fn without_docker_the_same() {
     let named = topology("swarm/a");
-    let nameless = assemble(fixtures::kernel("swarm/a"), None);
+    let nameless = topology_without_docker("swarm/a");
     assert_eq!(sites(&named, &Scope::All), sites(&nameless, &Scope::All));
 }
 
