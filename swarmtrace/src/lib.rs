@@ -11,3 +11,4 @@ pub mod commands;
 pub mod output;
 pub mod topology;
 pub mod timeline;
+pub mod topology;

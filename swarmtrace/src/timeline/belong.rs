@@ -78,7 +78,12 @@ fn is_first_data(flow: &Live, event: &PacketEvent, leg: Leg) -> bool {
 
 /// Whether a TCP packet that wears the flow's addresses on that leg is the
 /// flow's. `met`: the addresses were met in this namespace before.
-pub(super) fn tcp_fits(flow: &Live, event: &PacketEvent, leg: Leg, met: impl FnOnce() -> bool) -> bool {
+pub(super) fn tcp_fits(
+    flow: &Live,
+    event: &PacketEvent,
+    leg: Leg,
+    met: impl FnOnce() -> bool,
+) -> bool {
     if event.time.abs_diff(flow.last) > ISN_WINDOW && is_syn(event) {
         return false;
     }
@@ -117,8 +122,8 @@ fn numbers_fit(flow: &Live, event: &PacketEvent, leg: Leg) -> bool {
         Leg::Reply => Leg::Forward,
     };
     let acknowledges = event.tcp_flags & tcp::ACK != 0;
-    let by_ack = acknowledges && isn(flow, other).is_some()
-        && in_reach(flow, event.time, event.ack, other);
+    let by_ack =
+        acknowledges && isn(flow, other).is_some() && in_reach(flow, event.time, event.ack, other);
     if event.tcp_flags & tcp::RST != 0 && event.seq == 0 {
         return by_ack;
     }
@@ -146,7 +151,12 @@ fn seen_elsewhere(flow: &Live, event: &PacketEvent, leg: Leg) -> bool {
 }
 
 /// Whether a UDP datagram that wears the flow's addresses is the flow's.
-pub(super) fn udp_fits(flow: &Live, event: &PacketEvent, leg: Leg, met: impl FnOnce() -> bool) -> bool {
+pub(super) fn udp_fits(
+    flow: &Live,
+    event: &PacketEvent,
+    leg: Leg,
+    met: impl FnOnce() -> bool,
+) -> bool {
     if event.has(flags::ICMP_ERROR) {
         return met();
     }
@@ -191,7 +201,10 @@ pub(super) fn numbers_alone(flow: &Live, event: &PacketEvent) -> Option<(Leg, u8
     let contradicted = leg == Leg::Reply
         && event.has(flags::TIMESTAMPS)
         && event.tsecr != 0
-        && flow.packets.iter().any(|p| p.phase == Phase::Syn && p.tsval != 0)
+        && flow
+            .packets
+            .iter()
+            .any(|p| p.phase == Phase::Syn && p.tsval != 0)
         && !echoes;
     let near = event.time.abs_diff(flow.last) <= 1_000_000_000;
     let certain = (same_packet && keyed) || echoes;

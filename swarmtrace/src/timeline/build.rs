@@ -7,8 +7,8 @@
 use super::edges::{self, Translations};
 use super::names::Names;
 use super::{
-    Conntrack, DatagramKey, FORMAT, Flow, FlowPacket, Gap, Hop, Icmp, JoinKey, Leg, Peer, Phase,
-    Protocol, Sighting, State, Timeline, VERSION, Way,
+    Conntrack, DatagramKey, FORMAT, Flow, FlowPacket, Gap, Hop, Icmp, JoinKey, Leg, PacketKey,
+    Peer, Phase, Protocol, Sighting, State, Timeline, VERSION, Way,
 };
 use crate::topology::Topology;
 use std::net::SocketAddr;
@@ -41,8 +41,13 @@ impl Flow {
             task_node,
             client: ends.client,
             entry: ends.entry,
+            entry_node: names.node_of(ends.entry.ip()),
             backend: ends.backend,
-            state: state(self, &hops),
+            state: state(
+                self.protocol,
+                self.client_closed && self.server_closed,
+                &hops,
+            ),
             reached,
             started: started_monotonic.saturating_add_signed(wall_offset_ns),
             started_monotonic,
@@ -175,9 +180,16 @@ fn hop(
         way: sighting.way,
         time_ns: sighting.time,
         offset_ns: i64::try_from(i128::from(sighting.time) - i128::from(start)).unwrap_or(i64::MAX),
-        uncertainty_ns: 0,
+        uncertainty_ns: Some(0),
         phase: packet.phase,
         attempt: packet.attempt,
+        packet: PacketKey {
+            seq: packet.seq,
+            ack: packet.ack,
+            tsval: packet.tsval,
+            ip_id: packet.ip_id,
+            payload_length: packet.payload_length,
+        },
         leg: packet.leg,
         source: sighting.tuple.source(),
         destination: sighting.tuple.destination(),
@@ -228,7 +240,9 @@ impl Ends {
         };
         let end = flow.furthest().and_then(|p| p.sightings.last());
         let backend = end.and_then(|last| {
-            let then = known.after(Leg::Forward, last).filter(|_| last.way == Way::In);
+            let then = known
+                .after(Leg::Forward, last)
+                .filter(|_| last.way == Way::In);
             let tuple = then.map_or(last.tuple, |(_, after)| after);
             let arrived = names.container_in(last.netns).is_some() && last.way == Way::In;
             let moved = origin.is_some_and(|o: Tuple| o.destination() != tuple.destination());
@@ -277,7 +291,11 @@ impl Ends {
             });
         let name = task
             .map(|t| t.name.clone())
-            .or_else(|| endpoint.filter(|e| e.service.is_some()).map(|e| e.name.clone()))
+            .or_else(|| {
+                endpoint
+                    .filter(|e| e.service.is_some())
+                    .map(|e| e.name.clone())
+            })
             .or_else(|| Some(names.container_in(arrived?.netns)?.name.clone()));
         let node = task
             .and_then(|t| names.node_of_task(t))
@@ -296,9 +314,9 @@ fn reached(hops: &[Hop]) -> Option<usize> {
     let mut start = 0;
     for group in hops.chunk_by(same_packet) {
         let end = start + group.len();
-        let outset = group
-            .first()
-            .is_some_and(|h| h.leg == Leg::Forward && matches!(h.phase, Phase::Syn | Phase::Request));
+        let outset = group.first().is_some_and(|h| {
+            h.leg == Leg::Forward && matches!(h.phase, Phase::Syn | Phase::Request)
+        });
         if outset && best.is_none_or(|(len, _)| group.len() > len) {
             best = Some((group.len(), end - 1));
         }
@@ -312,21 +330,15 @@ pub(super) fn same_packet(a: &Hop, b: &Hop) -> bool {
     a.phase == b.phase && a.attempt == b.attempt && a.leg == b.leg && b.proof != super::Proof::First
 }
 
-pub(super) fn state(flow: &Flow, hops: &[Hop]) -> State {
+/// What became of a flow with those hops, both ends of which said FIN or not.
+pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     let at = |phase: Phase| hops.iter().position(|h| h.phase == phase);
-    let closed = flow.client_closed && flow.server_closed;
-    let answer = match flow.protocol {
+    let answer = match protocol {
         Protocol::Tcp => Phase::SynAck,
         Protocol::Udp => Phase::Response,
     };
-    let spoken = hops.iter().any(|h| match flow.protocol {
-        Protocol::Tcp => match h.phase {
-            Phase::Request | Phase::Response | Phase::Ack => true,
-            Phase::Fin => true,
-            _ => false,
-        },
-        Protocol::Udp => false,
-    });
+    let speech = [Phase::Request, Phase::Response, Phase::Ack, Phase::Fin];
+    let spoken = protocol == Protocol::Tcp && hops.iter().any(|h| speech.contains(&h.phase));
     let answered = at(answer).is_some() || spoken;
     if let Some(by) = at(Phase::Rst) {
         let leg = hops[by].leg;

@@ -16,7 +16,7 @@
 use super::belong;
 use super::index::{Printer, Table};
 use super::intern::{Interner, Tap, Tunnel};
-use super::live::{Live, Packet, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, is_syn, is_syn_ack, marks};
+use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Packet, Recorded, is_syn, is_syn_ack, marks};
 use super::options::Waits;
 use super::tuples::Facing;
 use super::{Flow, Leg, Options, Phase};
@@ -158,7 +158,9 @@ impl Correlator {
         Statistics {
             live: live().count(),
             sightings: live().map(Live::sightings).sum(),
-            bytes: slots + indexes + self.order.capacity() * 16
+            bytes: slots
+                + indexes
+                + self.order.capacity() * 16
                 + live().map(Live::bytes).sum::<usize>(),
             ..self.counted
         }
@@ -250,7 +252,8 @@ impl Correlator {
 
     fn by_numbers(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
         let print = if event.tuple.protocol == PROTOCOL_UDP {
-            self.printer.datagram(event.ip_id, event.payload_length, event.payload_tag)
+            self.printer
+                .datagram(event.ip_id, event.payload_length, event.payload_tag)
         } else if is_syn(event) {
             self.printer.isn(event.seq)
         } else {
@@ -396,7 +399,10 @@ impl Correlator {
             && flow.is(marks::ANSWERED)
             && phase.is_some_and(|phase| {
                 let known = flow.packets.iter().any(|p| p.phase == phase);
-                known && !flow.transmissions(event, phase, leg).any(|(_, p)| p.may_be(event))
+                known
+                    && !flow
+                        .transmissions(event, phase, leg)
+                        .any(|(_, p)| p.may_be(event))
             });
         flow.last = flow.last.max(event.time);
         let Some(phase) = phase.filter(|_| !past_exchange) else {
@@ -413,7 +419,11 @@ impl Correlator {
         );
         if flow.protocol == PROTOCOL_UDP && phase == Phase::Request && flow.packets.len() > packets
         {
-            self.by_number.add(self.printer.datagram(event.ip_id, event.payload_length, event.payload_tag), slot);
+            self.by_number.add(
+                self.printer
+                    .datagram(event.ip_id, event.payload_length, event.payload_tag),
+                slot,
+            );
         }
         match recorded {
             Recorded::New => {}
@@ -549,7 +559,12 @@ fn legs_of(event: &PacketEvent, original: &Tuple, reply: &Tuple, leg: Leg) -> (L
 
 /// Until when a flow is waited for, after a packet at `time`.
 fn wait_until(flow: &Live, time: u64, waits: &Waits) -> u64 {
-    let first = |phase| flow.packets.iter().find(|p| p.phase == phase).map_or(time, |p| p.base);
+    let first = |phase| {
+        flow.packets
+            .iter()
+            .find(|p| p.phase == phase)
+            .map_or(time, |p| p.base)
+    };
     let udp = flow.protocol == PROTOCOL_UDP;
     let closed = flow.is(marks::CLIENT_FIN) && flow.is(marks::SERVER_FIN);
     let ended = flow.is(marks::RESET) || closed || flow.is(marks::SUPERSEDED);

@@ -63,7 +63,13 @@ impl Translations {
         })
     }
 
-    fn chain(&self, leg: Leg, before: &Tuple, after: &Tuple, left: usize) -> Option<Vec<Translation>> {
+    fn chain(
+        &self,
+        leg: Leg,
+        before: &Tuple,
+        after: &Tuple,
+        left: usize,
+    ) -> Option<Vec<Translation>> {
         if left == 0 {
             return None;
         }
@@ -171,7 +177,12 @@ pub(super) fn between(
 }
 
 /// What happened after a packet's last hop.
-pub(super) fn last(names: Names<'_>, known: &Translations, leg: Leg, last: &Sighting) -> Vec<Rewrite> {
+pub(super) fn last(
+    names: Names<'_>,
+    known: &Translations,
+    leg: Leg,
+    last: &Sighting,
+) -> Vec<Rewrite> {
     let mut rewrites = Vec::new();
     if last.way == super::Way::In
         && let Some((before, after)) = known.after(leg, last)

@@ -33,9 +33,9 @@ impl Table {
     }
 
     pub fn remove(&mut self, print: u32, slot: u32) {
-        let found = self.0.find_entry(spread(print), |e| {
-            e.print == print && e.slot == slot
-        });
+        let found = self
+            .0
+            .find_entry(spread(print), |e| e.print == print && e.slot == slot);
         if let Ok(entry) = found {
             entry.remove();
         }

@@ -152,7 +152,10 @@ impl Live {
     ) -> impl Iterator<Item = (usize, &Packet)> {
         let (seq, ack) = numbers(event, phase);
         self.packets.iter().enumerate().rev().filter(move |(_, p)| {
-            p.phase == phase && p.leg == leg && p.seq == seq && (phase != Phase::Rst || p.ack == ack)
+            p.phase == phase
+                && p.leg == leg
+                && p.seq == seq
+                && (phase != Phase::Rst || p.ack == ack)
         })
     }
 
@@ -263,7 +266,10 @@ impl Live {
         } else if event.has(flags::VXLAN) {
             let mut outer = event.outer;
             outer.src_port = 0;
-            let tunnel = Tunnel { vni: event.vni, outer };
+            let tunnel = Tunnel {
+                vni: event.vni,
+                outer,
+            };
             look.tunnel = tunnels.number(tunnel).unwrap_or(u16::MAX);
         }
         if let Some(index) = self.looks.iter().position(|l| *l == look) {

@@ -18,6 +18,10 @@ mod live;
 mod model;
 mod names;
 mod options;
+#[cfg(any(test, feature = "testing"))]
+pub mod synthetic;
+#[cfg(test)]
+mod tests;
 mod tuples;
 
 pub use correlate::{Correlator, Statistics};

@@ -150,16 +150,25 @@ impl<'a> Names<'a> {
 
     /// The scheduler of the IPVS service that chose that backend: by mark, else
     /// by virtual address, else as the only one with that destination.
-    pub fn ipvs(self, netns: u32, mark: u32, virtual_server: &Tuple, backend: IpAddr) -> Option<String> {
+    pub fn ipvs(
+        self,
+        netns: u32,
+        mark: u32,
+        virtual_server: &Tuple,
+        backend: IpAddr,
+    ) -> Option<String> {
         use crate::topology::IpvsMatch;
         let namespace = self.0.namespace(netns)?;
         let wanted = virtual_server.destination();
-        let by_match = namespace.ipvs.iter().find(|service| match &service.matches {
-            IpvsMatch::Fwmark(known) => mark != 0 && *known == mark,
-            IpvsMatch::Address { address, port, .. } => {
-                *address == wanted.ip() && *port == wanted.port()
-            }
-        });
+        let by_match = namespace
+            .ipvs
+            .iter()
+            .find(|service| match &service.matches {
+                IpvsMatch::Fwmark(known) => mark != 0 && *known == mark,
+                IpvsMatch::Address { address, port, .. } => {
+                    *address == wanted.ip() && *port == wanted.port()
+                }
+            });
         let by_backend = || {
             let mut has = namespace
                 .ipvs

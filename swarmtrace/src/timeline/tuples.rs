@@ -81,7 +81,9 @@ impl Tuples {
 
     /// Adds a tuple of the forward direction; `None` where there is no room.
     pub fn add(&mut self, forward: &Tuple) -> Option<Facing> {
-        let index = u8::try_from(self.len()).ok().filter(|i| usize::from(*i) < MAX)?;
+        let index = u8::try_from(self.len())
+            .ok()
+            .filter(|i| usize::from(*i) < MAX)?;
         if let Pairs::V4(list) = &self.pairs
             && v4(forward).is_none()
         {
