@@ -13,5 +13,6 @@ pub mod namespace;
 pub mod patience;
 pub mod process;
 pub mod replica;
+pub mod trace;
 pub mod traffic;
 pub mod truth;
