@@ -4,4 +4,7 @@
 //! snapshots of the `topology` beside it. A module imports only from those
 //! before it; `commands` wires them together.
 
+pub mod selection;
+pub mod capture;
 pub mod topology;
+pub mod timeline;

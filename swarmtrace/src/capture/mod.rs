@@ -1,0 +1,3 @@
+//! Capture.
+
+pub mod btf;

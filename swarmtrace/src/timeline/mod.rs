@@ -1,0 +1,26 @@
+//! From packets at taps to the path of a connection.
+//!
+//! Events go into a [`Correlator`], which recognises one connection under all
+//! the addresses it wears and gives back a [`Flow`] once there is something to
+//! say about it. A flow is compact and nameless; with a topology it becomes a
+//! [`Timeline`]: the ordered hops with what happened to the packet between
+//! them. Names are resolved that late because most flows are never looked at
+//! and a topology changes.
+
+mod belong;
+mod build;
+mod correlate;
+mod edges;
+mod flow;
+mod index;
+mod intern;
+mod live;
+mod model;
+mod names;
+mod options;
+mod tuples;
+
+pub use correlate::{Correlator, Statistics};
+pub use flow::{Flow, FlowPacket, Sighting};
+pub use model::*;
+pub use options::Options;
