@@ -22,5 +22,5 @@ pub mod taps;
 mod watch;
 
 pub use model::*;
-pub use read::{ReadError, Reader};
+pub use read::{DockerAnswer, ReadError, Reader};
 pub use watch::{Changes, Watch};
