@@ -60,6 +60,11 @@ impl Bench {
         events.pop()
     }
 
+    /// Takes what is in the ring buffer.
+    pub fn drain(&mut self, into: &mut Vec<PacketEvent>) -> usize {
+        self.events.drain(into)
+    }
+
     /// Runs the ingress program.
     pub fn input(&mut self, frame: &[u8]) -> Option<PacketEvent> {
         self.run("swarmtrace_in", frame)
