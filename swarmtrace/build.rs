@@ -90,9 +90,13 @@ fn find_toolchain() -> Result<Found> {
             line: format!("nightly, {version}, core from rust-src"),
         });
     }
-    let list = Command::new("rustup").args(["toolchain", "list"]).output()?;
+    let list = Command::new("rustup")
+        .args(["toolchain", "list"])
+        .output()?;
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    let names = list.lines().filter_map(|line| line.split_whitespace().next());
+    let names = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
     for name in names.chain([SYSTEM]) {
         if let Ok((sysroot, version)) = ask("rustup", &["run", name, "rustc"])
             && has_bpf_core(&sysroot)
@@ -127,7 +131,11 @@ fn has_bpf_core(sysroot: &Path) -> bool {
         Ok("big") => "bpfeb-unknown-none",
         _ => "bpfel-unknown-none",
     };
-    sysroot.join("lib/rustlib").join(target).join("lib").is_dir()
+    sysroot
+        .join("lib/rustlib")
+        .join(target)
+        .join("lib")
+        .is_dir()
 }
 
 fn on_path(program: &str) -> bool {

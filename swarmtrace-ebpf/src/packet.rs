@@ -276,13 +276,7 @@ fn transport(
 }
 
 #[inline(always)]
-fn segment(
-    ctx: &TcContext,
-    at: u32,
-    end: u32,
-    quoted: bool,
-    parsed: &mut Parsed,
-) -> Option<()> {
+fn segment(ctx: &TcContext, at: u32, end: u32, quoted: bool, parsed: &mut Parsed) -> Option<()> {
     let Some(header) = load::<[u32; 5]>(ctx, at) else {
         if quoted {
             // An ICMP error must quote only 8 bytes: ports and sequence number.

@@ -6,7 +6,7 @@
 //! usually a module: its types are then in `/sys/kernel/btf/nf_conntrack`, a
 //! split BTF that continues the kernel's own.
 
-use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
+use btf_rs::{Backend, Btf, Struct, Type};
 use std::path::Path;
 use swarmtrace_common::Offsets;
 
