@@ -13,6 +13,7 @@ use crate::topology::{DeviceKind, Topology};
 use anyhow::{Context as _, Result};
 use nix::time::{ClockId, clock_gettime};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use swarmtrace_common::{Mode, PacketEvent, PortSet, Settings};
@@ -164,6 +165,11 @@ impl Live {
     /// Which flows are wanted, in addresses.
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// Whether connections of that client are wanted.
+    pub fn wants_client(&self, client: IpAddr) -> bool {
+        self.options.wanted.wants_client(client)
     }
 
     /// Events lost since the start, a CPU each.

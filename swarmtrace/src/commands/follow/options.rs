@@ -1,15 +1,23 @@
-//! What `follow` can be asked, and how the words are read.
+//! How the words of `follow`'s options are read, and what they ask for.
 
+use crate::commands::live::LiveOptions;
 use crate::selection::Wanted;
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
+use swarmtrace_common::Mode;
 
-/// Options of `swarmtrace follow`.
-#[derive(Args, Clone, Debug)]
+/// Prints the path of each connection as it completes, hop by hop
+///
+/// Every hop with its time, what was rewritten there (DNAT, fwmark, the backend
+/// that IPVS chose, SNAT, VXLAN, the task's REDIRECT), how that is known, and the
+/// way back. A connection that stops says how far it got. On one node this is the
+/// part of the path that the node sees, with the name of the node that the packet
+/// left for; `swarmtrace join` puts two nodes' output together.
+#[derive(clap::Args, Clone, Debug)]
 #[command(after_long_help = EXAMPLES)]
-pub struct FollowOptions {
+pub struct Args {
     /// Trace this service; may be given more than once. Default: every service
     #[arg(long, short, value_name = "NAME")]
     pub service: Vec<String>,
@@ -60,14 +68,25 @@ pub enum Format {
     Json,
 }
 
-impl FollowOptions {
-    /// The flows that are asked for.
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
-            services: self.service.clone(),
-            port: self.port,
-            network: self.network.clone(),
-            clients: self.client.clone(),
+impl Args {
+    /// The trace that these options ask for.
+    pub fn live(&self) -> LiveOptions {
+        LiveOptions {
+            wanted: Wanted {
+                services: self.service.clone(),
+                port: self.port,
+                network: self.network.clone(),
+                clients: self.client.clone(),
+            },
+            mode: if self.all_packets {
+                Mode::AllPackets
+            } else {
+                Mode::Transitions
+            },
+            sample: self.sample,
+            ring_bytes: self.buffer,
+            verbose: self.verbose,
+            duration: self.duration,
         }
     }
 }
