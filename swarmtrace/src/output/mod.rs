@@ -1,0 +1,6 @@
+//! What people and programs get to see.
+
+pub mod json;
+pub mod latency;
+pub mod paint;
+pub mod text;
