@@ -326,7 +326,7 @@ fn reached(hops: &[Hop]) -> Option<usize> {
 }
 
 /// Whether two hops were taken by one transmission of one packet.
-pub(super) fn same_packet(a: &Hop, b: &Hop) -> bool {
+pub(crate) fn same_packet(a: &Hop, b: &Hop) -> bool {
     a.phase == b.phase && a.attempt == b.attempt && a.leg == b.leg && b.proof != super::Proof::First
 }
 

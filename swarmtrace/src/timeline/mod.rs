@@ -12,6 +12,7 @@ mod build;
 mod correlate;
 mod edges;
 mod flow;
+mod histogram;
 mod index;
 mod intern;
 mod live;
@@ -24,7 +25,9 @@ pub mod synthetic;
 mod tests;
 mod tuples;
 
+pub(crate) use build::same_packet;
 pub use correlate::{Correlator, Statistics};
 pub use flow::{Flow, FlowPacket, Sighting};
+pub use histogram::{Histograms, Latency, Measure};
 pub use model::*;
 pub use options::Options;
