@@ -55,8 +55,16 @@ pub fn missing<'a>(wanted: &[&'a str]) -> Result<Vec<&'a str>> {
         .output()
         .context("cannot run dpkg-query")?;
     let known = String::from_utf8_lossy(&known.stdout).into_owned();
-    let installed = |name: &str| known.lines().any(|line| line == format!("{name} installed"));
-    Ok(wanted.iter().copied().filter(|name| !installed(name)).collect())
+    let installed = |name: &str| {
+        known
+            .lines()
+            .any(|line| line == format!("{name} installed"))
+    };
+    Ok(wanted
+        .iter()
+        .copied()
+        .filter(|name| !installed(name))
+        .collect())
 }
 
 /// Installs these; with nothing to install, does nothing.
@@ -91,14 +99,23 @@ pub fn install(missing: &[&str]) -> Result<()> {
     step.done();
     if missing.contains(&"nginx-light") && Path::new("/run/systemd/system").exists() {
         // It is a server to test against, not one to have running.
-        let _ = host::run(root.command("systemctl").args(["--quiet", "disable", "--now", "nginx"]));
+        let _ = host::run(
+            root.command("systemctl")
+                .args(["--quiet", "disable", "--now", "nginx"]),
+        );
     }
     Ok(())
 }
 
 fn has_candidate(name: &str) -> Result<bool> {
-    let policy = host::text(Command::new("apt-cache").env("LC_ALL", "C").args(["policy", name]))?;
-    let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    let policy = host::text(
+        Command::new("apt-cache")
+            .env("LC_ALL", "C")
+            .args(["policy", name]),
+    )?;
+    let candidate = policy
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Candidate: "));
     Ok(candidate.is_some_and(|version| version != "(none)"))
 }
 
@@ -135,7 +152,9 @@ impl Root {
                 command
             }
         };
-        command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C");
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("LC_ALL", "C");
         command
     }
 }

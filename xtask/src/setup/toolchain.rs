@@ -17,15 +17,24 @@ const LLVM: &str = "22";
 
 /// Which one is there, in words.
 pub fn find() -> Option<String> {
-    let nightly = sysroot("nightly")
-        .filter(|root| Path::new(root).join("lib/rustlib/src/rust/library/core").exists());
+    let nightly = sysroot("nightly").filter(|root| {
+        Path::new(root)
+            .join("lib/rustlib/src/rust/library/core")
+            .exists()
+    });
     if nightly.is_some() {
         return Some("rustup's nightly with rust-src".to_owned());
     }
-    let debian = sysroot(DEBIAN)
-        .filter(|root| Path::new(root).join("lib/rustlib/bpfel-unknown-none").exists())?;
+    let debian = sysroot(DEBIAN).filter(|root| {
+        Path::new(root)
+            .join("lib/rustlib/bpfel-unknown-none")
+            .exists()
+    })?;
     let version = host::text(Command::new(Path::new(&debian).join("bin/rustc")).arg("--version"));
-    Some(format!("{} as {DEBIAN}", version.ok()?.split(" (").next()?.trim()))
+    Some(format!(
+        "{} as {DEBIAN}",
+        version.ok()?.split(" (").next()?.trim()
+    ))
 }
 
 fn sysroot(toolchain: &str) -> Option<String> {
@@ -60,15 +69,27 @@ pub fn linker_version() -> Option<String> {
 /// # Errors
 /// When it cannot be built.
 pub fn install_linker() -> Result<String> {
-    let step = Step::start(format!("cargo install bpf-linker {LINKER_VERSION} (a minute or two)"));
+    let step = Step::start(format!(
+        "cargo install bpf-linker {LINKER_VERSION} (a minute or two)"
+    ));
     host::run(
         Command::new("cargo")
             .env("LLVM_PREFIX", format!("/usr/lib/llvm-{LLVM}"))
             // Cargo's own settings for this very run are not the linker's.
             .env_remove("RUSTC_BOOTSTRAP")
             .env_remove("CARGO_TARGET_DIR")
-            .args(["install", "--locked", "bpf-linker", "--version", LINKER_VERSION])
-            .args(["--no-default-features", "--features", &format!("llvm-{LLVM}")]),
+            .args([
+                "install",
+                "--locked",
+                "bpf-linker",
+                "--version",
+                LINKER_VERSION,
+            ])
+            .args([
+                "--no-default-features",
+                "--features",
+                &format!("llvm-{LLVM}"),
+            ]),
     )?;
     step.done();
     linker_version().context("bpf-linker is installed but not found: is ~/.cargo/bin on the PATH?")
