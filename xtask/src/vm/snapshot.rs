@@ -136,13 +136,7 @@ impl Wanted<'_> {
             Ok(())
         });
         machines.stop()?;
-        saved.with_context(|| {
-            let tails = machines.processes().iter().map(|process| process.console());
-            format!(
-                "the console ends:\n{}",
-                tails.collect::<Vec<_>>().join("\n--\n")
-            )
-        })?;
+        saved.map_err(|error| machines.with_consoles(error))?;
         let prints = prints(folder, self.layout)?;
         fs::write(
             folder.join("prints.json"),
