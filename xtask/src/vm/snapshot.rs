@@ -135,6 +135,12 @@ impl Wanted<'_> {
             step.done();
             Ok(())
         });
+        let saved = saved.map_err(|error| {
+            anyhow::anyhow!(
+                "{error:#}\nwhat the nodes say:\n{}",
+                swarm::symptoms(&machines)
+            )
+        });
         machines.stop()?;
         saved.map_err(|error| machines.with_consoles(error))?;
         let prints = prints(folder, self.layout)?;

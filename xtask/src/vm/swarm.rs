@@ -135,6 +135,35 @@ fn api(
     serde_json::from_str(&answer).with_context(|| format!("dockerd on {node}: {method} {path}"))
 }
 
+/// Why a Swarm does not come up, as far as its nodes can tell.
+pub fn symptoms(machines: &Machines) -> String {
+    let tasks = api(machines, Node::A, "GET", "/tasks", None).unwrap_or_default();
+    let mut said: String = tasks
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|task| {
+            let status = &task["Status"];
+            format!(
+                "task {}: {} {} {}\n",
+                task["ID"], status["State"], status["Message"], status["Err"]
+            )
+        })
+        .collect();
+    for node in NODES {
+        let script = format!(
+            "echo {node}:; uptime; tail -q -n 12 /nodes/{}/log/*.log | cut -c1-400",
+            node.letter()
+        );
+        let logs = machines.root_exec(node, &["sh", "-c", &script], b"", Duration::from_secs(30));
+        said += &logs.map_or_else(
+            |error| format!("{node}: {error:#}\n"),
+            |logs| logs.stdout_text(),
+        );
+    }
+    said
+}
+
 /// Both nodes at once, each in a thread of its own.
 fn on_both<T: Send>(work: impl Fn(Node) -> Result<T> + Sync) -> Result<Vec<T>> {
     thread::scope(|scope| {
