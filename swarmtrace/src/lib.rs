@@ -4,6 +4,7 @@
 //! snapshots of the `topology` beside it. A module imports only from those
 //! before it; `commands` wires them together.
 
+pub mod commands;
 pub mod output;
 pub mod timeline;
 pub mod topology;

@@ -62,6 +62,9 @@ pub struct Correlator {
     by_number: Table,
     waiting: VecDeque<PacketEvent>,
     lost: u64,
+    /// The newest event's time at each loss that waiting events may have
+    /// lived through, and what was lost before it.
+    losses: VecDeque<(u64, u64)>,
     counted: Statistics,
 }
 
@@ -83,6 +86,7 @@ impl Correlator {
             by_number: Table::new(),
             waiting: VecDeque::new(),
             lost: 0,
+            losses: VecDeque::new(),
             counted: Statistics::default(),
         }
     }
@@ -108,6 +112,8 @@ impl Correlator {
     /// Notes that so many events were lost on their way here: flows that are
     /// alive now will say so.
     pub fn note_lost(&mut self, count: u64) {
+        let newest = self.waiting.back().map_or(0, |w| w.time);
+        self.losses.push_back((newest, self.lost));
         self.lost = self.lost.saturating_add(count);
     }
 
@@ -185,18 +191,20 @@ impl Correlator {
             self.counted.unplaced += 1;
             return;
         }
-        let found = self
-            .by_addresses(event)
-            .or_else(|| self.by_conntrack(event))
-            .or_else(|| self.by_numbers(event));
-        match found {
-            Some((slot, leg)) if self.is_next_exchange(slot, event, leg) => {
-                self.supersede(slot);
-                self.begin(event);
-            }
-            Some((slot, leg)) => self.record(slot, event, leg),
-            None => self.begin(event),
+        let by_addresses = self.by_addresses(event);
+        let fresh = |found: &(u32, Leg)| !self.is_next_exchange(found.0, event, found.1);
+        let found = by_addresses
+            .filter(fresh)
+            .or_else(|| self.by_conntrack(event).filter(fresh))
+            .or_else(|| self.by_numbers(event).filter(fresh));
+        if let Some((slot, leg)) = found {
+            self.record(slot, event, leg);
+            return;
         }
+        if let Some((stale, _)) = by_addresses {
+            self.supersede(stale);
+        }
+        self.begin(event);
     }
 
     fn by_addresses(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
@@ -324,7 +332,15 @@ impl Correlator {
             (false, false) => event.seq,
         };
         let slot = self.slot();
-        let flow = Live::new(self.counted.begun, event, isn, self.lost);
+        while self
+            .losses
+            .front()
+            .is_some_and(|(time, _)| *time < event.time)
+        {
+            self.losses.pop_front();
+        }
+        let lost_before = self.losses.front().map_or(self.lost, |(_, before)| *before);
+        let flow = Live::new(self.counted.begun, event, isn, lost_before);
         self.counted.begun += 1;
         self.order.push_back((slot, flow.number));
         let deadline = event.time.saturating_add(self.waits.unanswered);
