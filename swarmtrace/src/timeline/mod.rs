@@ -25,6 +25,7 @@ mod model;
 mod names;
 mod options;
 pub mod read;
+mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod synthetic;
 #[cfg(test)]
