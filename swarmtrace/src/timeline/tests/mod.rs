@@ -1,6 +1,7 @@
 //! The timeline against a Swarm made up for the purpose.
 
 mod joining;
+mod odd;
 mod pages;
 mod paths;
 mod properties;

@@ -159,7 +159,7 @@ fn check_proofs(flows: &[Flow]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_lost_nothing_torn(connections in connections(12)) {
