@@ -146,7 +146,10 @@ pub const ETC: &[Source] = &[
         "root:x:0:0:root:/root:/bin/sh\n_tcpdump:x:100:100::/:/bin/false\ntcpdump:x:101:101::/:/bin/false\n",
     ),
     ("group", "root:x:0:\ndocker:x:102:\ntcpdump:x:101:\n"),
-    ("os-release", "PRETTY_NAME=\"Debian 12, the VM of swarmtrace\"\nID=debian\nVERSION_ID=\"12\"\n"),
+    (
+        "os-release",
+        "PRETTY_NAME=\"Debian 12, the VM of swarmtrace\"\nID=debian\nVERSION_ID=\"12\"\n",
+    ),
     ("hosts", "127.0.0.1 localhost\n"),
     ("nsswitch.conf", "hosts: files dns\n"),
     ("resolv.conf", ""),
