@@ -1,9 +1,10 @@
 //! Timelines from a file of JSON lines.
 //!
 //! A file is what `follow --output json` printed: one timeline a line. Whatever
-//! else stands in it is an error that names the file and the line, once.
+//! else stands in it is an error that names the file and the line, once; only
+//! the figures that end a trace are passed over.
 
-use super::{FORMAT, Timeline, VERSION};
+use super::{FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -69,13 +70,14 @@ pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
         }
         let text = line.trim_ascii();
         if !text.is_empty() {
-            all.push(parse(text, line.ends_with(b"\n")).map_err(wrong)?);
+            all.extend(parse(text, line.ends_with(b"\n")).map_err(wrong)?);
         }
     }
     Ok(all)
 }
 
-fn parse(text: &[u8], whole: bool) -> Result<Timeline, String> {
+/// A line's timeline; `None` for the figures that end a trace.
+fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
     let stamp: Stamp = serde_json::from_slice(text).map_err(|error| {
         if error.is_eof() && !whole {
             "the file ends in the middle of a timeline".to_owned()
@@ -85,6 +87,7 @@ fn parse(text: &[u8], whole: bool) -> Result<Timeline, String> {
     })?;
     match (stamp.format.as_deref(), stamp.version) {
         (Some(FORMAT), Some(VERSION)) => {}
+        (Some(SUMMARY_FORMAT), _) => return Ok(None),
         (Some(FORMAT), Some(version)) => {
             return Err(format!(
                 "a timeline of version {version}; this program reads version {VERSION}"
@@ -96,5 +99,7 @@ fn parse(text: &[u8], whole: bool) -> Result<Timeline, String> {
             ));
         }
     }
-    serde_json::from_slice(text).map_err(|error| format!("not a whole timeline ({error})"))
+    serde_json::from_slice(text)
+        .map(Some)
+        .map_err(|error| format!("not a whole timeline ({error})"))
 }
