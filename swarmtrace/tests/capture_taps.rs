@@ -343,6 +343,12 @@ fn devices_and_namespaces_may_vanish_and_come_back() {
             net.tc(&["qdisc", "del", "dev", "port0", "clsact"]);
             let changes = capture.reconcile(std::slice::from_ref(&site)).unwrap();
             assert_eq!(changes.attached, [site.id()], "{changes:?}");
+            net.tc(&["filter", "del", "dev", "port0", "egress"]);
+            let changes = capture.reconcile(std::slice::from_ref(&site)).unwrap();
+            assert_eq!(changes.attached, [site.id()], "{changes:?}");
+            capture.detach_all().unwrap();
+            assert!(!net.has_clsact("port0"), "it was ours all the time");
+            attach(&mut capture, std::slice::from_ref(&site));
         }
         // The namespace goes, with and without being asked about.
         drop(net);
@@ -540,6 +546,22 @@ async fn events_arrive_soon() {
     let counters = capture.counters().unwrap();
     assert_eq!(counters.reported(), counters.matched());
     assert_eq!((reader.ignored(), counters.lost()), (0, 0));
+}
+
+#[test]
+fn diagnostics_of_the_kernel_side_load_and_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair::new();
+    let mut capture = Capture::load(&LoadOptions {
+        settings: everything(),
+        verbose: true,
+        run_dir: folder.path().to_owned(),
+        ..LoadOptions::default()
+    })
+    .unwrap();
+    attach(&mut capture, &pair.sites());
+    pair.exchange("10.99.0.2", 8080, 10);
+    assert!(drain(&mut capture).len() > 8);
 }
 
 #[test]

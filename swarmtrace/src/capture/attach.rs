@@ -98,6 +98,8 @@ pub struct Taps {
     /// New taps of the current reconciliation are tcx links.
     tcx: bool,
     taps: BTreeMap<TapId, Tap>,
+    /// Devices to which this capture has added clsact.
+    owned: BTreeSet<TapId>,
     journal: Journal,
     run_dir: PathBuf,
 }
@@ -109,6 +111,7 @@ impl Taps {
             mode,
             tcx: false,
             taps: BTreeMap::new(),
+            owned: BTreeSet::new(),
             journal: Journal::new(run_dir),
             run_dir: run_dir.to_owned(),
         }
@@ -215,15 +218,18 @@ impl Taps {
             }
         }
         let announced = if self.tcx || missing.is_empty() {
-            Ok(())
+            Ok(BTreeMap::new())
         } else {
             self.announce(&mut tc, &missing)
         };
         for site in missing {
             let result = match &announced {
                 Err(error) => Err(io::Error::other(format!("journal: {error}"))),
-                Ok(()) if self.tcx => attach_tcx(programs, site),
-                Ok(()) => self.attach_clsact(programs, &mut tc, site),
+                Ok(_) if self.tcx => attach_tcx(programs, site),
+                Ok(qdiscs) => {
+                    let qdisc = qdiscs.get(&site.ifindex).copied();
+                    self.attach_clsact(programs, &mut tc, site, qdisc)
+                }
             };
             match result {
                 Ok(hold) => {
@@ -260,25 +266,34 @@ impl Taps {
         }
     }
 
-    /// Writes down which devices are about to get filters.
-    fn announce(&mut self, tc: &mut Tc, sites: &[&TapSite]) -> io::Result<()> {
+    /// Writes down which devices are about to get filters, and says what qdiscs
+    /// they have.
+    fn announce(&mut self, tc: &mut Tc, sites: &[&TapSite]) -> io::Result<BTreeMap<u32, Qdisc>> {
+        let qdiscs = tc.qdiscs()?;
         let others = journal::found(&self.run_dir);
         for site in sites {
+            let (inode, ifindex) = site.id();
             // Where another swarmtrace has added clsact, whoever leaves last
             // removes it.
-            let shared = others.iter().filter_map(|other| {
-                let entry = other.record.entry(site.netns_inode, site.ifindex)?;
-                (other.is_live() && entry.added_clsact).then_some(())
+            let shared = others.iter().any(|other| {
+                let entry = other.record.entry(inode, ifindex);
+                other.is_live() && entry.is_some_and(|entry| entry.added_clsact)
             });
-            let added_clsact = tc.qdisc(site.ifindex)? == Qdisc::None || shared.count() > 0;
+            if shared || !qdiscs.contains_key(&ifindex) {
+                self.owned.insert(site.id());
+            }
             self.journal.record.entries.push(Entry {
-                netns_inode: site.netns_inode,
+                netns_inode: inode,
                 netns_path: site.netns_path.clone(),
-                ifindex: site.ifindex,
-                added_clsact,
+                ifindex,
+                added_clsact: self.owned.contains(&site.id()),
             });
         }
-        self.journal.save()
+        let saved = self.journal.save();
+        if saved.is_err() {
+            sites.iter().for_each(|site| self.strike(site.id()));
+        }
+        saved.map(|()| qdiscs)
     }
 
     fn attach_clsact(
@@ -286,8 +301,9 @@ impl Taps {
         programs: &mut Programs,
         tc: &mut Tc,
         site: &TapSite,
+        qdisc: Option<Qdisc>,
     ) -> io::Result<Hold> {
-        let result = self.add_filters(programs, tc, site);
+        let result = self.add_filters(programs, tc, site, qdisc);
         if result.is_err() {
             self.retract(tc, site.id())?;
         }
@@ -299,15 +315,17 @@ impl Taps {
         programs: &mut Programs,
         tc: &mut Tc,
         site: &TapSite,
+        qdisc: Option<Qdisc>,
     ) -> io::Result<Hold> {
-        match tc.qdisc(site.ifindex)? {
-            Qdisc::Clsact => {}
-            Qdisc::None => tc.add_clsact(site.ifindex)?,
-            Qdisc::Ingress => {
+        match qdisc {
+            // One of the two filters may still be there.
+            Some(Qdisc::Clsact) => tc.sweep(site.ifindex, self.journal.record.handle, false)?,
+            Some(Qdisc::Ingress) => {
                 return Err(io::Error::other(
                     "an ingress qdisc is in the place of clsact",
                 ));
             }
+            None => tc.add_clsact(site.ifindex)?,
         }
         for direction in [Direction::Ingress, Direction::Egress] {
             let (name, program) = programs.get(site.has_ethernet, direction)?;
@@ -331,6 +349,7 @@ impl Taps {
             .entry(id.0, id.1)
             .is_some_and(|entry| entry.added_clsact);
         tc.sweep(id.1, record.handle, added)?;
+        self.owned.remove(&id);
         self.strike(id);
         Ok(())
     }
