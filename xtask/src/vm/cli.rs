@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
-use super::{Config, Kernel, Layout, Node, Vm};
+use super::{Config, Kernel, Layout, Node, Vm, interrupt};
 
 /// A real two-node Docker Swarm in QEMU
 ///
@@ -77,6 +77,7 @@ impl VmCommand {
     /// # Errors
     /// When it cannot be done.
     pub fn run(self) -> Result<ExitCode> {
+        interrupt::install()?;
         match self {
             Self::Up {
                 two_vms,
@@ -107,10 +108,17 @@ impl VmCommand {
                     return Ok(ExitCode::from(3));
                 }
             },
-            Self::Down => match Vm::running("default")? {
-                Some(vm) => vm.down()?,
-                None => println!("down already"),
-            },
+            Self::Down => {
+                let name = Config::default().name;
+                println!(
+                    "{}",
+                    if Vm::end(&name)? {
+                        "down"
+                    } else {
+                        "down already"
+                    }
+                );
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::agent::{self, Output, Request, Running};
 use super::image::Image;
+use super::process::Process;
 use super::qcow2::{self, Format};
-use super::qemu::{Accelerator, Launch, Process, Role};
+use super::qemu::{Accelerator, Launch, Role};
 use super::{Layout, Node};
 
 /// The VMs that make up a Swarm.
@@ -195,6 +196,31 @@ impl Machines {
                 .checked()?;
         }
         Ok(())
+    }
+
+    /// Cuts a node's cable to the wire, or plugs it in again.
+    ///
+    /// # Errors
+    /// When the VM does not do it.
+    pub fn set_cable(&self, node: Node, plugged: bool) -> Result<()> {
+        let process = self.process_of(node)?;
+        let card = match (process.role, node) {
+            (Role::Both, Node::Vm) | (Role::B, Node::A | Node::Vm) => {
+                bail!("{node} has no cable of its own")
+            }
+            (Role::Both, _) => {
+                let change = if plugged { "up" } else { "down" };
+                let set = ["ip", "link", "set", &node.to_string(), change];
+                self.root_exec(node, &set, b"", Duration::from_secs(20))?
+                    .checked()?;
+                return Ok(());
+            }
+            (Role::A, Node::Vm) => "hub-client",
+            (Role::A, _) => "hub-node",
+            (Role::B, _) => "wire",
+        };
+        let link = json!({ "name": card, "up": plugged });
+        process.qmp()?.command("set_link", link).map(drop)
     }
 
     /// Whether all VMs run.
