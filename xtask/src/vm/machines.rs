@@ -243,19 +243,25 @@ impl Machines {
 
     /// Ends what was started and adds the consoles to the error.
     fn abandon(&self, error: anyhow::Error) -> anyhow::Error {
-        let consoles: Vec<String> = self
+        let error = self.with_consoles(error);
+        let _ = self.stop();
+        error
+    }
+
+    /// The error, and below it how the consoles end.
+    pub fn with_consoles(&self, error: anyhow::Error) -> anyhow::Error {
+        let consoles: String = self
             .processes
             .iter()
             .map(|process| {
                 format!(
-                    "the console of VM {} ends:\n{}",
+                    "\nthe console of VM {} ends:\n{}",
                     process.role.name(),
                     process.console()
                 )
             })
             .collect();
-        let _ = self.stop();
-        error.context(consoles.join("\n"))
+        anyhow::anyhow!("{error:#}{consoles}")
     }
 
     /// The VM a node is in.

@@ -135,14 +135,14 @@ impl Wanted<'_> {
             step.done();
             Ok(())
         });
-        machines.stop()?;
-        saved.with_context(|| {
-            let tails = machines.processes().iter().map(|process| process.console());
-            format!(
-                "the console ends:\n{}",
-                tails.collect::<Vec<_>>().join("\n--\n")
+        let saved = saved.map_err(|error| {
+            anyhow::anyhow!(
+                "{error:#}\nwhat the nodes say:\n{}",
+                swarm::symptoms(&machines)
             )
-        })?;
+        });
+        machines.stop()?;
+        saved.map_err(|error| machines.with_consoles(error))?;
         let prints = prints(folder, self.layout)?;
         fs::write(
             folder.join("prints.json"),
