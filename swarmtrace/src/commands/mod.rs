@@ -2,6 +2,7 @@
 
 pub mod cleanup;
 pub mod follow;
+pub mod join;
 mod live;
 mod snapshots;
 pub mod topology;
@@ -33,6 +34,7 @@ macro_rules! commands {
 
 commands! {
     Follow(follow),
+    Join(join),
     Topology(topology),
     Cleanup(cleanup),
 }

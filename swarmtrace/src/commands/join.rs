@@ -1,0 +1,68 @@
+//! `swarmtrace join`: whole timelines from several nodes' files.
+//!
+//! Each file is what `follow --output json` printed on one node.
+
+use super::follow::Format;
+use crate::output::paint::Painter;
+use crate::output::text::TextOptions;
+use crate::output::{self, json, text};
+use crate::timeline::{join, read};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Puts several nodes' timelines together into whole ones
+///
+/// Takes what `swarmtrace follow --output json` printed on each node. The offset
+/// between the nodes' clocks is estimated from the connections themselves and
+/// printed with its bound; hops on another node are ordered by causality, and
+/// carry that bound.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One file a node
+    #[arg(required = true, num_args = 2.., value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to print: text for people, json for one timeline a line
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    output: Format,
+    /// Leave the way back out
+    #[arg(long)]
+    no_reply: bool,
+    /// Show every packet hop by hop
+    #[arg(long)]
+    all_packets: bool,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let options = TextOptions {
+            painter: Painter { colour: true },
+            reply: !self.no_reply,
+            all_packets: self.all_packets,
+        };
+        let mut timelines = Vec::new();
+        for file in &self.files {
+            timelines.extend(read::timelines(file)?);
+        }
+        let joined = join::join(timelines);
+        for timeline in &joined.timelines {
+            match self.output {
+                Format::Text => {
+                    output::print(&(text::timeline(timeline, &options) + "\n"))?;
+                }
+                Format::Json => {
+                    let mut line = Vec::new();
+                    json::line(&mut line, timeline)?;
+                    output::print(&String::from_utf8_lossy(&line))?;
+                }
+            }
+        }
+        anstream::eprintln!(
+            "swarmtrace: {} timelines, {} of them joined, {} whose other node is missing",
+            joined.timelines.len(),
+            joined.whole,
+            joined.alone
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
