@@ -5,7 +5,24 @@
 //! asks it questions; it can be written to and read from JSON, so that a
 //! recorded trace keeps the names it was taken with.
 
+mod assemble;
+mod classify;
+pub mod docker;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod ipvs;
+pub mod kernel;
+mod links;
 mod lookup;
 mod model;
+mod netlink;
+pub mod netns;
+mod read;
+mod select;
+pub mod taps;
+mod watch;
 
 pub use model::*;
+pub use read::{DockerAnswer, ReadError, Reader};
+pub use select::{Selection, Unknown};
+pub use watch::{Changes, Watch};
