@@ -23,7 +23,17 @@ enum Xtask {
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
     Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
-    #[command(subcommand)]
+    ///
+    /// The Swarm has the network overlay1 and these services, whose tasks all say
+    /// which task answered (SERVICE.SLOT NODE HOSTNAME):
+    ///   vote      TCP 8080 by the routing mesh, 2 tasks, one on each node
+    ///   echo-udp  UDP 9053 by the routing mesh, 2 tasks, one on each node
+    ///   hosted    TCP 8081 of each node itself (mode=host), global
+    ///   direct    port 80 on overlay1 without a virtual address (dnsrr), 2 tasks
+    ///   client    sleeps on overlay1, on node-a
+    /// node-a (manager) is 192.168.90.1, node-b is 192.168.90.2, and `vm` is outside
+    /// of both, the external client 192.168.90.254.
+    #[command(subcommand, verbatim_doc_comment)]
     Vm(VmCommand),
 }
 

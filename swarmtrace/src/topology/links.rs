@@ -17,7 +17,8 @@ use super::{Device, DeviceKind, DeviceRef, FdbEntry, Namespace, Neighbour};
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo,
+    LinkLayerType, LinkMessage,
 };
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -55,7 +56,11 @@ pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
     let mut netlink = Netlink::open()?;
     let mut links = Links::default();
 
-    let answer = netlink.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    let mut request = LinkMessage::default();
+    // Counters are most of an answer, and not wanted.
+    let skip = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
+    request.attributes.push(skip);
+    let answer = netlink.dump(RouteNetlinkMessage::GetLink(request))?;
     links.count(&answer, "devices");
     for message in answer.messages {
         if let RouteNetlinkMessage::NewLink(message) = message {

@@ -278,4 +278,26 @@ mod tests {
         assert!(new > numbers("linux-image-6.12.9+bpo-cloud-amd64"));
         assert!(numbers("linux-image-6.1.0-56-cloud") > numbers("linux-image-6.1.0-9-cloud"));
     }
+
+    #[test]
+    #[ignore = "downloads package lists"]
+    fn lists_of_our_own_have_both_kernels_and_docker() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::at(folder.path().to_owned()).unwrap();
+        let apt = Apt::of_our_own(&place).unwrap();
+        for kernel in [Kernel::V6_1, Kernel::V6_12] {
+            assert!(
+                apt.newest_kernel(kernel)
+                    .unwrap()
+                    .name
+                    .ends_with("-cloud-amd64")
+            );
+        }
+        assert!(
+            apt.closure(&["docker.io"])
+                .unwrap()
+                .iter()
+                .any(|package| package.name == "runc")
+        );
+    }
 }

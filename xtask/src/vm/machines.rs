@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::agent::{self, Output, Request, Running};
 use super::image::Image;
+use super::process::Process;
 use super::qcow2::{self, Format};
-use super::qemu::{Accelerator, Launch, Process, Role};
+use super::qemu::{Accelerator, Launch, Role};
 use super::{Layout, Node};
 
 /// The VMs that make up a Swarm.
@@ -197,6 +198,31 @@ impl Machines {
         Ok(())
     }
 
+    /// Cuts a node's cable to the wire, or plugs it in again.
+    ///
+    /// # Errors
+    /// When the VM does not do it.
+    pub fn set_cable(&self, node: Node, plugged: bool) -> Result<()> {
+        let process = self.process_of(node)?;
+        let card = match (process.role, node) {
+            (Role::Both, Node::Vm) | (Role::B, Node::A | Node::Vm) => {
+                bail!("{node} has no cable of its own")
+            }
+            (Role::Both, _) => {
+                let change = if plugged { "up" } else { "down" };
+                let set = ["ip", "link", "set", &node.to_string(), change];
+                self.root_exec(node, &set, b"", Duration::from_secs(20))?
+                    .checked()?;
+                return Ok(());
+            }
+            (Role::A, Node::Vm) => "hub-client",
+            (Role::A, _) => "hub-node",
+            (Role::B, _) => "wire",
+        };
+        let link = json!({ "name": card, "up": plugged });
+        process.qmp()?.command("set_link", link).map(drop)
+    }
+
     /// Whether all VMs run.
     pub fn run(&self) -> bool {
         !self.processes.is_empty() && self.processes.iter().all(Process::runs)
@@ -217,19 +243,25 @@ impl Machines {
 
     /// Ends what was started and adds the consoles to the error.
     fn abandon(&self, error: anyhow::Error) -> anyhow::Error {
-        let consoles: Vec<String> = self
+        let error = self.with_consoles(error);
+        let _ = self.stop();
+        error
+    }
+
+    /// The error, and below it how the consoles end.
+    pub fn with_consoles(&self, error: anyhow::Error) -> anyhow::Error {
+        let consoles: String = self
             .processes
             .iter()
             .map(|process| {
                 format!(
-                    "the console of VM {} ends:\n{}",
+                    "\nthe console of VM {} ends:\n{}",
                     process.role.name(),
                     process.console()
                 )
             })
             .collect();
-        let _ = self.stop();
-        error.context(consoles.join("\n"))
+        anyhow::anyhow!("{error:#}{consoles}")
     }
 
     /// The VM a node is in.

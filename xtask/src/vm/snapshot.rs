@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::image::Image;
 use super::machines::{Machines, saved_files};
 use super::place::{self, Place};
+use super::process;
 use super::qemu::{Accelerator, KERNEL_LINE};
 use super::{Layout, swarm};
 use crate::host;
@@ -109,9 +110,8 @@ impl Wanted<'_> {
         }
         let folder = self.folder()?;
         place::remove(&folder)?;
-        let made = self
-            .place
-            .fresh_folder(&format!("snapshot.made.{}", std::process::id()))?;
+        process::end_leftovers(&self.place.path("snapshot.made"))?;
+        let made = self.place.fresh_folder("snapshot.made")?;
         let done = self.build_in(&made);
         if done.is_err() {
             let _ = place::remove(&made);
@@ -135,14 +135,14 @@ impl Wanted<'_> {
             step.done();
             Ok(())
         });
-        machines.stop()?;
-        saved.with_context(|| {
-            let tails = machines.processes().iter().map(|process| process.console());
-            format!(
-                "the console ends:\n{}",
-                tails.collect::<Vec<_>>().join("\n--\n")
+        let saved = saved.map_err(|error| {
+            anyhow::anyhow!(
+                "{error:#}\nwhat the nodes say:\n{}",
+                swarm::symptoms(&machines)
             )
-        })?;
+        });
+        machines.stop()?;
+        saved.map_err(|error| machines.with_consoles(error))?;
         let prints = prints(folder, self.layout)?;
         fs::write(
             folder.join("prints.json"),

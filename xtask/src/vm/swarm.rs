@@ -22,7 +22,8 @@ pub fn address(node: Node) -> &'static str {
 }
 
 const NODES: [Node; 2] = [Node::A, Node::B];
-const TASK_LIMIT: Duration = Duration::from_secs(240);
+/// How long bringing up waits without any task starting.
+const STALL_LIMIT: Duration = Duration::from_secs(240);
 
 /// Every service: its name, how many tasks run, and how it is created.
 fn services() -> Vec<(&'static str, usize, Value)> {
@@ -132,6 +133,35 @@ fn api(
         return Ok(Value::Null);
     }
     serde_json::from_str(&answer).with_context(|| format!("dockerd on {node}: {method} {path}"))
+}
+
+/// Why a Swarm does not come up, as far as its nodes can tell.
+pub fn symptoms(machines: &Machines) -> String {
+    let tasks = api(machines, Node::A, "GET", "/tasks", None).unwrap_or_default();
+    let mut said: String = tasks
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|task| {
+            let status = &task["Status"];
+            format!(
+                "task {}: {} {} {}\n",
+                task["ID"], status["State"], status["Message"], status["Err"]
+            )
+        })
+        .collect();
+    for node in NODES {
+        let script = format!(
+            "echo {node}:; uptime; tail -q -n 12 /nodes/{}/log/*.log | cut -c1-400",
+            node.letter()
+        );
+        let logs = machines.root_exec(node, &["sh", "-c", &script], b"", Duration::from_secs(30));
+        said += &logs.map_or_else(
+            |error| format!("{node}: {error:#}\n"),
+            |logs| logs.stdout_text(),
+        );
+    }
+    said
 }
 
 /// Both nodes at once, each in a thread of its own.
@@ -245,8 +275,11 @@ fn running(machines: &Machines) -> Result<BTreeMap<String, Vec<String>>> {
     Ok(running)
 }
 
+/// Patient for as long as tasks keep starting: on a busy machine emulation may
+/// take ten times as long.
 fn wait_for_tasks(machines: &Machines, services: &[(&str, usize, Value)]) -> Result<()> {
-    let deadline = Instant::now() + TASK_LIMIT;
+    let mut before = String::new();
+    let mut changed = Instant::now();
     loop {
         let running = running(machines)?;
         let waiting: Vec<String> = services
@@ -258,11 +291,13 @@ fn wait_for_tasks(machines: &Machines, services: &[(&str, usize, Value)]) -> Res
         if waiting.is_empty() {
             return Ok(());
         }
-        if Instant::now() > deadline {
+        let waiting = waiting.join(", ");
+        if waiting != before {
+            (before, changed) = (waiting, Instant::now());
+        } else if changed.elapsed() > STALL_LIMIT {
             bail!(
-                "after {} s these tasks do not run: {}",
-                TASK_LIMIT.as_secs(),
-                waiting.join(", ")
+                "for {} s no task has started; running: {waiting}",
+                STALL_LIMIT.as_secs()
             );
         }
         thread::sleep(Duration::from_secs(1));

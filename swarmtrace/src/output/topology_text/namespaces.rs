@@ -12,7 +12,7 @@ pub(super) fn namespaces(topology: &Topology) -> String {
     let mut shown: Vec<_> = (topology.namespaces.iter())
         .filter(|n| n.kind != NamespaceKind::Other)
         .collect();
-    shown.sort_by_key(|n| order(&n.kind));
+    shown.sort_by_key(|n| (order(&n.kind), &n.name));
     let mut out = String::new();
     for namespace in shown {
         let name = paint(HEADING, &namespace.name);
@@ -178,7 +178,9 @@ fn beyond(topology: &Topology, namespace: &Namespace) -> Table {
         let network = topology.network_of_device(namespace.at(device));
         let neighbours = || (namespace.neighbours.iter()).filter(|n| n.ifindex == device.ifindex);
         let entries = || (namespace.fdb.iter()).filter(|e| e.ifindex == device.ifindex);
-        for neighbour in neighbours() {
+        let mut sorted = Vec::from_iter(neighbours());
+        sorted.sort_by_key(|n| n.address);
+        for neighbour in sorted {
             let to: Vec<String> = entries()
                 .filter(|e| e.mac == neighbour.mac)
                 .map(|e| node_at(topology, e.vtep))
