@@ -1,16 +1,10 @@
 //! Timelines from a file of JSON lines.
 //!
-<<<<<<< HEAD
-//! A file is what `follow --output json` printed: one timeline a line. Whatever
-//! else stands in it is an error that names the file and the line, once; only
-//! the figures that end a trace are passed over.
-=======
 //! A file is what `follow --output json` printed: one timeline a line, and lines
 //! of other formats of swarmtrace's own (figures at the end), which are skipped.
 //! Whatever else stands in it is an error that names the file and the line.
->>>>>>> timeline
 
-use super::{FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
+use super::{FORMAT, Timeline, VERSION};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -85,11 +79,7 @@ pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
     Ok(all)
 }
 
-<<<<<<< HEAD
-/// A line's timeline; `None` for the figures that end a trace.
-=======
 /// A line's timeline; `None` for one of swarmtrace's other formats.
->>>>>>> timeline
 fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
     let stamp: Stamp = serde_json::from_slice(text).map_err(|error| {
         if error.is_eof() && !whole {
@@ -100,7 +90,6 @@ fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
     })?;
     match (stamp.format.as_deref(), stamp.version) {
         (Some(FORMAT), Some(VERSION)) => {}
-        (Some(SUMMARY_FORMAT), _) => return Ok(None),
         (Some(FORMAT), Some(version)) => {
             return Err(format!(
                 "a timeline of version {version}; this program reads version {VERSION}"
