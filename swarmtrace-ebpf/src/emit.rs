@@ -5,8 +5,8 @@
 //! itself, and each CPU wakes it only with every [`WAKE_EVERY`]th event, which
 //! matters in a burst.
 
-use crate::packet::{self, Parsed};
-use crate::{skb, words};
+use crate::packet::Parsed;
+use crate::{options, skb, words};
 use aya_ebpf::Global;
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
@@ -54,7 +54,7 @@ impl Counts {
 #[inline(always)]
 pub fn report(ctx: &TcContext, direction: Direction, parsed: &Parsed, counts: &Counts) {
     let stamps = if parsed.options_length > 0 {
-        packet::timestamps(ctx, parsed)
+        options::timestamps(ctx, parsed)
     } else {
         None
     };

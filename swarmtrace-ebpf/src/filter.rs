@@ -7,6 +7,11 @@
 //! data segment from the rest; taps share an entry as long as no NAT lies
 //! between them. For datagrams it holds, a tap each, when the last one came.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "passed by value, a key would be copied to the stack"
+)]
+
 use crate::packet::{ESP, Parsed, SCTP, TCP, UDP};
 use crate::{skb, words};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
@@ -203,7 +208,7 @@ impl Filter {
     fn sampled(&self, number: u32) -> bool {
         let one_in = self.settings.sample;
         // The upper bits of the product depend on all bits of the number.
-        one_in <= 1 || (number.wrapping_mul(0x9e37_79b1) >> 8) % one_in == 0
+        one_in <= 1 || (number.wrapping_mul(0x9e37_79b1) >> 8).is_multiple_of(one_in)
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod emit;
 mod filter;
+mod options;
 mod packet;
 mod quick;
 mod skb;

@@ -190,7 +190,10 @@ fn attaching(
             None => Ok(()),
         }
     })?;
-    time("reconcile", &mut || Ok(drop(capture.reconcile(&sites)?)))?;
+    time("reconcile", &mut || {
+        capture.reconcile(&sites)?;
+        Ok(())
+    })?;
     time("detach", &mut || Ok(capture.detach_all()?))?;
     Ok(())
 }

@@ -19,6 +19,7 @@
 use super::journal::{self, Entry, Journal};
 use super::netns;
 use super::programs::Programs;
+use super::site::{AttachMode, Changes, TapId, TapSite};
 use super::tc::{Qdisc, Tc};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions, TcAttachType};
@@ -26,54 +27,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use swarmtrace_common::Direction;
-
-/// A device to tap.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TapSite {
-    /// Inode of the device's network namespace.
-    pub netns_inode: u32,
-    /// A file that opens that namespace: an nsfs mount or `/proc/PID/ns/net`.
-    pub netns_path: PathBuf,
-    /// The device's index within the namespace.
-    pub ifindex: u32,
-    /// The device's name, for people.
-    pub device: String,
-    /// Whether its frames carry an Ethernet header.
-    pub has_ethernet: bool,
-}
-
-impl TapSite {
-    /// What identifies it: namespace inode and device index.
-    pub fn id(&self) -> TapId {
-        (self.netns_inode, self.ifindex)
-    }
-}
-
-/// Namespace inode and device index.
-pub type TapId = (u32, u32);
-
-/// How programs are attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AttachMode {
-    /// tcx where the kernel has it (6.6) and there are few devices, else clsact.
-    #[default]
-    Auto,
-    /// tcx links.
-    Tcx,
-    /// Filters on a clsact qdisc.
-    Clsact,
-}
-
-/// What [`Taps::reconcile`] did.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Newly attached, or attached again after somebody had removed them.
-    pub attached: Vec<TapId>,
-    /// No longer attached: not wanted, or gone with device or namespace.
-    pub detached: Vec<TapId>,
-    /// Wanted but not attached, and why: gaps in what can be seen.
-    pub failed: Vec<(TapSite, String)>,
-}
 
 /// What holds a tap in place.
 enum Hold {
@@ -424,56 +377,5 @@ fn attach_tcx(programs: &mut Programs, site: &TapSite) -> io::Result<Hold> {
     Ok(Hold::Tcx {
         _links: [ingress.0, egress.0],
         programs: [ingress.1, egress.1],
-    })
-}
-
-/// What [`cleanup`] found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Cleanup {
-    /// Runs that had been killed.
-    pub dead_runs: usize,
-    /// Devices that were swept.
-    pub swept: Vec<TapId>,
-    /// Devices that could not be swept, and why.
-    pub failed: Vec<(TapId, String)>,
-}
-
-/// Removes what killed runs have left, and nothing else.
-///
-/// # Errors
-/// Where no thread could be started.
-pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
-    let dead: Vec<_> = (journal::found(run_dir).into_iter())
-        .filter(|found| !found.is_live())
-        .collect();
-    if dead.is_empty() {
-        return Ok(Cleanup::default());
-    }
-    netns::on_thread(|| {
-        let mut result = Cleanup::default();
-        for found in dead {
-            let failures = result.failed.len();
-            for entry in &found.record.entries {
-                let id = (entry.netns_inode, entry.ifindex);
-                let swept = netns::enter(&entry.netns_path, entry.netns_inode)
-                    .and_then(|()| netns::device_name(entry.ifindex))
-                    .and_then(|_| Tc::open())
-                    .and_then(|mut tc| {
-                        tc.sweep(entry.ifindex, found.record.handle, entry.added_clsact)
-                    });
-                match swept {
-                    Ok(()) => result.swept.push(id),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => result.failed.push((id, error.to_string())),
-                }
-            }
-            result.dead_runs += 1;
-            if result.failed.len() == failures
-                && let Err(error) = found.remove()
-            {
-                result.failed.push(((0, 0), error.to_string()));
-            }
-        }
-        result
     })
 }

@@ -1,12 +1,14 @@
 //! Loads the kernel side and keeps its filter current.
 
-use super::attach::{AttachMode, Changes, TapSite, Taps, cleanup};
+use super::attach::Taps;
 use super::btf::KernelTypes;
+use super::cleanup::cleanup;
 use super::error::{Error, kernel_release};
 use super::journal::RUN_DIR;
 use super::log::Stderr;
 use super::programs::Programs;
 use super::reader::Events;
+use super::site::{AttachMode, Changes, TapSite};
 use aya::EbpfLoader;
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use aya::programs::{TestRun as _, TestRunOptions, TestRunResult};
