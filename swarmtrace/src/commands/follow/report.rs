@@ -50,7 +50,6 @@ impl<'a> Report<'a> {
                 painter: COLOUR,
                 reply: !options.no_reply,
                 all_packets: options.all_packets,
-                ..TextOptions::default()
             },
             histograms: Histograms::new(),
             told: 0,
