@@ -7,7 +7,7 @@
 //!
 //! tcx has a price: the kernel waits for an RCU grace period at each attach and
 //! each detach (`tcx_entry_sync` in include/net/tcx.h), some 5 to 15 ms, and
-//! holds the lock on all network configuration meanwhile. A few devices are
+//! holds the lock on all network configuration meanwhile. The devices of an ordinary node are
 //! worth it; for more than [`TCX_MOST`] the node's network configuration would
 //! stand still for seconds, and filters take their place.
 //!
@@ -43,7 +43,7 @@ struct Tap {
 }
 
 /// Most devices that are tapped through tcx in [`AttachMode::Auto`].
-pub const TCX_MOST: usize = 16;
+pub const TCX_MOST: usize = 64;
 
 /// Every tap of this capture.
 pub struct Taps {
