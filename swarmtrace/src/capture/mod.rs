@@ -40,3 +40,15 @@ pub use error::{Error, MINIMUM_KERNEL};
 pub use journal::RUN_DIR;
 pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions};
 pub use reader::{BATCH, Events, POLL, Reader};
+
+#[cfg(test)]
+mod tests {
+    /// Commands move these between the tasks of an async runtime.
+    #[test]
+    fn captures_and_readers_may_change_threads() {
+        fn check<T: Send>() {}
+        check::<super::Capture>();
+        check::<super::Events>();
+        check::<super::Reader>();
+    }
+}

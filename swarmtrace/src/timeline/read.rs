@@ -1,7 +1,8 @@
 //! Timelines from a file of JSON lines.
 //!
-//! A file is what `follow --output json` printed: one timeline a line. Whatever
-//! else stands in it is an error that names the file and the line, once.
+//! A file is what `follow --output json` printed: one timeline a line, and lines
+//! of other formats of swarmtrace's own (figures at the end), which are skipped.
+//! Whatever else stands in it is an error that names the file and the line.
 
 use super::{FORMAT, Timeline, VERSION};
 use serde::Deserialize;
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Longest line that is read; a timeline of thousands of hops is shorter.
 const LONGEST_LINE: u64 = 16 << 20;
+
+/// What every `format` of swarmtrace's begins with.
+const OWN_FORMATS: &str = "swarmtrace-";
 
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +73,14 @@ pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
         }
         let text = line.trim_ascii();
         if !text.is_empty() {
-            all.push(parse(text, line.ends_with(b"\n")).map_err(wrong)?);
+            all.extend(parse(text, line.ends_with(b"\n")).map_err(wrong)?);
         }
     }
     Ok(all)
 }
 
-fn parse(text: &[u8], whole: bool) -> Result<Timeline, String> {
+/// A line's timeline; `None` for one of swarmtrace's other formats.
+fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
     let stamp: Stamp = serde_json::from_slice(text).map_err(|error| {
         if error.is_eof() && !whole {
             "the file ends in the middle of a timeline".to_owned()
@@ -90,11 +95,14 @@ fn parse(text: &[u8], whole: bool) -> Result<Timeline, String> {
                 "a timeline of version {version}; this program reads version {VERSION}"
             ));
         }
+        (Some(other), _) if other.starts_with(OWN_FORMATS) => return Ok(None),
         _ => {
             return Err(format!(
                 "JSON, but no timeline (its format is not {FORMAT:?})"
             ));
         }
     }
-    serde_json::from_slice(text).map_err(|error| format!("not a whole timeline ({error})"))
+    serde_json::from_slice(text)
+        .map(Some)
+        .map_err(|error| format!("not a whole timeline ({error})"))
 }

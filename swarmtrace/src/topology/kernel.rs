@@ -68,7 +68,7 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         gaps: found.gaps,
         ..Kernel::default()
     };
-    let mut peers = BTreeMap::new();
+    let mut pairs = BTreeMap::new();
     for namespace in &all {
         let inode = namespace.inode();
         let host = inode == host_namespace;
@@ -95,7 +95,7 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         });
         let gaps = links.gaps.iter();
         (kernel.gaps).extend(gaps.map(|gap| format!("namespace {name}: {gap}")));
-        peers.insert(inode, (links.peers, links.nsids));
+        pairs.insert(inode, links.pairs);
         kernel.namespaces.push(Namespace {
             inode,
             kind: if host {
@@ -111,6 +111,6 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
             fdb: links.fdb,
         });
     }
-    links::resolve_peers(&mut kernel.namespaces, &peers);
+    links::resolve_peers(&mut kernel.namespaces, &pairs);
     Ok(kernel)
 }

@@ -17,6 +17,10 @@ use super::qcow2::{self, Format};
 use super::qemu::{Accelerator, Launch, Role};
 use super::{Layout, Node};
 
+/// How long a boot may take: some seconds, on a busy machine ten times that.
+const BOOT_LIMIT: Duration = Duration::from_secs(75);
+const BOOT_ATTEMPTS: u32 = 3;
+
 /// The VMs that make up a Swarm.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machines {
@@ -29,11 +33,32 @@ pub fn saved_files(role: Role) -> [String; 3] {
 }
 
 impl Machines {
-    /// Starts the VMs, booting from the image, and waits for their agents.
+    /// Starts the VMs, booting from the image, and waits for their agents. Under
+    /// emulation a boot hangs now and then, both processors waiting for each
+    /// other; such a boot is given up and begun anew.
     ///
     /// # Errors
     /// When one does not come up within the time; carries its console's end.
     pub fn boot(
+        folder: &Path,
+        layout: Layout,
+        image: &Image,
+        accelerator: Accelerator,
+    ) -> Result<Self> {
+        for _ in 1..BOOT_ATTEMPTS {
+            match Self::boot_once(folder, layout, image, accelerator) {
+                Ok(machines) => return Ok(machines),
+                Err(error) => {
+                    let what = error.to_string();
+                    let what = what.lines().next().unwrap_or_default().to_owned();
+                    eprintln!("  booting anew: {what}");
+                }
+            }
+        }
+        Self::boot_once(folder, layout, image, accelerator)
+    }
+
+    fn boot_once(
         folder: &Path,
         layout: Layout,
         image: &Image,
@@ -64,7 +89,7 @@ impl Machines {
         }
         match machines
             .resume()
-            .and_then(|()| machines.await_agents(Duration::from_secs(120)))
+            .and_then(|()| machines.await_agents(BOOT_LIMIT))
         {
             Ok(()) => Ok(machines),
             Err(error) => Err(machines.abandon(error)),

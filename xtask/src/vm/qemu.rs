@@ -81,7 +81,7 @@ impl Accelerator {
 
 /// The kernel's command line, without the role.
 pub const KERNEL_LINE: &str = "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off nopti \
-    tsc=reliable no_timer_check nokaslr norandmaps init_on_alloc=0";
+    tsc=reliable no_timer_check nokaslr norandmaps init_on_alloc=0 cryptomgr.notests nowatchdog";
 
 /// What to start.
 pub struct Launch<'a> {

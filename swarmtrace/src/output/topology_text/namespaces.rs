@@ -46,7 +46,11 @@ fn order(kind: &NamespaceKind) -> u8 {
 }
 
 fn what(topology: &Topology, namespace: &Namespace) -> String {
+    let host = namespace.kind == NamespaceKind::Host;
     let networks: BTreeSet<&str> = (namespace.devices.iter())
+        // The host's: in host mode only, and then with their VXLAN devices. A
+        // pair that is being made starts there as well.
+        .filter(|d| !host || matches!(d.kind, DeviceKind::Vxlan { .. }))
         .filter_map(|d| topology.network_of_device(namespace.at(d)))
         .map(|n| n.name.as_str())
         .collect();
@@ -119,7 +123,7 @@ fn connected(topology: &Topology, device: &Device) -> String {
     };
     match peer.and_then(|peer| topology.device(peer)) {
         Some((namespace, peer)) => format!("↔ {} {}", namespace.name, peer.name),
-        // Shown in part (a selection), or a namespace that was not found.
+        // In a namespace that no file leads to.
         None => "↔ elsewhere".to_owned(),
     }
 }

@@ -160,6 +160,7 @@ fn json_comes_back_as_it_was() {
     let timeline = whole(&Connection::new(Route::MeshRemote, Ending::Reset, 4));
     let mut file = tempfile::NamedTempFile::new().unwrap();
     json::line(&mut file, &timeline).unwrap();
+    writeln!(file, r#"{{"format":"swarmtrace-summary","version":1}}"#).unwrap();
     assert_eq!(timelines(file.path()).unwrap(), [timeline]);
 }
 
