@@ -200,3 +200,21 @@ fn what_is_not_a_timeline_is_named_with_its_line() {
         );
     }
 }
+
+#[test]
+fn wall_clocks_an_hour_apart() {
+    let answered = Connection::new(Route::MeshRemote, Ending::Open, 4);
+    let mut unanswered = Connection::new(Route::MeshRemote, Ending::Unanswered, 6);
+    unanswered.start += 40_000_000_000;
+    let late = |mut timelines: Vec<Timeline>| {
+        timelines
+            .iter_mut()
+            .for_each(|t| t.started += 3_600_000_000_000);
+        timelines
+    };
+    let (a, b) = parts(&answered);
+    let (c, d) = parts(&unanswered);
+    let joined = join([a, late(b), c.clone(), late(d.clone())].concat());
+    assert_eq!((joined.whole, joined.alone), (2, 0));
+    assert_eq!(join([c, late(d)].concat()).whole, 0);
+}
