@@ -136,6 +136,7 @@ impl Traced {
             namespaces: &inodes(node),
             conntrack,
             without: &[],
+            rewrites: timeline.state.is != "refused",
         }
         .assert(timeline);
         timeline

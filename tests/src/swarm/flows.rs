@@ -164,6 +164,7 @@ pub fn udp(kernel: Kernel) {
                 namespaces: &namespaces,
                 conntrack: &outcome.conntrack(node),
                 without: &[],
+                rewrites: true,
             }
             .assert(found[0]);
             if node == 0 {

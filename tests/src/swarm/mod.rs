@@ -47,7 +47,7 @@ impl Swarm {
         lock.lock().expect("wait for the other tests' VM");
         let config = Config {
             kernel,
-            name: format!("tests-{}", kernel.series()),
+            name: "tests".to_owned(),
             stop_on_drop: true,
             ..Config::default()
         };

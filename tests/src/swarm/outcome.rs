@@ -79,6 +79,7 @@ impl Outcome {
                     namespaces: &namespaces,
                     conntrack: &self.conntrack(node),
                     without: &[],
+                    rewrites: true,
                 }
                 .assert(followed.timeline(flow));
             }
@@ -138,6 +139,7 @@ impl Outcome {
             namespaces: &[self.namespaces(0), self.namespaces(1)].concat(),
             conntrack: &[self.conntrack(0), self.conntrack(1)].concat(),
             without: &[],
+            rewrites: true,
         }
         .assert(found[0]);
         assert_eq!(found[0].nodes, ["node-a", "node-b"]);
