@@ -1,7 +1,7 @@
 //! Turns two booted nodes into a Swarm with the services that the tests use,
 //! through dockerd's API, and checks that a Swarm answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,23 +134,7 @@ pub fn bring_up(machines: &Machines) -> Result<()> {
     on_both(|node| import_image(machines, node))?;
     step.done();
 
-    let services = services();
-    let step = Step::start(format!("{} services", services.len()));
-    let overlay = json!({ "Name": "overlay1", "Driver": "overlay", "Attachable": true, "CheckDuplicate": true });
-    api(
-        machines,
-        Node::A,
-        "POST",
-        "/networks/create",
-        Some(&overlay),
-    )?;
-    for Service { spec, .. } in &services {
-        api(machines, Node::A, "POST", "/services/create", Some(spec))?;
-    }
-    wait_for_tasks(machines, &services)?;
-    spread_out(machines, &services)?;
-    usual_heartbeat(machines)?;
-    step.done();
+    start_services(machines)?;
 
     let step = Step::start("every service answers, on both nodes");
     check_every_service(machines)?;
@@ -200,97 +184,95 @@ fn import_image(machines: &Machines, node: Node) -> Result<()> {
     Ok(())
 }
 
-/// The running tasks: service name to the nodes they are on.
-fn running(machines: &Machines) -> Result<BTreeMap<String, Vec<String>>> {
-    let names = api(machines, Node::A, "GET", "/services", None)?;
-    let names: BTreeMap<&str, &str> = names
+/// One service after the other: all at once, on a busy machine, they keep each
+/// other from ever starting.
+fn start_services(machines: &Machines) -> Result<()> {
+    let overlay = json!({ "Name": "overlay1", "Driver": "overlay", "Attachable": true, "CheckDuplicate": true });
+    api(
+        machines,
+        Node::A,
+        "POST",
+        "/networks/create",
+        Some(&overlay),
+    )?;
+    for Service { name, tasks, spec } in services() {
+        let step = Step::start(format!("service {name}"));
+        api(machines, Node::A, "POST", "/services/create", Some(&spec))?;
+        wait_for_tasks(machines, name, tasks)?;
+        spread_out(machines, name, tasks)?;
+        step.done();
+    }
+    usual_heartbeat(machines)
+}
+
+/// A service's tasks that are to run: the state of each and the node it is on.
+fn tasks_of(machines: &Machines, name: &str) -> Result<Vec<(String, String)>> {
+    let filters = format!("{{\"service\":[\"{name}\"],\"desired-state\":[\"running\"]}}");
+    let escaped: String = filters.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let tasks = api(
+        machines,
+        Node::A,
+        "GET",
+        &format!("/tasks?filters={escaped}"),
+        None,
+    )?;
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(tasks
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(|service| Some((service["ID"].as_str()?, service["Spec"]["Name"].as_str()?)))
-        .collect();
-    let wanted = "/tasks?filters=%7B%22desired-state%22%3A%5B%22running%22%5D%7D";
-    let tasks = api(machines, Node::A, "GET", wanted, None)?;
-    let mut running = BTreeMap::<String, Vec<String>>::new();
-    for task in tasks.as_array().into_iter().flatten() {
-        if task["Status"]["State"] == "running"
-            && let (Some(service), Some(node)) =
-                (task["ServiceID"].as_str(), task["NodeID"].as_str())
-            && let Some(name) = names.get(service)
-        {
-            running
-                .entry((*name).to_owned())
-                .or_default()
-                .push(node.to_owned());
-        }
-    }
-    Ok(running)
+        .map(|task| (word(&task["Status"]["State"]), word(&task["NodeID"])))
+        .collect())
 }
 
-/// Patient for as long as tasks keep starting: on a busy machine emulation may
+/// Patient for as long as something changes: on a busy machine emulation may
 /// take ten times as long.
-fn wait_for_tasks(machines: &Machines, services: &[Service]) -> Result<()> {
-    let mut before = String::new();
+fn wait_for_tasks(machines: &Machines, name: &str, wanted: usize) -> Result<()> {
+    let mut before = Vec::new();
     let mut changed = Instant::now();
     loop {
-        let running = running(machines)?;
-        let waiting: Vec<String> = services
-            .iter()
-            .map(|service| (service, running.get(service.name).map_or(0, Vec::len)))
-            .filter(|(service, there)| *there != service.tasks)
-            .map(|(service, there)| format!("{} {there}/{}", service.name, service.tasks))
-            .collect();
-        if waiting.is_empty() {
+        let mut tasks = tasks_of(machines, name)?;
+        if tasks.iter().filter(|(state, _)| state == "running").count() == wanted {
             return Ok(());
         }
-        let waiting = waiting.join(", ");
-        if waiting != before {
-            (before, changed) = (waiting, Instant::now());
+        tasks.sort();
+        if tasks != before {
+            (before, changed) = (tasks, Instant::now());
         } else if changed.elapsed() > STALL_LIMIT {
+            let states: Vec<&str> = before.iter().map(|(state, _)| state.as_str()).collect();
             bail!(
-                "for {} s no task has started; running: {waiting}",
-                STALL_LIMIT.as_secs()
+                "for {} s nothing has changed: {wanted} tasks wanted, the states are: {}",
+                STALL_LIMIT.as_secs(),
+                states.join(", ")
             );
         }
-        thread::sleep(Duration::from_secs(1));
+        thread::sleep(Duration::from_millis(500));
     }
 }
 
 /// A service of two tasks has one on each node. Swarm's scheduler does that by
 /// itself; should it not have, the service's tasks are started anew.
-fn spread_out(machines: &Machines, services: &[Service]) -> Result<()> {
-    for attempt in 0..4 {
-        let running = running(machines)?;
-        let crowded: Vec<&str> = services
-            .iter()
-            .filter(|service| {
-                let on = running.get(service.name).into_iter().flatten();
-                service.tasks == 2 && on.collect::<BTreeSet<_>>().len() < 2
-            })
-            .map(|service| service.name)
+fn spread_out(machines: &Machines, name: &str, wanted: usize) -> Result<()> {
+    for attempt in 1..=4 {
+        let nodes: BTreeSet<String> = tasks_of(machines, name)?
+            .into_iter()
+            .map(|(_, node)| node)
             .collect();
-        if crowded.is_empty() {
+        if wanted != 2 || nodes.len() == 2 {
             return Ok(());
         }
-        ensure!(
-            attempt < 3,
-            "all tasks stay on one node: {}",
-            crowded.join(", ")
+        let service = api(machines, Node::A, "GET", &format!("/services/{name}"), None)?;
+        let mut spec = service["Spec"].clone();
+        spec["TaskTemplate"]["ForceUpdate"] = json!(attempt);
+        let path = format!(
+            "/services/{name}/update?version={}",
+            service["Version"]["Index"]
         );
-        for name in crowded {
-            let service = api(machines, Node::A, "GET", &format!("/services/{name}"), None)?;
-            let mut spec = service["Spec"].clone();
-            spec["TaskTemplate"]["ForceUpdate"] = json!(attempt + 1);
-            let path = format!(
-                "/services/{name}/update?version={}",
-                service["Version"]["Index"]
-            );
-            api(machines, Node::A, "POST", &path, Some(&spec))?;
-        }
+        api(machines, Node::A, "POST", &path, Some(&spec))?;
         thread::sleep(Duration::from_secs(5));
-        wait_for_tasks(machines, services)?;
+        wait_for_tasks(machines, name, wanted)?;
     }
-    Ok(())
+    bail!("both tasks of {name} stay on one node")
 }
 
 /// Asks through each node until every task of a service has answered.
