@@ -1,0 +1,231 @@
+//! What a rule says, and the few words all rules say it with.
+//!
+//! A [`Verdict`] is plain data: text for a person and a stable `id` for a
+//! script. Evidence names hops as the path is printed: namespace, device,
+//! direction, with the node before it where several took part.
+
+use super::case::{Case, Drop};
+use super::path::{Expected, Next};
+use super::reading::Stop;
+use super::rules::Rule;
+use crate::timeline::{Hop, Way};
+use serde::{Deserialize, Serialize};
+
+/// What went wrong with a flow, where, and on what evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The rule's stable name: `ipvs-no-destination`.
+    pub id: String,
+    /// What went wrong, in one line.
+    pub title: String,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// Where.
+    pub hop: Option<Site>,
+    /// What was seen that says so.
+    pub evidence: Vec<String>,
+    /// Commands that show it, ready to run.
+    pub confirm: Vec<String>,
+    /// How to put it right.
+    pub fix: String,
+    /// Upstream issues: `moby#52661`.
+    pub references: Vec<String>,
+}
+
+/// How sure a verdict is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// The failure is real, its cause is not known.
+    Unknown,
+    /// The best explanation of what was seen; another is possible.
+    Likely,
+    /// The evidence admits no other explanation.
+    Proven,
+}
+
+impl Certainty {
+    /// Proven if `proof`, else likely.
+    pub fn proven_if(proof: bool) -> Self {
+        if proof { Self::Proven } else { Self::Likely }
+    }
+}
+
+/// A place on a flow's path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// The hop's index in the timeline.
+    pub index: usize,
+    /// Name of the node.
+    pub node: String,
+    /// `ingress_sbox eth1 in`, or `between … and …`.
+    pub place: String,
+}
+
+impl Verdict {
+    /// A verdict of `rule` about hop `index`.
+    pub fn new(rule: &Rule, certainty: Certainty, case: &Case<'_>, index: usize) -> Self {
+        let hop = case.hop(index).map(|hop| Site {
+            index,
+            node: hop.node.clone(),
+            place: place(hop),
+        });
+        Self {
+            id: rule.id.to_owned(),
+            title: rule.title.to_owned(),
+            certainty,
+            hop,
+            evidence: Vec::new(),
+            confirm: Vec::new(),
+            fix: rule.fix.to_owned(),
+            references: rule.references.iter().map(|&r| r.to_owned()).collect(),
+        }
+    }
+
+    /// A verdict of `rule` about where a packet stopped, with that as evidence.
+    pub fn stopped(rule: &Rule, certainty: Certainty, case: &Case<'_>, stop: &Stop<'_>) -> Self {
+        let mut verdict = Self::new(rule, certainty, case, stop.last);
+        if let (Some(site), Some(next)) = (&mut verdict.hop, stop.expected()) {
+            site.place = format!("between {} and {}", place(stop.hop), expected(case, next));
+        }
+        verdict.evidence = stop_evidence(case, stop);
+        verdict
+    }
+
+    /// Adds a line of evidence.
+    #[must_use]
+    pub fn because(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence.push(evidence.into());
+        self
+    }
+
+    /// Adds evidence if there is some.
+    #[must_use]
+    pub fn because_of<E: Into<String>>(mut self, evidence: Option<E>) -> Self {
+        self.evidence.extend(evidence.map(Into::into));
+        self
+    }
+
+    /// Adds a command that shows it.
+    #[must_use]
+    pub fn confirm(mut self, command: impl Into<String>) -> Self {
+        self.confirm.push(command.into());
+        self
+    }
+
+    /// Adds commands that show it.
+    #[must_use]
+    pub fn confirm_all(mut self, commands: impl IntoIterator<Item = String>) -> Self {
+        self.confirm.extend(commands);
+        self
+    }
+
+    /// Replaces how to put it right by something that fits this case better.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+}
+
+/// A hop as the path is printed, without its node: `ingress_sbox eth1 in`.
+fn place(hop: &Hop) -> String {
+    format!("{} {} {}", hop.namespace, hop.device, way(hop.way))
+}
+
+/// A hop as the path is printed: `ingress_sbox eth1 in`, after its node's name
+/// where several took part.
+pub fn name(case: &Case<'_>, hop: &Hop) -> String {
+    if case.timeline.nodes.len() > 1 {
+        format!("{} {}", hop.node, place(hop))
+    } else {
+        place(hop)
+    }
+}
+
+/// The same for a hop that was not seen.
+pub fn expected(case: &Case<'_>, next: &Expected) -> String {
+    let mut devices = next.devices.iter();
+    let mut text = String::new();
+    if case.timeline.nodes.len() > 1 {
+        text = format!("{} ", next.node);
+    }
+    if let Some(first) = devices.next() {
+        text.push_str(&format!("{} {}", first.namespace, first.device));
+    }
+    for device in devices {
+        text.push_str(&format!("/{}", device.device));
+    }
+    format!("{text} {}", way(next.way))
+}
+
+/// Which packets these are, for people.
+pub fn packet(hop: &Hop) -> &'static str {
+    use crate::timeline::Phase;
+    match hop.phase {
+        Phase::Syn => "SYN",
+        Phase::SynAck => "SYN-ACK",
+        Phase::Ack => "ACK",
+        Phase::Request => "request",
+        Phase::Response => "response",
+        Phase::Fin => "FIN",
+        Phase::Rst => "RST",
+        Phase::IcmpError => "ICMP error",
+    }
+}
+
+/// The line that says where a hop was: `SYN 10.0.0.2:51544 → 10.0.0.6:8080 last seen at …`.
+pub fn seen(case: &Case<'_>, hop: &Hop) -> String {
+    let (source, destination) = (hop.source, hop.destination);
+    format!(
+        "{} {source} → {destination} at {}",
+        packet(hop),
+        name(case, hop)
+    )
+}
+
+/// What a drop event says.
+pub fn dropped(drop: &Drop) -> String {
+    format!("the kernel reports a drop: {}", drop.describe())
+}
+
+fn stop_evidence(case: &Case<'_>, stop: &Stop<'_>) -> Vec<String> {
+    let mut lines = vec![format!("last seen: {}", seen(case, stop.hop))];
+    let sent = stop.hop.attempt;
+    if sent > 1 {
+        lines.push(format!("sent {sent} times"));
+    }
+    match (&stop.next, stop.silent) {
+        (Next::Hop(next), true) => lines.push(format!(
+            "not seen at {}, which was watched; no event was lost",
+            expected(case, next)
+        )),
+        (Next::Hop(next), false) if stop.drop.is_none() => lines.push(format!(
+            "not seen at {}{}",
+            expected(case, next),
+            doubt(case, next)
+        )),
+        _ => {}
+    }
+    lines.extend(stop.drop.map(dropped));
+    lines
+}
+
+/// Why not having seen a hop proves nothing.
+pub fn doubt(case: &Case<'_>, next: &Expected) -> String {
+    let lost = case.coverage.lost();
+    if lost > 0 {
+        format!(", but {lost} events were lost")
+    } else if !next.tapped(case) {
+        ", but that was not watched".to_owned()
+    } else {
+        ", but the flow was not seen whole".to_owned()
+    }
+}
+
+fn way(way: Way) -> &'static str {
+    match way {
+        Way::In => "in",
+        Way::Out => "out",
+    }
+}

@@ -1,0 +1,3 @@
+//! What a person or a program reads.
+
+pub mod verdict;
