@@ -1,6 +1,6 @@
 //! swarmtrace: an eBPF packet-path tracer for Docker Swarm.
 //!
-//! Data flows one way: taps → `capture` → `timeline` → `output`, with read-only
+//! Data flows one way: taps → `capture` → `timeline` → `diagnose` → `output`, with read-only
 //! snapshots of the `topology` beside it. A module imports only from those
 //! before it; `commands` wires them together.
 

@@ -38,6 +38,8 @@ pub struct Timeline {
     /// What the client asked for: a node's published port, a virtual address,
     /// or a task's own address.
     pub entry: SocketAddr,
+    /// Name of the node that `entry` belongs to.
+    pub entry_node: Option<String>,
     /// Where the connection ends after every rewrite that was seen.
     pub backend: Option<SocketAddr>,
     /// What became of it.
@@ -201,13 +203,15 @@ pub struct Hop {
     /// Since the timeline's first hop; in a joined timeline on the first node's
     /// clock, so ± `uncertainty_ns`.
     pub offset_ns: i64,
-    /// Half-width of `offset_ns`: 0 on the first hop's own node.
-    #[serde(default)]
-    pub uncertainty_ns: u64,
+    /// Half-width of `offset_ns`: 0 on the first hop's own node, `None` where
+    /// only causality orders it.
+    pub uncertainty_ns: Option<u64>,
     /// What kind of packet.
     pub phase: Phase,
     /// 1 for the first transmission of that packet, 2 for the next, …
     pub attempt: u32,
+    /// What the transmission is recognised by on another node.
+    pub packet: PacketKey,
     /// Which way along the path.
     pub leg: Leg,
     /// The packet's source here (the inner packet's, the quoted packet's).
@@ -230,6 +234,22 @@ pub struct Hop {
     pub then: Vec<Rewrite>,
     /// How the hop is known to follow the one before.
     pub proof: Proof,
+}
+
+/// What one transmission of a packet is recognised by: fields that no rewrite
+/// changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PacketKey {
+    /// TCP sequence number; UDP: a mix of payload and length.
+    pub seq: u32,
+    /// TCP acknowledgment number.
+    pub ack: u32,
+    /// TCP timestamp value, 0 where there is none.
+    pub tsval: u32,
+    /// IP identification.
+    pub ip_id: u16,
+    /// Payload bytes.
+    pub payload_length: u32,
 }
 
 /// What a hop's namespace is for.
