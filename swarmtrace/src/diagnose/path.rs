@@ -198,7 +198,13 @@ impl Step<'_> {
         {
             return Next::Unknown;
         }
-        let ports = self.ports_of(address);
+        let mut ports = self.ports_of(address);
+        if ports.is_empty() && self.topology.service_by_vip(address).is_some() {
+            ports = self.balancer_ports();
+            if ports.is_empty() {
+                return Next::Unknown;
+            }
+        }
         if !ports.is_empty() {
             return self.expect(&ports, Way::Out);
         }
@@ -329,6 +335,19 @@ impl Step<'_> {
         holders(self.topology, address)
             .filter_map(|(_, d)| peer(self.topology, d))
             .filter(|(n, d)| n.inode == self.namespace.inode && d.master == self.device.master)
+            .collect()
+    }
+
+    /// Ports of this bridge whose other end is a load balancer's.
+    fn balancer_ports(&self) -> Vec<(&Namespace, &Device)> {
+        self.parts_of(self.namespace, Spot::OverlayPort)
+            .into_iter()
+            .filter(|(_, d)| d.master == self.device.master)
+            .filter(|(_, d)| {
+                peer(self.topology, d)
+                    .and_then(|(n, d)| spot(self.topology, n, d))
+                    .is_some_and(Spot::balances)
+            })
             .collect()
     }
 

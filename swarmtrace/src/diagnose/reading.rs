@@ -159,12 +159,16 @@ impl<'a> Case<'a> {
     /// published port, the network's `lb_…` for a virtual address.
     pub fn balancer(&self) -> Option<&'a Namespace> {
         let topology = self.topology;
+        let kind = self.kind();
         let entry = self.timeline.entry.ip().to_canonical();
+        let vips = || topology.services.iter().flat_map(|s| &s.vips);
         topology.namespaces.iter().find(|n| match &n.kind {
-            NamespaceKind::IngressSandbox => self.kind() == Kind::Published,
-            NamespaceKind::LoadBalancer { .. } => {
-                self.kind() == Kind::Virtual
-                    && (n.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == entry))
+            NamespaceKind::IngressSandbox => kind == Kind::Published,
+            NamespaceKind::LoadBalancer { network: Some(id) } if kind == Kind::Virtual => {
+                vips().any(|v| v.address == entry && v.network == *id)
+            }
+            NamespaceKind::LoadBalancer { network: None } if kind == Kind::Virtual => {
+                (n.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == entry))
             }
             _ => false,
         })

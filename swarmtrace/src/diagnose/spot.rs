@@ -62,9 +62,13 @@ pub fn spot(topology: &Topology, namespace: &Namespace, device: &Device) -> Opti
             is_gateway(topology, namespace, device.ifindex).then_some(Spot::GatewayBridge)
         }
         (DeviceKind::Loopback, _) => None,
-        (_, Some(bridge)) if has_tunnel(namespace, bridge) => Some(Spot::OverlayPort),
-        (_, Some(bridge)) if is_gateway(topology, namespace, bridge) => Some(Spot::GatewayPort),
-        (DeviceKind::Veth { .. }, None) => match &namespace.kind {
+        (DeviceKind::Veth { .. }, _) if is_overlay_port(namespace, device) => {
+            Some(Spot::OverlayPort)
+        }
+        (DeviceKind::Veth { .. }, _) if host => {
+            is_gateway_port(topology, namespace, device).then_some(Spot::GatewayPort)
+        }
+        (DeviceKind::Veth { .. }, _) => match &namespace.kind {
             NamespaceKind::IngressSandbox if on_gateway(topology, device) => {
                 Some(Spot::IngressGateway)
             }
@@ -131,13 +135,32 @@ fn is_gateway(topology: &Topology, namespace: &Namespace, index: u32) -> bool {
     })
 }
 
+/// Whether a veth is the port of an overlay's bridge: by the bridge, or by
+/// being where only such ports are.
+fn is_overlay_port(namespace: &Namespace, device: &Device) -> bool {
+    matches!(namespace.kind, NamespaceKind::Overlay { .. })
+        || (device.master).is_some_and(|bridge| has_tunnel(namespace, bridge))
+}
+
+/// Whether a veth of the node is a port of `docker_gwbridge`: by the bridge, or,
+/// where that was not read, by leading to a sandbox or container.
+fn is_gateway_port(topology: &Topology, namespace: &Namespace, device: &Device) -> bool {
+    match device.master {
+        Some(bridge) => is_gateway(topology, namespace, bridge),
+        None => peer(topology, device).is_some_and(|(n, _)| {
+            use NamespaceKind::{Container, IngressSandbox};
+            matches!(n.kind, IngressSandbox | Container { .. })
+        }),
+    }
+}
+
 /// Whether a sandbox's device hangs on `docker_gwbridge`: by its other end, or,
 /// where that is not known, by having no address of an overlay.
 fn on_gateway(topology: &Topology, device: &Device) -> bool {
     if let Some((namespace, port)) = peer(topology, device) {
-        return port
-            .master
-            .is_some_and(|bridge| is_gateway(topology, namespace, bridge));
+        return namespace.kind == NamespaceKind::Host
+            && !is_overlay_port(namespace, port)
+            && is_gateway_port(topology, namespace, port);
     }
     let overlay = |address| {
         topology

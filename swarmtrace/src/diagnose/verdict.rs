@@ -8,7 +8,8 @@ use super::case::{Case, Drop};
 use super::path::{Expected, Next};
 use super::reading::Stop;
 use super::rules::Rule;
-use crate::timeline::{Hop, Way};
+use super::spot::Spot;
+use crate::timeline::{Hop, Place, Way};
 use serde::{Deserialize, Serialize};
 
 /// What went wrong with a flow, where, and on what evidence.
@@ -128,9 +129,13 @@ impl Verdict {
     }
 }
 
-/// A hop as the path is printed, without its node: `ingress_sbox eth1 in`.
+/// A hop as the path is printed, without its node: `ingress_sbox eth1 in`;
+/// the node's own devices go by their name alone.
 fn place(hop: &Hop) -> String {
-    format!("{} {} {}", hop.namespace, hop.device, way(hop.way))
+    match hop.place {
+        Place::Host => format!("{} {}", hop.device, way(hop.way)),
+        _ => format!("{} {} {}", hop.namespace, hop.device, way(hop.way)),
+    }
 }
 
 /// A hop as the path is printed: `ingress_sbox eth1 in`, after its node's name
@@ -145,18 +150,22 @@ pub fn name(case: &Case<'_>, hop: &Hop) -> String {
 
 /// The same for a hop that was not seen.
 pub fn expected(case: &Case<'_>, next: &Expected) -> String {
-    let mut devices = next.devices.iter();
-    let mut text = String::new();
+    let mut parts: Vec<String> = Vec::new();
     if case.timeline.nodes.len() > 1 {
-        text = format!("{} ", next.node);
+        parts.push(next.node.clone());
     }
-    if let Some(first) = devices.next() {
-        text.push_str(&format!("{} {}", first.namespace, first.device));
+    if let Some(first) = next.devices.first()
+        && !matches!(
+            next.spot,
+            Spot::Underlay | Spot::GatewayBridge | Spot::GatewayPort
+        )
+    {
+        parts.push(first.namespace.clone());
     }
-    for device in devices {
-        text.push_str(&format!("/{}", device.device));
-    }
-    format!("{text} {}", way(next.way))
+    let devices: Vec<&str> = next.devices.iter().map(|d| d.device.as_str()).collect();
+    parts.push(devices.join("/"));
+    parts.push(way(next.way).to_owned());
+    parts.join(" ")
 }
 
 /// Which packets these are, for people.

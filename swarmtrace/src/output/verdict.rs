@@ -1,6 +1,7 @@
 //! A verdict on the terminal, for somebody at three in the morning: what broke,
 //! where, why we think so, what shows it and what mends it, in a few lines.
 
+use super::paint::{Ink, Painter, left};
 use crate::diagnose::{Certainty, Verdict};
 use std::fmt::Write;
 
@@ -8,59 +9,40 @@ use std::fmt::Write;
 const EVIDENCE: usize = 3;
 const COMMANDS: usize = 2;
 
-/// How wide the text may be and whether it may be coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Columns; longer lines are wrapped at spaces, commands never.
-    pub width: usize,
-    /// ANSI colours.
-    pub colour: bool,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            width: 100,
-            colour: false,
-        }
-    }
-}
-
-/// The verdict as text, each line ended.
-pub fn text(verdict: &Verdict, style: Style) -> String {
+/// The verdict as text, each line ended. Text is wrapped to `width` columns,
+/// commands never are.
+pub fn text(verdict: &Verdict, width: usize, painter: Painter) -> String {
     let mut out = String::new();
-    let certainty = match verdict.certainty {
-        Certainty::Proven => "proven",
-        Certainty::Likely => "likely",
-        Certainty::Unknown => "unknown",
+    let (certainty, ink) = match verdict.certainty {
+        Certainty::Proven => ("proven", Ink::Bad),
+        Certainty::Likely => ("likely", Ink::Warning),
+        Certainty::Unknown => ("unknown", Ink::Warning),
     };
-    let (strong, weak, plain) = match (style.colour, verdict.certainty) {
-        (false, _) => ("", "", ""),
-        (true, Certainty::Proven) => ("\x1b[1;31m", "\x1b[2m", "\x1b[0m"),
-        (true, _) => ("\x1b[1;33m", "\x1b[2m", "\x1b[0m"),
-    };
-    let title = clean(&verdict.title);
-    let id = clean(&verdict.id);
-    put(
-        &mut out,
-        format_args!("{strong}{title}{plain} {weak}({certainty}, {id}){plain}\n"),
+    let title = painter.paint(ink, &clean(&verdict.title));
+    let kind = painter.paint(
+        Ink::Faint,
+        &format!("({certainty}, {})", clean(&verdict.id)),
     );
+    put(&mut out, format_args!("{title} {kind}\n"));
     if let Some(site) = &verdict.hop {
         line(
             &mut out,
-            style,
+            width,
             "where",
             &format!("{}: {}", site.node, site.place),
         );
     }
     let mut label = "why";
     for evidence in verdict.evidence.iter().take(EVIDENCE) {
-        line(&mut out, style, label, evidence);
+        line(&mut out, width, label, evidence);
         label = "";
     }
     let mut label = "show";
     for command in verdict.confirm.iter().take(COMMANDS) {
-        put(&mut out, format_args!("  {label:<6} {}\n", clean(command)));
+        put(
+            &mut out,
+            format_args!("  {} {}\n", left(label, 6), clean(command)),
+        );
         label = "";
     }
     let references = match verdict.references.as_slice() {
@@ -69,7 +51,7 @@ pub fn text(verdict: &Verdict, style: Style) -> String {
     };
     line(
         &mut out,
-        style,
+        width,
         "fix",
         &format!("{}{references}", verdict.fix),
     );
@@ -77,14 +59,14 @@ pub fn text(verdict: &Verdict, style: Style) -> String {
 }
 
 /// A labelled line, wrapped at spaces with a hanging indent.
-fn line(out: &mut String, style: Style, label: &str, text: &str) {
-    let room = style.width.saturating_sub(9).max(20);
+fn line(out: &mut String, width: usize, label: &str, text: &str) {
+    let room = width.saturating_sub(9).max(20);
     let mut label = label;
     let mut current = String::new();
     for word in clean(text).split_whitespace() {
         let long = current.chars().count() + 1 + word.chars().count() > room;
         if long && !current.is_empty() {
-            put(out, format_args!("  {label:<6} {current}\n"));
+            put(out, format_args!("  {} {current}\n", left(label, 6)));
             (label, current) = ("", String::new());
         }
         if !current.is_empty() {
@@ -92,7 +74,7 @@ fn line(out: &mut String, style: Style, label: &str, text: &str) {
         }
         current.push_str(word);
     }
-    put(out, format_args!("  {label:<6} {current}\n"));
+    put(out, format_args!("  {} {current}\n", left(label, 6)));
 }
 
 /// Without control characters: names come from containers.
