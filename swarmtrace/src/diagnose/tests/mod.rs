@@ -1,1 +1,11 @@
-//! tests
+//! Every rule against traffic that is broken in its way, and against the same
+//! traffic whole.
+
+mod cases;
+mod docs;
+mod healthy;
+mod host_cases;
+mod overlay_cases;
+mod positive;
+mod scene;
+mod task_cases;

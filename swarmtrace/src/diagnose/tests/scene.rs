@@ -1,0 +1,476 @@
+//! A made-up Swarm's traffic, broken on purpose.
+//!
+//! A [`Scene`] starts from a connection of the synthetic Swarm, seen whole, with
+//! every tap attached and nothing lost. A test cuts its packets short, adds
+//! drops and answers, or takes the topology apart, and asks for the verdict.
+//! Places are written as they are printed, after the node's letter:
+//! `a ingress_sbox eth1 in`, `b eth0 out`.
+
+use crate::diagnose::{
+    Case, Coverage, Drop, NodeCoverage, ResetSent, Tap, TaskState, Verdict, verdicts,
+};
+use crate::timeline::synthetic::{At, Connection, topology};
+use crate::timeline::{Correlator, Options, Timeline, Way};
+use crate::topology::{
+    Device, DeviceKind, Docker, FdbEntry, NamespaceKind, Neighbour, SwarmRole, Topology,
+};
+use std::net::{IpAddr, SocketAddr};
+use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+
+/// Whose taps the events come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    A,
+    B,
+    Both,
+}
+
+/// Which packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Syn,
+    SynAck,
+    Request,
+    Response,
+    Rst,
+    Other,
+}
+
+#[derive(Clone)]
+pub struct Scene {
+    pub connection: Connection,
+    pub view: View,
+    pub events: Vec<PacketEvent>,
+    pub drops: Vec<Drop>,
+    pub resets: Vec<ResetSent>,
+    pub lost: u64,
+    pub untapped: Vec<String>,
+    pub a: Topology,
+    pub b: Topology,
+    pub task_state: Option<TaskState>,
+}
+
+impl Scene {
+    pub fn new(connection: Connection, view: View) -> Self {
+        Self {
+            connection,
+            view,
+            events: connection.events(),
+            drops: vec![],
+            resets: vec![],
+            lost: 0,
+            untapped: vec![],
+            a: real(topology(At::A)),
+            b: real(topology(At::B)),
+            task_state: None,
+        }
+    }
+
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    pub fn state(self, state: TaskState) -> Self {
+        self.with(|s| s.task_state = Some(state))
+    }
+
+    pub fn kind(&self, event: &PacketEvent) -> Kind {
+        const SYN_ACK: u8 = tcp::SYN | tcp::ACK;
+        let forward = event.seq.wrapping_sub(self.connection.isn) < 1000;
+        match event.tcp_flags {
+            tcp::SYN => Kind::Syn,
+            SYN_ACK => Kind::SynAck,
+            f if f & tcp::RST != 0 => Kind::Rst,
+            _ if event.payload_length > 0 && forward => Kind::Request,
+            _ if event.payload_length > 0 => Kind::Response,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Packets of that kind are seen up to that place.
+    pub fn until(self, kind: Kind, place: &str) -> Self {
+        self.trim(kind, place, false)
+    }
+
+    /// Packets of that kind are seen from that place on.
+    pub fn from(self, kind: Kind, place: &str) -> Self {
+        self.trim(kind, place, true)
+    }
+
+    fn trim(mut self, kind: Kind, place: &str, begin: bool) -> Self {
+        let mut kept = Vec::new();
+        let mut passed = false;
+        let mut last = None;
+        let mut met = false;
+        for event in std::mem::take(&mut self.events) {
+            let packet = (self.kind(&event), event.ip_id, event.tsval, event.seq);
+            passed &= last == Some(packet);
+            last = Some(packet);
+            let here = self.place(&event) == place;
+            let keep = if begin { passed || here } else { !passed };
+            passed |= here;
+            met |= here && self.kind(&event) == kind;
+            if keep || self.kind(&event) != kind {
+                kept.push(event);
+            }
+        }
+        assert!(met, "no {kind:?} at {place}");
+        self.events = kept;
+        self
+    }
+
+    /// Only events for which `keep` holds.
+    pub fn only(mut self, keep: impl Fn(&Self, &PacketEvent) -> bool) -> Self {
+        let events = std::mem::take(&mut self.events);
+        self.events = events.into_iter().filter(|e| keep(&self, e)).collect();
+        self
+    }
+
+    pub fn without(self, kind: Kind) -> Self {
+        self.only(|s, e| s.kind(e) != kind)
+    }
+
+    /// The packets of that kind that there are, sent twice more.
+    pub fn again(mut self, kind: Kind) -> Self {
+        for again in 1..=2_u16 {
+            let copies: Vec<_> = (self.events.iter())
+                .filter(|e| self.kind(e) == kind && e.time < 900_000_000_000)
+                .map(|e| PacketEvent {
+                    time: e.time + 900_000_000_000 + u64::from(again) * 300_000_000,
+                    ip_id: e.ip_id.wrapping_add(500 * again),
+                    tsval: e.tsval.wrapping_add(300 * u32::from(again)),
+                    ..*e
+                })
+                .collect();
+            self.events.extend(copies);
+        }
+        for event in &mut self.events {
+            event.time %= 900_000_000_000;
+        }
+        self.events.sort_by_key(|e| e.time);
+        self
+    }
+
+    /// An ICMP error that quotes the SYN as it was at `quoted`, seen at `places`.
+    pub fn icmp(mut self, quoted: &str, from: &str, code: u8, places: &[&str]) -> Self {
+        let opening = (self.events.iter())
+            .find(|e| self.place(e) == quoted)
+            .copied()
+            .unwrap_or_else(|| panic!("nothing at {quoted}"));
+        let mut time = self.events.last().map_or(0, |e| e.time);
+        for place in places {
+            time += 5_000;
+            let (netns, ifindex, direction) = self.resolve(place);
+            let to = opening.tuple.source();
+            let mut outer = Tuple::new(1, SocketAddr::new(address(from), 3), to);
+            outer.dst_port = u16::from(code);
+            self.events.push(PacketEvent {
+                time,
+                netns,
+                ifindex,
+                direction,
+                flags: flags::ICMP_ERROR,
+                outer,
+                tcp_flags: 0,
+                vni: 0,
+                mark: 0,
+                ..opening
+            });
+        }
+        self
+    }
+
+    /// The kernel drops a packet; by default the last event's.
+    pub fn drop(mut self, place: &str, reason: &str, symbol: &str) -> Self {
+        let event = *self.events.last().unwrap_or_else(|| panic!("no events"));
+        let (source, destination) = (event.tuple.source(), event.tuple.destination());
+        let (netns, ifindex, _) = self.resolve(&format!("{place} in"));
+        let namespace = self.namespace(netns);
+        self.drops.push(Drop {
+            time: event.time + 1_000,
+            node: node(netns).to_owned(),
+            netns,
+            namespace,
+            ifindex,
+            device: place.split(' ').next_back().map(str::to_owned),
+            reason: (!reason.is_empty()).then(|| format!("SKB_DROP_REASON_{reason}")),
+            symbol: (!symbol.is_empty()).then(|| symbol.to_owned()),
+            source,
+            destination,
+            skb: event.skb,
+        });
+        self
+    }
+
+    /// The kernel says that namespace sent the reset.
+    pub fn reset_sent(mut self, place: &str, reason: &str) -> Self {
+        let (netns, ..) = self.resolve(&format!("{place} out"));
+        let event = *self.events.last().unwrap_or_else(|| panic!("no events"));
+        self.resets.push(ResetSent {
+            time: event.time,
+            node: node(netns).to_owned(),
+            netns,
+            namespace: self.namespace(netns),
+            source: event.tuple.source(),
+            destination: event.tuple.destination(),
+            reason: Some(format!("SK_RST_REASON_{reason}")),
+        });
+        self
+    }
+
+    /// The client resets, seen as far as `place`.
+    pub fn client_resets(self) -> Self {
+        let syn: Vec<_> = (self.events.iter())
+            .filter(|e| self.kind(e) == Kind::Syn)
+            .copied()
+            .collect();
+        self.with(|s| {
+            let since = s.events.last().map_or(0, |e| e.time) + 50_000;
+            let start = syn.first().map_or(0, |e| e.time);
+            let isn = s.connection.isn;
+            s.events.extend(syn.into_iter().map(|e| PacketEvent {
+                time: since + (e.time - start),
+                tcp_flags: tcp::RST,
+                seq: isn.wrapping_add(1),
+                ip_id: e.ip_id.wrapping_add(9),
+                flags: e.flags & !flags::TIMESTAMPS,
+                tsval: 0,
+                ..e
+            }));
+        })
+    }
+
+    pub fn place(&self, event: &PacketEvent) -> String {
+        let letter = if event.netns < 200 { 'a' } else { 'b' };
+        let topology = if event.netns < 200 { &self.a } else { &self.b };
+        let way = if event.direction == 0 { "in" } else { "out" };
+        let Some(namespace) = topology.namespace(event.netns) else {
+            return format!("{letter} {} {} {way}", event.netns, event.ifindex);
+        };
+        let device = namespace
+            .devices
+            .iter()
+            .find(|d| d.ifindex == event.ifindex);
+        let device = device.map_or("?", |d| d.name.as_str());
+        match namespace.kind {
+            NamespaceKind::Host => format!("{letter} {device} {way}"),
+            _ => format!("{letter} {} {device} {way}", namespace.name),
+        }
+    }
+
+    pub fn resolve(&self, place: &str) -> (u32, u32, u8) {
+        let topology = if place.starts_with("a ") {
+            &self.a
+        } else {
+            &self.b
+        };
+        for namespace in &topology.namespaces {
+            for device in &namespace.devices {
+                for direction in [0, 1] {
+                    let event = PacketEvent {
+                        netns: namespace.inode,
+                        ifindex: device.ifindex,
+                        direction,
+                        ..crate::timeline::synthetic::blank()
+                    };
+                    if self.place(&event) == place {
+                        return (namespace.inode, device.ifindex, direction);
+                    }
+                }
+            }
+        }
+        panic!("no {place}")
+    }
+
+    fn namespace(&self, netns: u32) -> String {
+        let known = self.a.namespace(netns).or_else(|| self.b.namespace(netns));
+        known.map_or_else(|| netns.to_string(), |n| n.name.clone())
+    }
+
+    pub fn timeline(&self) -> Timeline {
+        let mut correlator = Correlator::new(&Options::default());
+        if self.lost > 0 {
+            correlator.note_lost(self.lost);
+        }
+        let mine = |e: &&PacketEvent| match self.view {
+            View::A => e.netns < 200,
+            View::B => e.netns >= 200,
+            View::Both => true,
+        };
+        for event in self.events.iter().filter(mine) {
+            correlator.push(event);
+        }
+        let flows = correlator.finish();
+        assert_eq!(flows.len(), 1, "one connection");
+        if self.view == View::B {
+            return flows[0].timeline(&self.b, 0);
+        }
+        if self.view == View::A {
+            return flows[0].timeline(&self.a, 0);
+        }
+        let mut both = self.a.clone();
+        both.namespaces.extend(self.b.namespaces.iter().cloned());
+        let mut timeline = flows[0].timeline(&both, 0);
+        timeline.nodes = vec!["node-a".to_owned(), "node-b".to_owned()];
+        for hop in &mut timeline.hops {
+            hop.node = node(hop.netns).to_owned();
+        }
+        timeline
+    }
+
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        let nodes: &[&Topology] = match self.view {
+            View::A => &[&self.a],
+            View::B => &[&self.b],
+            View::Both => &[&self.a, &self.b],
+        };
+        for topology in nodes {
+            let mut taps: std::collections::BTreeSet<Tap> = all_taps(topology).collect();
+            for place in &self.untapped {
+                let (netns, ifindex, direction) = self.resolve(place);
+                let way = if direction == 0 { Way::In } else { Way::Out };
+                taps.remove(&Tap {
+                    netns,
+                    ifindex,
+                    way,
+                });
+            }
+            let lost = self.lost;
+            let entry = NodeCoverage { taps, lost };
+            coverage.nodes.insert(topology.hostname.clone(), entry);
+        }
+        coverage
+    }
+
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let (timeline, coverage) = (self.timeline(), self.coverage());
+        let others = match self.view {
+            View::Both => std::slice::from_ref(&self.b),
+            _ => &[],
+        };
+        verdicts(&Case {
+            timeline: &timeline,
+            drops: &self.drops,
+            resets: &self.resets,
+            coverage: &coverage,
+            topology: if self.view == View::B {
+                &self.b
+            } else {
+                &self.a
+            },
+            others,
+            task_state: self.task_state,
+        })
+    }
+}
+
+fn all_taps(topology: &Topology) -> impl Iterator<Item = Tap> + '_ {
+    topology.namespaces.iter().flat_map(|n| {
+        n.devices.iter().flat_map(move |d| {
+            [Way::In, Way::Out].map(|way| Tap {
+                netns: n.inode,
+                ifindex: d.ifindex,
+                way,
+            })
+        })
+    })
+}
+
+pub fn node(netns: u32) -> &'static str {
+    if netns < 200 { "node-a" } else { "node-b" }
+}
+
+pub fn address(text: &str) -> IpAddr {
+    text.parse()
+        .unwrap_or_else(|_| panic!("no address: {text}"))
+}
+
+/// The MAC that Docker gives an address.
+pub fn mac(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+        }
+        IpAddr::V6(_) => String::new(),
+    }
+}
+
+/// Completes what the synthetic topology leaves out: bridges, virtual addresses
+/// on the load balancers, the other node's neighbour and forwarding entries.
+fn real(mut topology: Topology) -> Topology {
+    let at_a = topology.hostname == "node-a";
+    topology.docker = Some(Docker {
+        version: "26.1.5".to_owned(),
+        role: SwarmRole::Manager,
+        data_path_port: 4789,
+        ..Docker::default()
+    });
+    let (other, last) = if at_a {
+        ("192.168.50.2", 1)
+    } else {
+        ("192.168.50.1", 0)
+    };
+    let remote = |subnet: u8| {
+        let (task, balancer) = if subnet == 0 { (7, 2) } else { (3, 5) };
+        [task + last, balancer + last].map(|d| IpAddr::from([10, 0, subnet, d]))
+    };
+    let mut overlays = 0;
+    for namespace in &mut topology.namespaces {
+        match namespace.kind {
+            NamespaceKind::Overlay { .. } => {
+                for device in &mut namespace.devices {
+                    device.master = Some(1);
+                    device.mtu = 1450;
+                }
+                namespace.devices.push(Device {
+                    ifindex: 1,
+                    name: "br0".to_owned(),
+                    kind: DeviceKind::Bridge,
+                    mac: String::new(),
+                    mtu: 1450,
+                    up: true,
+                    master: None,
+                    addresses: vec![],
+                });
+                let far = remote(overlays);
+                overlays += 1;
+                namespace.neighbours = far
+                    .map(|address| Neighbour {
+                        ifindex: 15,
+                        address,
+                        mac: mac(address),
+                        state: "permanent".to_owned(),
+                    })
+                    .to_vec();
+                namespace.fdb = far
+                    .map(|far| FdbEntry {
+                        ifindex: 15,
+                        mac: mac(far),
+                        vtep: address(other),
+                        state: "permanent".to_owned(),
+                    })
+                    .to_vec();
+            }
+            NamespaceKind::Host => {
+                for device in &mut namespace.devices {
+                    if matches!(device.kind, DeviceKind::Veth { .. }) {
+                        device.master = Some(3);
+                    }
+                }
+            }
+            NamespaceKind::LoadBalancer { .. } => {
+                let vip = "10.0.1.2/32".parse().unwrap_or_else(|_| panic!("address"));
+                namespace.devices[0].addresses.push(vip);
+            }
+            _ => {}
+        }
+    }
+    // The client's container is node A's.
+    if !at_a {
+        topology.namespaces.retain(|n| n.name != "client");
+    }
+    topology
+}
