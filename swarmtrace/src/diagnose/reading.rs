@@ -306,26 +306,42 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// A drop of the hop's leg, on its node at or after the hop, or on another.
+    /// A drop of the hop's leg: on its node since a packet first got to the
+    /// hop's place, or on another node.
     fn drop_after(&self, hop: &Hop) -> Option<&'a Drop> {
         let drops = self.drops;
-        drops
-            .iter()
-            .find(|d| self.leg_of(d) == hop.leg && (d.node != hop.node || d.time >= hop.time_ns))
+        let place = |h: &Hop| (h.netns, h.ifindex, h.way, h.leg, h.phase);
+        let since = (self.timeline.hops.iter())
+            .filter(|h| h.node == hop.node && place(h) == place(hop))
+            .map(|h| h.time_ns)
+            .min()
+            .unwrap_or(hop.time_ns);
+        (drops.iter())
+            .find(|d| self.leg_of(d) == hop.leg && (d.node != hop.node || d.time >= since))
     }
 
-    /// The leg that a dropped packet belongs to, by its addresses.
+    /// The leg that a dropped packet belongs to, by its addresses: its own, or
+    /// those of the VXLAN datagram that it is in.
     pub fn leg_of(&self, drop: &Drop) -> Leg {
         let (source, destination) = (drop.source, drop.destination);
-        let same = |h: &Hop, leg| {
-            h.leg == leg && (h.source, h.destination) == (source, destination)
-                || h.leg != leg && (h.destination, h.source) == (source, destination)
+        let outer = (source.ip(), destination.ip());
+        let along = |h: &Hop| {
+            (h.source, h.destination) == (source, destination)
+                || h.vxlan.as_ref().is_some_and(|v| (v.from, v.to) == outer)
         };
-        if self.timeline.hops.iter().any(|h| same(h, Leg::Forward)) {
-            return Leg::Forward;
+        let against = |h: &Hop| {
+            (h.destination, h.source) == (source, destination)
+                || h.vxlan.as_ref().is_some_and(|v| (v.to, v.from) == outer)
+        };
+        let hops = || self.timeline.hops.iter().filter(|h| h.icmp.is_none());
+        if let Some(hop) = hops().find(|h| along(h)) {
+            return hop.leg;
         }
-        if self.timeline.hops.iter().any(|h| same(h, Leg::Reply)) {
-            return Leg::Reply;
+        if let Some(hop) = hops().find(|h| against(h)) {
+            return match hop.leg {
+                Leg::Forward => Leg::Reply,
+                Leg::Reply => Leg::Forward,
+            };
         }
         let backend = self.timeline.backend.unwrap_or(self.timeline.entry);
         let replies = source == backend || source == self.timeline.entry;

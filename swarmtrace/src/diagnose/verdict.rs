@@ -87,7 +87,12 @@ impl Verdict {
     pub fn stopped(rule: &Rule, certainty: Certainty, case: &Case<'_>, stop: &Stop<'_>) -> Self {
         let mut verdict = Self::new(rule, certainty, case, stop.last);
         if let (Some(site), Some(next)) = (&mut verdict.hop, stop.expected()) {
-            site.place = format!("between {} and {}", place(stop.hop), expected(case, next));
+            let after = place_of(next);
+            site.place = if next.node == site.node {
+                format!("between {} and {after}", place(stop.hop))
+            } else {
+                format!("between {} and {} {after}", place(stop.hop), next.node)
+            };
         }
         verdict.evidence = stop_evidence(case, stop);
         verdict
@@ -150,22 +155,23 @@ pub fn name(case: &Case<'_>, hop: &Hop) -> String {
 
 /// The same for a hop that was not seen.
 pub fn expected(case: &Case<'_>, next: &Expected) -> String {
-    let mut parts: Vec<String> = Vec::new();
     if case.timeline.nodes.len() > 1 {
-        parts.push(next.node.clone());
+        format!("{} {}", next.node, place_of(next))
+    } else {
+        place_of(next)
     }
-    if let Some(first) = next.devices.first()
-        && !matches!(
-            next.spot,
-            Spot::Underlay | Spot::GatewayBridge | Spot::GatewayPort
-        )
-    {
-        parts.push(first.namespace.clone());
-    }
+}
+
+fn place_of(next: &Expected) -> String {
+    use Spot::{GatewayBridge, GatewayPort, Underlay};
     let devices: Vec<&str> = next.devices.iter().map(|d| d.device.as_str()).collect();
-    parts.push(devices.join("/"));
-    parts.push(way(next.way).to_owned());
-    parts.join(" ")
+    let (devices, way) = (devices.join("/"), way(next.way));
+    match next.devices.first() {
+        Some(first) if !matches!(next.spot, Underlay | GatewayBridge | GatewayPort) => {
+            format!("{} {devices} {way}", first.namespace)
+        }
+        _ => format!("{devices} {way}"),
+    }
 }
 
 /// Which packets these are, for people.

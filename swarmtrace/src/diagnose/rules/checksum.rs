@@ -26,6 +26,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
+    if !case.failing() && case.data_stop().is_none() {
+        return None;
+    }
     if let Some(drop) = case.drop_where(|d| d.is(&["TCP_CSUM", "UDP_CSUM", "IP_CSUM"])) {
         let (index, stop) = match case.stop() {
             Some(stop) => (stop.last, Some(stop)),
@@ -74,8 +77,11 @@ fn confirmed(case: &Case<'_>, verdict: Verdict) -> Verdict {
     let offload = case
         .hops()
         .find(|(_, h)| h.vxlan.is_some() && h.way == Way::Out);
-    let device = offload.map_or("DEVICE", |(_, h)| h.device.as_str());
-    let device = crate::diagnose::confirm::quoted(device);
+    let device = match (offload, sent) {
+        (Some((_, hop)), _) => crate::diagnose::confirm::quoted(&hop.device),
+        (None, Some(v)) => format!("$(ip -o route get {} | sed 's/.* dev //; s/ .*//')", v.to),
+        (None, None) => return verdict.confirm_all(counted),
+    };
     verdict.confirm_all(counted).confirm(on_node(
         case,
         sender,

@@ -12,7 +12,7 @@ use crate::topology::NamespaceKind;
 
 pub(super) const FORWARD_DROP: Rule = Rule {
     id: "forward-drop",
-    title: "The node's firewall does not forward the packet to docker_gwbridge",
+    title: "The node's firewall does not forward between its interface and docker_gwbridge",
     symptom: "A published port is silent from outside on one node; the service works from within.",
     cause: "The FORWARD chain's policy is DROP, or another program's rule drops what Docker \
             forwards, ahead of Docker's own rules.",

@@ -105,12 +105,7 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
         Spot::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
         _ => false,
     };
-    let misled = case.hops().any(|(_, h)| {
-        h.leg == Leg::Reply
-            && h.phase == case.answer()
-            && same_device(h, hop)
-            && h.source != hop.destination
-    });
+    let misled = super::untranslated::is_misled(case);
     if !enters || misled {
         return None;
     }

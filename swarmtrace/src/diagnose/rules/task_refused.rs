@@ -8,9 +8,10 @@ use super::Rule;
 use super::duplicate::is_shared;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::within;
-use crate::diagnose::spot::Spot;
+use crate::diagnose::spot::{Spot, peer, spot};
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Protocol, Rewrite, State, Way};
+use crate::topology::DeviceRef;
 
 pub(super) const NO_LISTENER: Rule = Rule {
     id: "no-listener",
@@ -18,7 +19,8 @@ pub(super) const NO_LISTENER: Rule = Rule {
     symptom: "\"Connection refused\" at once, on every connection that goes to that task.",
     cause: "The process in the container does not listen on the target port: it listens on \
             another, on 127.0.0.1 only, or has died while its container lives.",
-    needs: "Proven: the reset (UDP: ICMP port unreachable) was first seen leaving the task.",
+    needs: "Proven: the reset (UDP: ICMP port unreachable) was first seen leaving the task. Likely: \
+            it was first seen at the other end of the task's device.",
     fix: "Have the process listen on 0.0.0.0 and the target port, or correct the published \
           target port: docker service update --publish-rm/--publish-add. A health check keeps \
           traffic away from a task that does not listen.",
@@ -75,7 +77,15 @@ fn stopping(case: &Case<'_>) -> Option<Verdict> {
 }
 
 fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
-    let (index, hop) = refusal(case).filter(|(_, h)| !is_shared(case, h.source.ip()))?;
+    let (index, hop, certainty) = refusal(case)?;
+    if is_shared(case, hop.source.ip()) {
+        return None;
+    }
+    let from = match certainty {
+        Certainty::Proven => "leaving",
+        _ => "coming from",
+    };
+    let container = inside(case, hop).unwrap_or(hop.netns);
     let port = target_port(case, hop);
     let sent = case.reset_sent(hop).map(|r| match r.reason() {
         Some(reason) => format!("the kernel says {} sent it: {reason}", r.namespace),
@@ -96,15 +106,15 @@ fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
         )
     });
     Some(
-        Verdict::new(rule, Certainty::Proven, case, index)
-            .because(format!("first seen leaving the task: {}", seen(case, hop)))
+        Verdict::new(rule, certainty, case, index)
+            .because(format!("first seen {from} the task: {}", seen(case, hop)))
             .because_of(redirect)
             .because_of(sent)
             .because_of(state)
             .confirm_all(within(
                 case,
                 &hop.node,
-                hop.netns,
+                container,
                 &format!("{listeners} 'sport = :{port}'"),
             ))
             .confirm_all(
@@ -116,8 +126,9 @@ fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-/// The refusal, where it was first seen leaving a container.
-fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop)> {
+/// The refusal, where it was first seen leaving a container; only likely where
+/// that was the other end of the container's device.
+fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
     let (index, hop) = match case.timeline.state {
         State::Refused { by } => (by, case.hop(by)?),
         State::IcmpError {
@@ -127,8 +138,30 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop)> {
         } if case.timeline.protocol == Protocol::Udp => (by, case.hop(by)?),
         _ => return None,
     };
-    let inside = case.spot(hop).is_some_and(Spot::in_container);
-    (inside && (hop.leg, hop.way) == (Leg::Reply, Way::Out)).then_some((index, hop))
+    inside(case, hop)?;
+    match (hop.leg, hop.way) {
+        (Leg::Reply, Way::Out) => Some((index, hop, Certainty::Proven)),
+        (Leg::Reply, Way::In) => Some((index, hop, Certainty::Likely)),
+        (Leg::Forward, _) => None,
+    }
+}
+
+/// The container that the hop is where packets come out of: its own namespace
+/// on the way out, the one at the other end of a veth on the way in.
+fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
+    if hop.way == Way::Out {
+        let inside = case.spot(hop).is_some_and(Spot::in_container);
+        return inside.then_some(hop.netns);
+    }
+    let topology = case.topology_of(&hop.node)?;
+    let at = DeviceRef {
+        namespace: hop.netns,
+        ifindex: hop.ifindex,
+    };
+    let (_, device) = topology.device(at)?;
+    let (namespace, device) = peer(topology, device)?;
+    let part = spot(topology, namespace, device)?;
+    part.in_container().then_some(namespace.inode)
 }
 
 /// The port inside the task: after a REDIRECT, as conntrack shows.

@@ -80,6 +80,11 @@ fn hairpin(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
+/// Whether an answer came back under an address that was not asked.
+pub(super) fn is_misled(case: &Case<'_>) -> bool {
+    mismatch(case).is_some()
+}
+
 fn verdict(rule: &Rule, case: &Case<'_>, index: usize, forward: &Hop, reply: &Hop) -> Verdict {
     Verdict::new(rule, Certainty::Proven, case, index)
         .because(format!("asked: {}", seen(case, forward)))

@@ -4,7 +4,7 @@ use super::scene::{Scene, View};
 use crate::diagnose::path::{Next, next};
 use crate::diagnose::{Case, Certainty, Verdict};
 use crate::timeline::same_packet;
-use crate::timeline::synthetic::{Connection, Ending, ROUTES};
+use crate::timeline::synthetic::{Connection, Ending, ROUTES, Route};
 use proptest::prelude::*;
 
 const VIEWS: [View; 3] = [View::A, View::B, View::Both];
@@ -29,6 +29,31 @@ fn a_connection_that_works_gets_no_verdict() {
                     if seen(&scene) {
                         assert_eq!(scene.verdicts(), [], "{route:?} {ending:?} udp {udp}");
                     }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_drop_that_did_no_harm_gets_no_verdict() {
+    let reasons = [
+        "NETFILTER_DROP",
+        "TCP_CSUM",
+        "NEIGH_FAILED",
+        "NO_SOCKET",
+        "IP_RPFILTER",
+        "PKT_TOO_BIG",
+        "VXLAN_ENTRY_EXISTS",
+        "TCP_OLD_DATA",
+    ];
+    for route in [Route::MeshLocal, Route::MeshRemote] {
+        for reason in reasons {
+            for place in ["a eth0", "a ingress_sbox eth0", "b vote.2 eth0"] {
+                for ending in [Ending::Closed, Ending::Open] {
+                    let scene = Scene::new(Connection::new(route, ending, 7), View::Both);
+                    let scene = scene.drop(place, reason, "somewhere");
+                    assert_eq!(scene.verdicts(), [], "{route:?} {reason} {place}");
                 }
             }
         }

@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Expect> {
     let tunnel = || remote().until(Kind::Syn, "a 1-ingress000 vxlan0 out");
     let left = || remote().until(Kind::Syn, "a eth0 out");
     let arrived = || both().until(Kind::Syn, "b eth0 in");
-    let between = "between node-b eth0 in and node-b 1-ingress000 vxlan0 in";
+    let between = "between eth0 in and 1-ingress000 vxlan0 in";
     let unforwarded = |s: &mut Scene| s.a.namespaces[2].fdb.clear();
     vec![
         broken(
@@ -97,7 +97,7 @@ pub fn cases() -> Vec<Expect> {
         broken(
             "vxlan-blocked-on-path",
             Proven,
-            "between node-a eth0 out and node-b eth0 in",
+            "between eth0 out and node-b eth0 in",
             both().until(Kind::Syn, "a eth0 out"),
         ),
         broken(

@@ -114,6 +114,39 @@ fn without_a_drop_or_a_watched_gap_nobody_says_dropped() {
 }
 
 #[test]
+fn with_events_lost_only_what_was_seen_is_proof() {
+    // Where a reset, an ICMP error or an answer was first seen is not made
+    // doubtful by a loss elsewhere, nor is what Docker and the kernel's tables say.
+    let by_sight = [
+        "no-listener",
+        "task-starting",
+        "task-stopping",
+        "task-reset",
+        "task-stopped-midstream",
+        "client-reset",
+        "reply-not-translated",
+        "hairpin-without-br-netfilter",
+        "duplicate-address",
+        "fdb-wrong-node",
+        "ingress-sandbox-gone",
+    ];
+    for expect in all() {
+        let lossy = Scene {
+            lost: 1,
+            drops: vec![],
+            resets: vec![],
+            ..expect.scene
+        };
+        let icmp = (lossy.events.iter()).any(|e| e.has(swarmtrace_common::flags::ICMP_ERROR));
+        for verdict in lossy.verdicts() {
+            let proven = verdict.certainty == Certainty::Proven;
+            let seen = icmp || by_sight.contains(&verdict.id.as_str());
+            assert!(!proven || seen, "{}: {verdict:#?}", expect.id);
+        }
+    }
+}
+
+#[test]
 fn commands_can_be_pasted() {
     for expect in all() {
         for verdict in expect.scene.verdicts() {
@@ -142,7 +175,17 @@ fn on_a_terminal_it_is_a_few_lines() {
     assert_eq!(text(&verdict, 100, Painter::default()), REFUSED);
 }
 
-const REFUSED: &str = "";
+const REFUSED: &str = "\
+Nothing listens on the port in the task (proven, no-listener)
+  where  node-a: vote.1 eth0 out
+  why    first seen leaving the task: RST 10.0.0.7:8080 → 10.0.0.2:32775 at vote.1 eth0 out
+         port 8080 is redirected to 80 in the task
+  show   nsenter --net=/var/run/docker/netns/vote.1 ss -ltn 'sport = :80'
+         docker service ps vote
+  fix    Have the process listen on 0.0.0.0 and the target port, or correct the published target
+         port: docker service update --publish-rm/--publish-add. A health check keeps traffic away
+         from a task that does not listen.
+";
 
 #[test]
 fn a_torn_timeline_never_panics() {

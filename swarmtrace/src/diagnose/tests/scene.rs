@@ -288,7 +288,15 @@ impl Scene {
         known.map_or_else(|| netns.to_string(), |n| n.name.clone())
     }
 
+    /// The one connection's timeline.
     pub fn timeline(&self) -> Timeline {
+        let mut timelines = self.timelines();
+        assert_eq!(timelines.len(), 1, "one connection");
+        timelines.remove(0)
+    }
+
+    /// The timelines of whatever the events were taken for.
+    pub fn timelines(&self) -> Vec<Timeline> {
         let mut correlator = Correlator::new(&Options::default());
         if self.lost > 0 {
             correlator.note_lost(self.lost);
@@ -302,21 +310,23 @@ impl Scene {
             correlator.push(event);
         }
         let flows = correlator.finish();
-        assert_eq!(flows.len(), 1, "one connection");
-        if self.view == View::B {
-            return flows[0].timeline(&self.b, 0);
+        let topology = match self.view {
+            View::A => self.a.clone(),
+            View::B => self.b.clone(),
+            View::Both => {
+                let mut both = self.a.clone();
+                both.namespaces.extend(self.b.namespaces.iter().cloned());
+                both
+            }
+        };
+        let mut timelines: Vec<Timeline> = flows.iter().map(|f| f.timeline(&topology, 0)).collect();
+        for timeline in timelines.iter_mut().filter(|_| self.view == View::Both) {
+            timeline.nodes = vec!["node-a".to_owned(), "node-b".to_owned()];
+            for hop in &mut timeline.hops {
+                hop.node = node(hop.netns).to_owned();
+            }
         }
-        if self.view == View::A {
-            return flows[0].timeline(&self.a, 0);
-        }
-        let mut both = self.a.clone();
-        both.namespaces.extend(self.b.namespaces.iter().cloned());
-        let mut timeline = flows[0].timeline(&both, 0);
-        timeline.nodes = vec!["node-a".to_owned(), "node-b".to_owned()];
-        for hop in &mut timeline.hops {
-            hop.node = node(hop.netns).to_owned();
-        }
-        timeline
+        timelines
     }
 
     pub fn coverage(&self) -> Coverage {
@@ -345,24 +355,27 @@ impl Scene {
     }
 
     pub fn verdicts(&self) -> Vec<Verdict> {
-        let (timeline, coverage) = (self.timeline(), self.coverage());
+        let coverage = self.coverage();
         let others = match self.view {
             View::Both => std::slice::from_ref(&self.b),
             _ => &[],
         };
-        verdicts(&Case {
-            timeline: &timeline,
-            drops: &self.drops,
-            resets: &self.resets,
-            coverage: &coverage,
-            topology: if self.view == View::B {
-                &self.b
-            } else {
-                &self.a
-            },
-            others,
-            task_state: self.task_state,
-        })
+        let judged = |timeline: &Timeline| {
+            verdicts(&Case {
+                timeline,
+                drops: &self.drops,
+                resets: &self.resets,
+                coverage: &coverage,
+                topology: if self.view == View::B {
+                    &self.b
+                } else {
+                    &self.a
+                },
+                others,
+                task_state: self.task_state,
+            })
+        };
+        self.timelines().iter().flat_map(judged).collect()
     }
 }
 

@@ -36,6 +36,14 @@ pub fn cases() -> Vec<Expect> {
             "vote.1 eth1 out",
             vip(Ending::Refused).state(Running),
         ),
+        broken(
+            "no-listener",
+            Likely,
+            "1-ingress000 veth1 in",
+            mesh(Ending::Refused)
+                .from(Kind::Rst, "a 1-ingress000 veth1 in")
+                .with(|s| s.untapped.push("a vote.1 eth0 out".to_owned())),
+        ),
         broken("no-listener", Proven, "vote.1 eth2 out", host_mode),
         broken("no-listener", Proven, "vote.1 eth0 out", from_node),
         broken(
