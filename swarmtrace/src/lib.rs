@@ -5,6 +5,7 @@
 //! before it; `commands` wires them together.
 
 pub mod diagnose;
+pub mod commands;
 pub mod output;
 pub mod selection;
 pub mod timeline;

@@ -128,6 +128,12 @@ impl Live {
         self.marks |= mark;
     }
 
+    /// Whether no packet of interest can follow.
+    pub fn is_over(&self) -> bool {
+        let closed = self.is(marks::CLIENT_FIN) && self.is(marks::SERVER_FIN);
+        closed || self.is(marks::RESET) || self.is(marks::SUPERSEDED)
+    }
+
     /// Whether that pair of addresses was met in that namespace, on a packet or
     /// in its conntrack entry.
     pub fn met(&self, facing: Facing, netns: u32, taps: &Interner<Tap>) -> bool {
