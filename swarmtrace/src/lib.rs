@@ -4,8 +4,8 @@
 //! snapshots of the `topology` beside it. A module imports only from those
 //! before it; `commands` wires them together.
 
-pub mod diagnose;
 pub mod commands;
+pub mod diagnose;
 pub mod output;
 pub mod selection;
 pub mod timeline;

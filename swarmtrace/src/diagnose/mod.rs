@@ -14,10 +14,12 @@
 mod case;
 mod catalogue;
 mod confirm;
+mod entry;
 mod path;
 mod reading;
 mod rules;
 mod spot;
+mod stop;
 mod verdict;
 
 #[cfg(test)]
@@ -25,10 +27,13 @@ mod tests;
 
 pub use case::{Case, Coverage, Drop, NodeCoverage, ResetSent, Tap, TaskState};
 pub use catalogue::catalogue;
-pub use path::{Expected, ExpectedDevice, Kind, Next, kind, next};
+pub use entry::{Kind, kind};
+pub use path::{Expected, ExpectedDevice, Next, next};
 pub use rules::{INDISTINCT, Indistinct, RULES, Rule};
 pub use spot::{Spot, spot};
 pub use verdict::{Certainty, Site, Verdict};
+
+use crate::timeline::{Hop, Place};
 
 /// What is wrong with the flow; `None` if nothing is.
 pub fn diagnose(case: &Case<'_>) -> Option<Verdict> {
@@ -39,6 +44,9 @@ pub fn diagnose(case: &Case<'_>) -> Option<Verdict> {
 /// ones the table's order decides. Where no rule of a known failure speaks, the
 /// first that describes an unknown one does.
 pub fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    if is_plainly_healthy(case) {
+        return Vec::new();
+    }
     let judged = |fallback: bool| {
         let rules = RULES.iter().filter(move |r| r.fallback == fallback);
         rules.filter_map(|r| (r.judge)(case))
@@ -49,4 +57,12 @@ pub fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     }
     known.sort_by_key(|v| std::cmp::Reverse(v.certainty));
     known
+}
+
+/// Whether no rule can have anything to say: the flow was answered, nothing was
+/// sent twice, and it went further than the node's own interface. Nearly every
+/// flow of a node is such, so this asks nothing of the topology.
+fn is_plainly_healthy(case: &Case<'_>) -> bool {
+    let beyond = |h: &Hop| h.place != Place::Host;
+    !case.failing() && case.timeline.retransmissions == 0 && case.timeline.hops.iter().any(beyond)
 }

@@ -9,27 +9,11 @@
 //! say, the answer is [`Next::Unknown`], and no rule can call silence a proof.
 
 use super::case::{Case, Tap};
+use super::entry::{Kind, holds, kind};
 use super::spot::{Spot, peer, spot};
 use crate::timeline::{Hop, Leg, Way};
-use crate::topology::{
-    Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, PublishMode, Topology,
-};
+use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
 use std::net::IpAddr;
-
-/// What kind of address a client dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A published port of a node, through the routing mesh.
-    Published,
-    /// A port published on the task's own node.
-    PublishedOnHost,
-    /// A service's virtual address.
-    Virtual,
-    /// A task's own address.
-    Direct,
-    /// Nothing that the topology knows.
-    Other,
-}
 
 /// What ought to follow a hop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,38 +69,6 @@ impl Expected {
             };
             case.coverage.tapped(&self.node, tap)
         })
-    }
-}
-
-/// What the client of `case` dialled.
-pub fn kind(case: &Case<'_>) -> Kind {
-    let (topology, entry) = (case.topology, case.timeline.entry);
-    let address = entry.ip().to_canonical();
-    if topology.service_by_vip(address).is_some() {
-        return Kind::Virtual;
-    }
-    if topology.task_by_address(address).is_some() {
-        return Kind::Direct;
-    }
-    let gateway = topology
-        .namespaces
-        .iter()
-        .filter(|n| matches!(n.kind, NamespaceKind::Host | NamespaceKind::IngressSandbox))
-        .any(|n| holds(n, address));
-    if !gateway && !address.is_loopback() && topology.node_by_address(address).is_none() {
-        return Kind::Other;
-    }
-    let protocol = case.protocol_number();
-    let port = topology
-        .services
-        .iter()
-        .filter(|s| case.timeline.service.as_ref().is_none_or(|n| *n == s.name))
-        .flat_map(|s| &s.ports)
-        .find(|p| p.published == entry.port() && p.protocol == protocol);
-    match port.map(|p| p.mode) {
-        Some(PublishMode::Ingress) => Kind::Published,
-        Some(PublishMode::Host) => Kind::PublishedOnHost,
-        None => Kind::Other,
     }
 }
 
@@ -418,12 +370,7 @@ pub fn holders(
         })
 }
 
-/// Whether one of the namespace's devices has that address.
-fn holds(namespace: &Namespace, address: IpAddr) -> bool {
-    (namespace.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == address))
-}
-
-fn within(network: &crate::topology::Network, address: IpAddr) -> bool {
+fn within(network: &Network, address: IpAddr) -> bool {
     network.subnets.iter().any(|s| s.contains(&address))
 }
 

@@ -6,9 +6,9 @@
 
 use super::case::{Case, Drop};
 use super::path::{Expected, Next};
-use super::reading::Stop;
 use super::rules::Rule;
 use super::spot::Spot;
+use super::stop::Stop;
 use crate::timeline::{Hop, Place, Way};
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{on_node, within};
+use crate::diagnose::confirm::{on_node, quoted, within};
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped};
 use crate::timeline::{Leg, Phase, Way};
@@ -78,7 +78,7 @@ fn confirmed(case: &Case<'_>, verdict: Verdict) -> Verdict {
         .hops()
         .find(|(_, h)| h.vxlan.is_some() && h.way == Way::Out);
     let device = match (offload, sent) {
-        (Some((_, hop)), _) => crate::diagnose::confirm::quoted(&hop.device),
+        (Some((_, hop)), _) => quoted(&hop.device),
         (None, Some(v)) => format!("$(ip -o route get {} | sed 's/.* dev //; s/ .*//')", v.to),
         (None, None) => return verdict.confirm_all(counted),
     };

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::overlay_of;
+use crate::diagnose::confirm::{inside, overlay_of, quoted};
 use crate::diagnose::path::holders;
 use crate::diagnose::spot::peer;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
@@ -45,10 +45,10 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let names: Vec<String> = owners.names.into_iter().collect();
     let network = (case.topology.networks.iter())
         .find(|n| n.subnets.iter().any(|s| s.contains(&address)))
-        .map(|n| crate::diagnose::confirm::quoted(&n.name));
+        .map(|n| quoted(&n.name));
     let arping = overlay_of(case.topology, address).map(|o| {
         let command = format!("arping -c 3 -I br0 {address}");
-        crate::diagnose::confirm::inside(case, &case.topology.hostname, o, &command)
+        inside(case, &case.topology.hostname, o, &command)
     });
     Some(
         Verdict::new(

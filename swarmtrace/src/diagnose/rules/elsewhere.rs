@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::on_node;
+use crate::diagnose::confirm::{on_node, quoted};
 use crate::diagnose::path::Next;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
@@ -98,9 +98,7 @@ fn left(case: &Case<'_>) -> Option<Verdict> {
         .map(|n| n.hostname.clone());
     let node = named.or(known).unwrap_or_else(|| vtep.to_string());
     let service = case.timeline.service.as_deref();
-    let what = service.map_or_else(String::new, |s| {
-        format!(" --service {}", crate::diagnose::confirm::quoted(s))
-    });
+    let what = service.map_or_else(String::new, |s| format!(" --service {}", quoted(s)));
     Some(
         Verdict::stopped(&LEFT, Certainty::Unknown, case, &stop)
             .because(format!("bound for {node} ({vtep}), which was not watched"))

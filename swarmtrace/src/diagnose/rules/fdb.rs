@@ -3,9 +3,10 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::within;
-use crate::diagnose::reading::{Stop, neighbour_mac};
+use crate::diagnose::confirm::{inside, overlay_of, quoted, within};
+use crate::diagnose::reading::neighbour_mac;
 use crate::diagnose::spot::Spot;
+use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::Way;
 use crate::topology::{DeviceRef, Namespace};
@@ -83,10 +84,10 @@ fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
     let right = home.first().and_then(|a| topology.node_by_address(*a));
     let right = right.map_or_else(|| "another node".to_owned(), |n| n.hostname.clone());
     let sent = known.map_or_else(|| "nobody Docker knows".to_owned(), |n| n.hostname.clone());
-    let overlay = crate::diagnose::confirm::overlay_of(topology, address);
+    let overlay = overlay_of(topology, address);
     let list = overlay.map(|o| {
         let node = &topology.hostname;
-        crate::diagnose::confirm::inside(case, node, o, "bridge fdb show dev vxlan0")
+        inside(case, node, o, "bridge fdb show dev vxlan0")
     });
     Some(
         Verdict::new(
@@ -158,7 +159,7 @@ fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<&str> {
 
 fn confirmed(case: &Case<'_>, stop: &Stop<'_>, verdict: Verdict) -> Verdict {
     let hop = stop.hop;
-    let device = crate::diagnose::confirm::quoted(&hop.device);
+    let device = quoted(&hop.device);
     let list = |command: String| within(case, &hop.node, hop.netns, &command);
     let from = name(case, hop);
     let verdict = verdict
@@ -173,8 +174,5 @@ fn confirmed(case: &Case<'_>, stop: &Stop<'_>, verdict: Verdict) -> Verdict {
 fn network(case: &Case<'_>, address: IpAddr) -> String {
     (case.topology.networks.iter())
         .find(|n| n.subnets.iter().any(|s| s.contains(&address)))
-        .map_or_else(
-            || "NETWORK".to_owned(),
-            |n| crate::diagnose::confirm::quoted(&n.name),
-        )
+        .map_or_else(|| "NETWORK".to_owned(), |n| quoted(&n.name))
 }

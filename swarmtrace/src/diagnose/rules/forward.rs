@@ -4,8 +4,8 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, quoted};
-use crate::diagnose::reading::Stop;
 use crate::diagnose::spot::Spot;
+use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::Way;
 use crate::topology::NamespaceKind;

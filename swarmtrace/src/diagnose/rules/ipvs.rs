@@ -7,7 +7,7 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::in_balancer;
+use crate::diagnose::confirm::{in_balancer, quoted};
 use crate::diagnose::reading::born_in_sandbox;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
@@ -161,7 +161,7 @@ fn confirmed(
         ),
     });
     let tasks = case.service().map(|s| {
-        let name = crate::diagnose::confirm::quoted(&s.name);
+        let name = quoted(&s.name);
         format!("docker service ps --filter desired-state=running {name}")
     });
     verdict

@@ -8,7 +8,7 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
-use crate::diagnose::path::Kind;
+use crate::diagnose::entry::Kind;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name, packet, seen};
 use crate::timeline::{Hop, Leg, Phase, State, Way};

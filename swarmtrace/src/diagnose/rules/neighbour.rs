@@ -8,10 +8,11 @@
 
 use super::Rule;
 use crate::diagnose::case::{Case, Drop};
-use crate::diagnose::confirm::{in_overlay_of, overlay_of};
+use crate::diagnose::confirm::{in_balancer, in_overlay_of, overlay_of, within};
 use crate::diagnose::path::holders;
-use crate::diagnose::reading::{Stop, born_in_sandbox, neighbour_mac, unresolved};
+use crate::diagnose::reading::{born_in_sandbox, neighbour_mac, unresolved};
 use crate::diagnose::spot::Spot;
+use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
 use crate::timeline::{Leg, Way};
 use crate::topology::NamespaceKind;
@@ -79,8 +80,8 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
     Some(
         verdict
             .confirm_all(table)
-            .confirm_all(crate::diagnose::confirm::in_balancer(case, "ip neigh show"))
-            .confirm_all(crate::diagnose::confirm::in_balancer(case, "ipvsadm -Ln")),
+            .confirm_all(in_balancer(case, "ip neigh show"))
+            .confirm_all(in_balancer(case, "ipvsadm -Ln")),
     )
 }
 
@@ -105,12 +106,7 @@ fn back(case: &Case<'_>) -> Option<Verdict> {
             .because_of(drop.map(dropped))
             .because_of(line)
             .confirm_all(table)
-            .confirm_all(crate::diagnose::confirm::within(
-                case,
-                node,
-                stop.hop.netns,
-                "ip neigh show",
-            )),
+            .confirm_all(within(case, node, stop.hop.netns, "ip neigh show")),
     )
 }
 

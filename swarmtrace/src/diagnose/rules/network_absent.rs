@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::on_node;
+use crate::diagnose::confirm::{on_node, quoted};
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::Way;
@@ -74,7 +74,7 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, node: &str, vni: u32) -> Verdict
         .network_by_vni(vni)
         .filter(|n| !n.name.is_empty());
     let inspect = network.map(|n| {
-        let name = crate::diagnose::confirm::quoted(&n.name);
+        let name = quoted(&n.name);
         on_node(case, node, &format!("docker network inspect {name}"))
     });
     verdict

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
-use crate::diagnose::confirm::within;
+use crate::diagnose::confirm::{quoted, within};
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, State, Way};
@@ -75,12 +75,11 @@ fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
         let task = case.timeline.task.as_deref().unwrap_or("the task");
         format!("{task} was {}", s.describe())
     });
-    let logs = case.timeline.service.as_ref().map(|s| {
-        format!(
-            "docker service logs --since 10m {}",
-            crate::diagnose::confirm::quoted(s)
-        )
-    });
+    let logs = case
+        .timeline
+        .service
+        .as_ref()
+        .map(|s| format!("docker service logs --since 10m {}", quoted(s)));
     let count = within(
         case,
         &hop.node,

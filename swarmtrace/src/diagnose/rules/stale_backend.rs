@@ -7,9 +7,10 @@
 
 use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
-use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::reading::{Stop, unresolved};
+use crate::diagnose::confirm::{in_balancer, quoted};
+use crate::diagnose::reading::unresolved;
 use crate::diagnose::spot::Spot;
+use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Leg, Phase, Way};
 use crate::topology::Topology;
@@ -53,12 +54,10 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             .because_of(choice(case, backend))
             .because(why)
             .confirm_all(in_balancer(case, "ipvsadm -Ln"))
-            .confirm_all(case.service().map(|s| {
-                format!(
-                    "docker service ps {}",
-                    crate::diagnose::confirm::quoted(&s.name)
-                )
-            })),
+            .confirm_all(
+                case.service()
+                    .map(|s| format!("docker service ps {}", quoted(&s.name))),
+            ),
     )
 }
 

@@ -7,7 +7,7 @@
 use super::Rule;
 use super::duplicate::is_shared;
 use crate::diagnose::case::{Case, TaskState};
-use crate::diagnose::confirm::within;
+use crate::diagnose::confirm::{quoted, within};
 use crate::diagnose::spot::{Spot, peer, spot};
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Protocol, Rewrite, State, Way};
@@ -121,7 +121,7 @@ fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
                 case.timeline
                     .service
                     .as_ref()
-                    .map(|s| format!("docker service ps {}", crate::diagnose::confirm::quoted(s))),
+                    .map(|s| format!("docker service ps {}", quoted(s))),
             ),
     )
 }

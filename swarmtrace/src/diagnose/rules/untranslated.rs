@@ -7,7 +7,7 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, within};
-use crate::diagnose::path::Kind;
+use crate::diagnose::entry::Kind;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg};

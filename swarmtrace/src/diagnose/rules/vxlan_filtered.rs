@@ -3,8 +3,8 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
-use crate::diagnose::reading::Stop;
 use crate::diagnose::spot::Spot;
+use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Vxlan, Way};
 use crate::topology::NamespaceKind;

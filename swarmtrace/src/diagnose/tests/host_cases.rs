@@ -1,7 +1,8 @@
 //! Failures between the node's interface and the load balancer, and in it.
 
+use super::bed::address;
 use super::cases::{Expect, broken, mesh, unanswered};
-use super::scene::{Kind, Scene, View, address};
+use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven};
 use crate::diagnose::TaskState;
 use crate::timeline::synthetic::{Connection, Ending, Route};

@@ -1,6 +1,7 @@
 //! Every rule against traffic that is broken in its way, and against the same
 //! traffic whole.
 
+mod bed;
 mod cases;
 mod docs;
 mod healthy;

@@ -1,7 +1,8 @@
 //! Failures of the overlay between the nodes.
 
+use super::bed::{address, mac};
 use super::cases::{Expect, broken, unanswered};
-use super::scene::{Kind, Scene, View, address, mac};
+use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven, Unknown};
 use crate::timeline::synthetic::{Connection, Ending, Route};
 use crate::topology::Node;
