@@ -1,7 +1,7 @@
 //! Commands that a person can paste to see for themselves.
 //!
 //! Names and addresses come from the topology, so that a command runs as it
-//! is printed. They only read. A namespace is entered by the file that opens
+//! is printed. They change nothing. A namespace is entered by the file that opens
 //! it; a command for another node says so in a shell comment. Whatever a
 //! container could have chosen (a device's name) is quoted.
 

@@ -67,7 +67,7 @@ fn confirmed(case: &Case<'_>, verdict: Verdict) -> Verdict {
             case,
             &h.node,
             h.netns,
-            "nstat -az TcpInCsumErrors UdpInCsumErrors",
+            "nstat -asz TcpInCsumErrors UdpInCsumErrors",
         )
     });
     let sent = case.hops().find_map(|(_, h)| h.vxlan.as_ref());

@@ -46,9 +46,9 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let network = (case.topology.networks.iter())
         .find(|n| n.subnets.iter().any(|s| s.contains(&address)))
         .map(|n| quoted(&n.name));
-    let arping = overlay_of(case.topology, address).map(|o| {
-        let command = format!("arping -c 3 -I br0 {address}");
-        inside(case, &case.topology.hostname, o, &command)
+    let learnt = overlay_of(case.topology, address).map(|o| {
+        let command = "bridge fdb show br br0";
+        inside(case, &case.topology.hostname, o, command)
     });
     Some(
         Verdict::new(
@@ -60,7 +60,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         .because(format!("{address} belongs to {}", names.join(" and ")))
         .because(format!("the connection went by it at {}", name(case, hop)))
         .confirm_all(network.map(|n| format!("docker network inspect --verbose {n}")))
-        .confirm_all(arping),
+        .confirm_all(learnt),
     )
 }
 

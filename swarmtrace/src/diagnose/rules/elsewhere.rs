@@ -102,11 +102,7 @@ fn left(case: &Case<'_>) -> Option<Verdict> {
     Some(
         Verdict::stopped(&LEFT, Certainty::Unknown, case, &stop)
             .because(format!("bound for {node} ({vtep}), which was not watched"))
-            .confirm(on_node(
-                case,
-                &node,
-                &format!("swarmtrace follow{what} --duration 30s"),
-            ))
+            .confirm(on_node(case, &node, &format!("swarmtrace follow{what}")))
             .confirm(on_node(case, &node, &format!("swarmtrace doctor{what}"))),
     )
 }

@@ -30,6 +30,6 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             .confirm_all(list("iptables-save -c"))
             .confirm_all(list("nft list ruleset"))
     } else {
-        verdict.confirm_all(list("nstat -az"))
+        verdict.confirm_all(list("nstat -asz"))
     })
 }

@@ -133,6 +133,12 @@ pub const INDISTINCT: &[Indistinct] = &[
               sandbox (moby#46636).",
     },
     Indistinct {
+        failure: "A REJECT rule with tcp-reset in the task's namespace",
+        reported_as: "no-listener",
+        why: "The reset leaves the task like the kernel's own; where the listener is there, \
+              `iptables -nvL` in the task's namespace tells.",
+    },
+    Indistinct {
         failure: "A full accept queue in the task",
         reported_as: "task-silent",
         why: "The SYN reaches the task and nothing answers, without a drop reason of its own; \
@@ -148,7 +154,7 @@ pub const INDISTINCT: &[Indistinct] = &[
         failure: "Corrupted checksums where the kernel gives no drop reason",
         reported_as: "task-silent",
         why: "At a tap a packet with a bad checksum looks like a good one (local traffic has none \
-              yet); `nstat -az TcpInCsumErrors` in the task counts them (moby#41775).",
+              yet); `nstat -asz TcpInCsumErrors` in the task counts them (moby#41775).",
     },
     Indistinct {
         failure: "A lower MTU somewhere between the nodes",

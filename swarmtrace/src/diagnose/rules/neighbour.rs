@@ -76,6 +76,12 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
     let mut verdict =
         Verdict::stopped(&FORWARD, Certainty::proven_if(proof), case, &stop).because_of(heard);
     verdict.evidence.extend(lines);
+    let dead = (suspects.iter()).filter(|(address, _)| {
+        let known = !case.topology.tasks.is_empty();
+        known && case.topology.task_by_address(*address).is_none()
+    });
+    let dead = dead.map(|(address, _)| format!("no task that Docker knows of has {address}"));
+    verdict.evidence.extend(dead);
     let table = first.and_then(|a| in_overlay_of(case, node, a, "ip neigh show dev vxlan0"));
     Some(
         verdict

@@ -84,7 +84,7 @@ fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
         case,
         &hop.node,
         hop.netns,
-        "nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData",
+        "nstat -asz TcpExtTCPAbortOnClose TcpExtTCPAbortOnData",
     );
     Some(
         Verdict::new(rule, Certainty::Proven, case, index)

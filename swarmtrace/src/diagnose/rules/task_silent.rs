@@ -57,7 +57,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             )
             .confirm_all(list(listeners))
             .confirm_all(list(
-                "nstat -az TcpExtListenOverflows TcpExtListenDrops TcpInCsumErrors",
+                "nstat -asz TcpExtListenOverflows TcpExtListenDrops TcpInCsumErrors",
             ))
             .confirm_all(list("ip neigh show")),
     )

@@ -13,8 +13,8 @@ pub(super) const RULE: Rule = Rule {
     symptom: "Any.",
     cause: "Not known.",
     needs: "Unknown: the flow failed and no rule applies. The last hop is where to look next.",
-    fix: "Watch the hop that ought to have followed, on both nodes and without loss (a larger \
-          --buffer, fewer flows), and run `swarmtrace doctor`.",
+    fix: "Watch the hop that ought to have followed, on both nodes and without loss (fewer \
+          flows at a time), and run `swarmtrace doctor`.",
     references: &[],
     fallback: true,
     judge,

@@ -110,6 +110,12 @@ fn balancer() -> Vec<Expect> {
     )
     .until(Kind::Syn, "a lb_overlay10 eth0 in")
     .from(Kind::Rst, "a lb_overlay10 eth0 out");
+    let vip = || unanswered(Route::VipRemote).until(Kind::Syn, "a lb_overlay10 eth0 in");
+    let vip_back = [
+        "a lb_overlay10 eth0 out",
+        "a 1-overlay100 veth0 in",
+        "a client eth0 in",
+    ];
     let mut twice = Connection::new(Route::MeshRemote, Ending::Open, 7);
     twice.retransmitted = 1;
     let reused = first_syn_until(Scene::new(twice, View::A), "a ingress_sbox eth1 in");
@@ -147,6 +153,25 @@ fn balancer() -> Vec<Expect> {
             Proven,
             "lb_overlay10 eth0 out",
             vip_reset,
+        ),
+        broken(
+            "ipvs-no-destination",
+            Proven,
+            "lb_overlay10 eth0 out",
+            vip().icmp("a lb_overlay10 eth0 in", "10.0.1.2", 3, &vip_back),
+        ),
+        broken(
+            "neighbour-missing",
+            Proven,
+            "lb_overlay10 eth0 in",
+            vip().icmp("a lb_overlay10 eth0 in", "10.0.1.2", 1, &vip_back),
+        ),
+        broken(
+            "sandbox-ip-forward",
+            Likely,
+            "lb_overlay10 eth0 in",
+            Scene::new(Connection::new(Route::VipRemote, Ending::Idle, 7), View::A)
+                .until(Kind::SynAck, "a lb_overlay10 eth0 in"),
         ),
         broken(
             "ipvs-conn-reuse",

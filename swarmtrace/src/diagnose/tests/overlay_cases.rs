@@ -96,6 +96,32 @@ pub fn cases() -> Vec<Expect> {
             }),
         ),
         broken(
+            "fdb-missing",
+            Proven,
+            "vxlan0 out",
+            unanswered(Route::Direct)
+                .until(Kind::Syn, "a 1-overlay100 vxlan0 out")
+                .drop("a 1-overlay100 vxlan0", "", "vxlan_xmit+0x1f/0x80"),
+        ),
+        broken(
+            "fdb-missing",
+            Proven,
+            "between 1-ingress000 vxlan0 out and eth0 out",
+            Scene::new(Connection::new(Route::MeshRemote, Ending::Idle, 7), View::B)
+                .until(Kind::SynAck, "b 1-ingress000 vxlan0 out")
+                .drop("b 1-ingress000 vxlan0", "NO_TX_TARGET", "vxlan_xmit"),
+        ),
+        broken(
+            "vxlan-blocked-on-path",
+            Proven,
+            "between eth0 out and node-a eth0 in",
+            Scene::new(
+                Connection::new(Route::VipRemote, Ending::Idle, 7),
+                View::Both,
+            )
+            .until(Kind::SynAck, "b eth0 out"),
+        ),
+        broken(
             "vxlan-blocked-on-path",
             Proven,
             "between eth0 out and node-b eth0 in",

@@ -10,6 +10,7 @@ use super::bed::{address, all_taps, node, real};
 use crate::diagnose::{
     Case, Coverage, Drop, NodeCoverage, ResetSent, Tap, TaskState, Verdict, verdicts,
 };
+use crate::timeline::join::join;
 use crate::timeline::synthetic::{At, Connection, topology};
 use crate::timeline::{Correlator, Options, Timeline, Way};
 use crate::topology::{NamespaceKind, Topology};
@@ -296,36 +297,29 @@ impl Scene {
 
     /// The timelines of whatever the events were taken for.
     pub fn timelines(&self) -> Vec<Timeline> {
+        let at_a = || self.timelines_of(&self.a, |e| e.netns < 200);
+        let at_b = || self.timelines_of(&self.b, |e| e.netns >= 200);
+        match self.view {
+            View::A => at_a(),
+            View::B => at_b(),
+            View::Both => join(at_a().into_iter().chain(at_b()).collect()).timelines,
+        }
+    }
+
+    fn timelines_of(
+        &self,
+        topology: &Topology,
+        mine: impl Fn(&PacketEvent) -> bool,
+    ) -> Vec<Timeline> {
         let mut correlator = Correlator::new(&Options::default());
         if self.lost > 0 {
             correlator.note_lost(self.lost);
         }
-        let mine = |e: &&PacketEvent| match self.view {
-            View::A => e.netns < 200,
-            View::B => e.netns >= 200,
-            View::Both => true,
-        };
-        for event in self.events.iter().filter(mine) {
+        for event in self.events.iter().filter(|e| mine(e)) {
             correlator.push(event);
         }
         let flows = correlator.finish();
-        let topology = match self.view {
-            View::A => self.a.clone(),
-            View::B => self.b.clone(),
-            View::Both => {
-                let mut both = self.a.clone();
-                both.namespaces.extend(self.b.namespaces.iter().cloned());
-                both
-            }
-        };
-        let mut timelines: Vec<Timeline> = flows.iter().map(|f| f.timeline(&topology, 0)).collect();
-        for timeline in timelines.iter_mut().filter(|_| self.view == View::Both) {
-            timeline.nodes = vec!["node-a".to_owned(), "node-b".to_owned()];
-            for hop in &mut timeline.hops {
-                hop.node = node(hop.netns).to_owned();
-            }
-        }
-        timelines
+        flows.iter().map(|f| f.timeline(topology, 0)).collect()
     }
 
     pub fn coverage(&self) -> Coverage {
