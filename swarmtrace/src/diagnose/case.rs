@@ -90,8 +90,8 @@ impl Drop {
         let what = match (self.reason(), self.symbol.as_deref()) {
             (Some(reason), Some(symbol)) => format!("{reason} at {symbol}"),
             (Some(reason), None) => reason.to_owned(),
-            (None, Some(symbol)) => format!("dropped at {symbol}"),
-            (None, None) => "dropped, no reason given".to_owned(),
+            (None, Some(symbol)) => format!("at {symbol}"),
+            (None, None) => "no reason given".to_owned(),
         };
         match &self.device {
             Some(device) => format!("{what} in {} ({device})", self.namespace),

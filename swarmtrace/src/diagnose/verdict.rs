@@ -205,36 +205,41 @@ pub fn dropped(drop: &Drop) -> String {
 }
 
 fn stop_evidence(case: &Case<'_>, stop: &Stop<'_>) -> Vec<String> {
-    let mut lines = vec![format!("last seen: {}", seen(case, stop.hop))];
-    let sent = stop.hop.attempt;
-    if sent > 1 {
-        lines.push(format!("sent {sent} times"));
-    }
-    match (&stop.next, stop.silent) {
-        (Next::Hop(next), true) => lines.push(format!(
-            "not seen at {}, which was watched; no event was lost",
-            expected(case, next)
-        )),
-        (Next::Hop(next), false) if stop.drop.is_none() => lines.push(format!(
-            "not seen at {}{}",
-            expected(case, next),
-            doubt(case, next)
-        )),
+    let sent = match case.attempts(stop.hop.leg, stop.hop.phase) {
+        0 | 1 => String::new(),
+        times => format!(" (sent {times} times)"),
+    };
+    let mut lines = vec![format!("last seen: {}{sent}", seen(case, stop.hop))];
+    match (&stop.next, stop.drop) {
+        (_, Some(drop)) => lines.push(dropped(drop)),
+        (Next::Hop(next), None) => {
+            let place = expected(case, next);
+            let worth = if stop.silent {
+                ", which was watched; no event was lost".to_owned()
+            } else {
+                doubt(case, next)
+            };
+            lines.push(format!("not seen at {place}{worth}"));
+        }
         _ => {}
     }
-    lines.extend(stop.drop.map(dropped));
     lines
 }
 
 /// Why not having seen a hop proves nothing.
-pub fn doubt(case: &Case<'_>, next: &Expected) -> String {
-    let lost = case.coverage.lost();
-    if lost > 0 {
-        format!(", but {lost} events were lost")
-    } else if !next.tapped(case) {
-        ", but that was not watched".to_owned()
-    } else {
-        ", but the flow was not seen whole".to_owned()
+fn doubt(case: &Case<'_>, next: &Expected) -> String {
+    match case.coverage.lost() {
+        0 if !next.tapped(case) => ", but that was not watched".to_owned(),
+        0 => ", but the flow was not seen whole".to_owned(),
+        lost => format!(", but {} lost", events(lost)),
+    }
+}
+
+/// `1 event was`, `7 events were`
+pub fn events(count: u64) -> String {
+    match count {
+        1 => "1 event was".to_owned(),
+        _ => format!("{count} events were"),
     }
 }
 

@@ -60,12 +60,22 @@ fn missing(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let proof = reported.is_some() || stop.silent;
-    let mac = absent.map(|mac| format!("no forwarding entry for {mac} ({address})"));
-    Some(confirmed(
-        case,
-        &stop,
-        Verdict::stopped(&MISSING, Certainty::proven_if(proof), case, &stop).because_of(mac),
-    ))
+    let line = absent.map(|mac| format!("no forwarding entry for {mac} ({address})"));
+    let home = home_of(case, address).first().copied();
+    let entry = absent.zip(home).and_then(|(mac, home)| {
+        let device = quoted(&stop.hop.device);
+        let add = format!("bridge fdb replace {mac} dev {device} dst {home} self permanent");
+        within(case, &stop.hop.node, stop.hop.netns, &add)
+    });
+    let verdict = Verdict::stopped(&MISSING, Certainty::proven_if(proof), case, &stop);
+    let verdict = confirmed(case, &stop, verdict.because_of(line));
+    Some(match entry {
+        Some(entry) => verdict.fix(format!(
+            "Restart Docker on {}. As a stopgap: {entry}",
+            stop.hop.node
+        )),
+        None => verdict,
+    })
 }
 
 fn wrong_node(case: &Case<'_>) -> Option<Verdict> {

@@ -108,8 +108,17 @@ fn no_service(case: &Case<'_>) -> Option<Verdict> {
     let verdict = Verdict::new(&NO_SERVICE, certainty, case, index)
         .because(format!("first seen: {}", seen(case, hop)))
         .because_of(sent);
-    let marks = in_balancer(case, "iptables -t mangle -nvL");
-    Some(confirmed(case, verdict, table(case)).confirm_all(marks))
+    let table = table(case);
+    let line = table.map(|(mark, service)| match service {
+        None => format!("IPVS has no service for mark {mark:#x}"),
+        Some(_) => format!("IPVS has a service for mark {mark:#x}: the mark is what is missing"),
+    });
+    Some(
+        verdict
+            .because_of(line)
+            .confirm_all(in_balancer(case, "iptables -t mangle -nvL"))
+            .confirm_all(in_balancer(case, "ipvsadm -Ln")),
+    )
 }
 
 /// Whether the hop is where an answer leaves the sandbox for the client.
@@ -146,6 +155,7 @@ fn usable(service: &IpvsService) -> bool {
     service.destinations.iter().any(|d| d.weight > 0)
 }
 
+/// What the table has, and what to look at.
 fn confirmed(
     case: &Case<'_>,
     verdict: Verdict,

@@ -4,7 +4,7 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::path::Next;
-use crate::diagnose::verdict::{Certainty, Verdict, expected, seen};
+use crate::diagnose::verdict::{Certainty, Verdict, events, expected, seen};
 use crate::timeline::{Gap, State};
 
 pub(super) const RULE: Rule = Rule {
@@ -43,7 +43,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     };
     let lost = case.coverage.lost();
     if lost > 0 {
-        verdict = verdict.because(format!("{lost} events were lost while it lived"));
+        verdict = verdict.because(format!("{} lost while it lived", events(lost)));
     }
     if case.timeline.gaps.contains(&Gap::StartNotSeen) {
         verdict = verdict.because("its start was not seen");

@@ -188,6 +188,17 @@ Nothing listens on the port in the task (proven, no-listener)
 ";
 
 #[test]
+fn a_forwarding_entry_that_is_gone_is_given_back_in_full() {
+    let fixes: Vec<String> = (all().iter().filter(|e| e.id == "fdb-missing"))
+        .flat_map(|e| e.scene.verdicts())
+        .map(|v| v.fix)
+        .collect();
+    let entry = "nsenter --net=/var/run/docker/netns/1-ingress000 bridge fdb replace \
+                 02:42:0a:00:00:08 dev vxlan0 dst 192.168.50.2 self permanent";
+    assert!(fixes.iter().any(|f| f.contains(entry)), "{fixes:#?}");
+}
+
+#[test]
 fn a_torn_timeline_never_panics() {
     let scene = Scene::new(
         Connection::new(
