@@ -94,6 +94,8 @@ pub fn guess(hop: &Hop) -> Option<Spot> {
         Place::Host if device == "docker_gwbridge" => Some(Spot::GatewayBridge),
         Place::Host if device.starts_with("vx-") => Some(Spot::Tunnel),
         Place::Host if device.starts_with("veth") => Some(Spot::GatewayPort),
+        // The timeline's name for a device that it did not know either.
+        Place::Host if device.starts_with("if") => None,
         Place::Host => Some(Spot::Underlay),
         Place::IngressSandbox if forward_in => Some(Spot::IngressGateway),
         Place::IngressSandbox => Some(Spot::IngressOverlay),

@@ -2,7 +2,7 @@
 //!
 //! Silence after a hop proves something only if the hop that had to follow was
 //! tapped on every device that it could have been, on a node that lost no
-//! event, for a flow that was seen whole. A drop event of the same leg, at or
+//! event, for a flow that was seen whole and would have been recognised. A drop event of the same leg, at or
 //! after the hop, proves it too.
 
 use super::case::{Case, Drop};
@@ -131,7 +131,9 @@ impl<'a> Case<'a> {
         let hop = self.hop(last)?;
         let next = next(self, last);
         let silent = match &next {
-            Next::Hop(expected) => self.complete() && expected.tapped(self),
+            Next::Hop(expected) => {
+                self.complete() && expected.tapped(self) && self.recognised(hop, expected)
+            }
             _ => false,
         };
         Some(Stop {
@@ -142,6 +144,14 @@ impl<'a> Case<'a> {
             silent,
             next,
         })
+    }
+
+    /// Whether the packet would have been taken for this flow's at the next hop.
+    /// TCP's sequence numbers see to that; a datagram that is rewritten on the
+    /// way, or seen by another node, may have become a flow of its own.
+    pub fn recognised(&self, hop: &Hop, next: &Expected) -> bool {
+        self.timeline.protocol == Protocol::Tcp
+            || next.node == hop.node && !self.spot(hop).is_some_and(|s| rewrites(s, hop.way))
     }
 
     /// A drop of the hop's leg: on its node since a packet first got to the
@@ -185,4 +195,9 @@ impl<'a> Case<'a> {
         let replies = source == backend || source == self.timeline.entry;
         if replies { Leg::Reply } else { Leg::Forward }
     }
+}
+
+/// Whether addresses may change after that place.
+fn rewrites(spot: Spot, way: Way) -> bool {
+    way == Way::In && !matches!(spot, Spot::OverlayPort | Spot::Tunnel)
 }

@@ -155,7 +155,8 @@ pub fn name(case: &Case<'_>, hop: &Hop) -> String {
 
 /// The same for a hop that was not seen.
 pub fn expected(case: &Case<'_>, next: &Expected) -> String {
-    if case.timeline.nodes.len() > 1 {
+    let only = case.timeline.nodes.as_slice() == [next.node.as_str()];
+    if !only {
         format!("{} {}", next.node, place_of(next))
     } else {
         place_of(next)
@@ -230,6 +231,7 @@ fn stop_evidence(case: &Case<'_>, stop: &Stop<'_>) -> Vec<String> {
 fn doubt(case: &Case<'_>, next: &Expected) -> String {
     match case.coverage.lost() {
         0 if !next.tapped(case) => ", but that was not watched".to_owned(),
+        0 if case.complete() => ", where it may not have been recognised".to_owned(),
         0 => ", but the flow was not seen whole".to_owned(),
         lost => format!(", but {} lost", events(lost)),
     }

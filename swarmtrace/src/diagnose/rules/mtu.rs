@@ -6,11 +6,11 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{on_node, within};
+use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::path::Next;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
-use crate::timeline::{State, Way};
+use crate::timeline::{Hop, State, Way};
 use crate::topology::{DeviceKind, DeviceRef};
 
 /// What VXLAN adds over IPv4.
@@ -47,7 +47,8 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             "ICMP packet too big ({kind}/{code}), first at {}",
             name(case, hop)
         );
-        return Some(Verdict::new(&RULE, Certainty::Proven, case, by).because(line));
+        let verdict = Verdict::new(&RULE, Certainty::Proven, case, by).because(line);
+        return Some(confirmed(case, verdict, hop));
     }
     let stop = case.data_stop()?;
     let too_big = stop.drop.filter(|d| d.is(&["PKT_TOO_BIG"]));
@@ -63,29 +64,29 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let misfit = misfit(case, stop.hop);
     let inside = stop.is_at(Spot::Tunnel, Way::Out) && stop.silent && misfit.is_some();
     let certainty = Certainty::proven_if(too_big.is_some() || inside);
-    let node = &stop.hop.node;
-    let ping = stop
-        .hop
-        .vxlan
-        .as_ref()
-        .map(|v| format!("ping -c 3 -M do -s 1472 {}", v.to));
-    Some(
-        Verdict::stopped(&RULE, certainty, case, &stop)
-            .because("the handshake passed, the first data is sent again and again")
-            .because_of(misfit)
-            .confirm_all(within(
-                case,
-                node,
-                stop.hop.netns,
-                "ip -d link show type vxlan",
-            ))
-            .confirm(on_node(case, node, "ip -br link"))
-            .confirm_all(ping.map(|p| on_node(case, node, &p))),
-    )
+    let verdict = Verdict::stopped(&RULE, certainty, case, &stop)
+        .because("the handshake passed, the first data is sent again and again")
+        .because_of(misfit);
+    Some(confirmed(case, verdict, stop.hop))
+}
+
+fn confirmed(case: &Case<'_>, verdict: Verdict, hop: &Hop) -> Verdict {
+    let tunnel = case.hops().find_map(|(_, h)| h.vxlan.as_ref());
+    let ping = tunnel.map(|v| format!("ping -c 3 -M do -s 1472 {}", v.to));
+    let sender = tunnel.and_then(|v| v.from_node.as_deref());
+    let inner = case
+        .hops()
+        .find(|(_, h)| h.vxlan.is_some() || case.spot(h) == Some(Spot::Tunnel));
+    let address = inner.map_or(hop.destination, |(_, h)| h.destination).ip();
+    let overlay = in_overlay_of(case, &hop.node, address, "ip -d link show type vxlan");
+    verdict
+        .confirm_all(overlay)
+        .confirm(on_node(case, &hop.node, "ip -br link"))
+        .confirm_all(ping.map(|p| on_node(case, sender.unwrap_or(&hop.node), &p)))
 }
 
 /// That the hop's VXLAN device is larger than every interface can carry.
-fn misfit(case: &Case<'_>, hop: &crate::timeline::Hop) -> Option<String> {
+fn misfit(case: &Case<'_>, hop: &Hop) -> Option<String> {
     let topology = case.topology_of(&hop.node)?;
     let at = DeviceRef {
         namespace: hop.netns,

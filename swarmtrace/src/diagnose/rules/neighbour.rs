@@ -109,7 +109,7 @@ fn back(case: &Case<'_>) -> Option<Verdict> {
     Some(
         Verdict::stopped(&RETURN, Certainty::Proven, case, &stop)
             .because_of(absent.then_some("nothing left the task; no event was lost"))
-            .because_of(drop.map(dropped))
+            .because_of(drop.filter(|d| stop.drop != Some(*d)).map(dropped))
             .because_of(line)
             .confirm_all(table)
             .confirm_all(within(case, node, stop.hop.netns, "ip neigh show")),

@@ -116,9 +116,13 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
         (true, false) => "after the handshake, before any data",
         (true, true) => "with data under way",
     };
+    let client = case.timeline.client.ip();
+    let service = case.timeline.service.as_deref().map(quoted);
+    let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
     Some(
         Verdict::new(&CLIENT, Certainty::Proven, case, index)
-            .because(format!("first seen: {}, {when}", seen(case, hop))),
+            .because(format!("first seen: {}, {when}", seen(case, hop)))
+            .confirm_all(follow),
     )
 }
 

@@ -8,10 +8,12 @@ use super::Rule;
 use super::duplicate::is_shared;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::{quoted, within};
+use crate::diagnose::entry::Kind;
 use crate::diagnose::spot::{Spot, peer, spot};
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
-use crate::timeline::{Hop, Leg, Protocol, Rewrite, State, Way};
+use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
 use crate::topology::DeviceRef;
+use std::net::SocketAddr;
 
 pub(super) const NO_LISTENER: Rule = Rule {
     id: "no-listener",
@@ -78,7 +80,8 @@ fn stopping(case: &Case<'_>) -> Option<Verdict> {
 
 fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
     let (index, hop, certainty) = refusal(case)?;
-    if is_shared(case, hop.source.ip()) {
+    let server = refused(hop);
+    if is_shared(case, server.ip()) {
         return None;
     }
     let from = match certainty {
@@ -99,12 +102,8 @@ fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
         Protocol::Tcp => "ss -ltn",
         Protocol::Udp => "ss -lun",
     };
-    let redirect = (port != hop.source.port()).then(|| {
-        format!(
-            "port {} is redirected to {port} in the task",
-            hop.source.port()
-        )
-    });
+    let redirect = (port != server.port())
+        .then(|| format!("port {} is redirected to {port} in the task", server.port()));
     Some(
         Verdict::new(rule, certainty, case, index)
             .because(format!("first seen {from} the task: {}", seen(case, hop)))
@@ -164,8 +163,18 @@ fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
     part.in_container().then_some(namespace.inode)
 }
 
-/// The port inside the task: after a REDIRECT, as conntrack shows.
+/// The address that refused; an ICMP error quotes what was sent to it.
+fn refused(hop: &Hop) -> SocketAddr {
+    match hop.phase {
+        Phase::IcmpError => hop.destination,
+        _ => hop.source,
+    }
+}
+
+/// The port inside the task: after a REDIRECT, as conntrack shows it or as the
+/// service is published.
 fn target_port(case: &Case<'_>, hop: &Hop) -> u16 {
+    let server = refused(hop);
     let redirected = case.hops().find_map(|(_, h)| {
         (h.then.iter().chain(&h.rewrites)).find_map(|r| match r {
             Rewrite::Redirect { to_port, .. } => Some(*to_port),
@@ -174,8 +183,15 @@ fn target_port(case: &Case<'_>, hop: &Hop) -> u16 {
     });
     let tracked = hop
         .conntrack
-        .filter(|c| c.reply.0.ip() == hop.source.ip() && c.original.1 == hop.source);
+        .filter(|c| c.reply.0.ip() == server.ip() && c.original.1 == server);
+    let published = || {
+        let protocol = case.protocol_number();
+        let mut ports = case.service()?.ports.iter();
+        let port = ports.find(|p| p.published == server.port() && p.protocol == protocol)?;
+        (case.kind() == Kind::Published).then_some(port.target)
+    };
     (tracked.map(|c| c.reply.0.port()))
         .or(redirected)
-        .unwrap_or(hop.source.port())
+        .or_else(published)
+        .unwrap_or(server.port())
 }

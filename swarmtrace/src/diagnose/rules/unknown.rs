@@ -42,7 +42,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         }
     };
     let lost = case.coverage.lost();
-    if lost > 0 {
+    if lost > 0 && !verdict.evidence.iter().any(|line| line.contains("lost")) {
         verdict = verdict.because(format!("{} lost while it lived", events(lost)));
     }
     if case.timeline.gaps.contains(&Gap::StartNotSeen) {

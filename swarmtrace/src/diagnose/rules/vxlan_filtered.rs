@@ -66,7 +66,7 @@ fn on_node_itself(case: &Case<'_>) -> Option<Verdict> {
     if let Some((_, hop, code)) = prohibited(case) {
         hop.icmp.as_ref().filter(|i| i.from == vxlan.to)?;
         let line = format!(
-            "{} answers prohibited (3/{code}): {}",
+            "{} answers prohibited (3/{code}), first at {}",
             vxlan.to,
             name(case, hop)
         );

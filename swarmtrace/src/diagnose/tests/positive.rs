@@ -199,6 +199,18 @@ fn a_forwarding_entry_that_is_gone_is_given_back_in_full() {
 }
 
 #[test]
+fn the_port_is_the_one_inside_the_task() {
+    for expect in all().iter().filter(|e| e.id == "no-listener") {
+        for verdict in expect.scene.verdicts() {
+            let listeners = verdict.confirm.iter().any(|c| c.contains("sport = :80'"));
+            let udp = verdict.confirm.iter().any(|c| c.contains("-lun"));
+            assert_eq!(udp, expect.scene.connection.udp);
+            assert!(listeners, "{verdict:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_torn_timeline_never_panics() {
     let scene = Scene::new(
         Connection::new(

@@ -259,6 +259,15 @@ impl Scene {
         }
     }
 
+    fn place_of(&self, tap: Tap) -> String {
+        self.place(&PacketEvent {
+            netns: tap.netns,
+            ifindex: tap.ifindex,
+            direction: u8::from(tap.way == Way::Out),
+            ..crate::timeline::synthetic::blank()
+        })
+    }
+
     pub fn resolve(&self, place: &str) -> (u32, u32, u8) {
         let topology = if place.starts_with("a ") {
             &self.a
@@ -331,14 +340,8 @@ impl Scene {
         };
         for topology in nodes {
             let mut taps: std::collections::BTreeSet<Tap> = all_taps(topology).collect();
-            for place in &self.untapped {
-                let (netns, ifindex, direction) = self.resolve(place);
-                let way = if direction == 0 { Way::In } else { Way::Out };
-                taps.remove(&Tap {
-                    netns,
-                    ifindex,
-                    way,
-                });
+            if !self.untapped.is_empty() {
+                taps.retain(|tap| !self.untapped.contains(&self.place_of(*tap)));
             }
             let lost = self.lost;
             let entry = NodeCoverage { taps, lost };
