@@ -14,8 +14,8 @@
 //! is another flow, by nature.
 
 use super::belong;
-use super::intern::{Interner, Tap, Tunnel};
-use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, is_syn, is_syn_ack, marks};
+use super::intern::Interner;
+use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, Shared, is_syn, is_syn_ack, marks};
 use super::options::Waits;
 use super::store::Store;
 use super::tuples::Facing;
@@ -50,8 +50,7 @@ pub struct Statistics {
 pub struct Correlator {
     waits: Waits,
     store: Store,
-    taps: Interner<Tap>,
-    tunnels: Interner<Tunnel>,
+    shared: Shared,
     waiting: VecDeque<PacketEvent>,
     lost: u64,
     /// The newest event's time at each loss that waiting events may have
@@ -66,8 +65,10 @@ impl Correlator {
         Self {
             waits: Waits::from(options),
             store: Store::new(options.max_flows),
-            taps: Interner::new(),
-            tunnels: Interner::new(),
+            shared: Shared {
+                spots: Interner::new(),
+                tunnels: Interner::new(),
+            },
             waiting: VecDeque::new(),
             lost: 0,
             losses: VecDeque::new(),
@@ -112,8 +113,8 @@ impl Correlator {
             told.extend(self.tell(slot));
             self.keep_or_drop(slot, now);
         }
-        if self.taps.nearly_full() {
-            self.compact_taps();
+        if self.shared.spots.nearly_full() {
+            self.compact_spots();
         }
         told
     }
@@ -194,7 +195,7 @@ impl Correlator {
                 continue;
             };
             let leg = leg_of(facing);
-            let met = || flow.met(facing, event.netns, &self.taps);
+            let met = || flow.met(facing, event.netns, &self.shared);
             let fits = if flow.protocol == PROTOCOL_TCP {
                 belong::tcp_fits(flow, event, leg, met)
             } else {
@@ -361,14 +362,7 @@ impl Correlator {
             return;
         };
         let packets = flow.packets.len();
-        let recorded = flow.record(
-            event,
-            phase,
-            facing,
-            conntrack,
-            &mut self.taps,
-            &mut self.tunnels,
-        );
+        let recorded = flow.record(event, phase, facing, conntrack, &mut self.shared);
         let asked_again = flow.protocol == PROTOCOL_UDP
             && phase == Phase::Request
             && flow.packets.len() > packets;
@@ -448,17 +442,20 @@ impl Correlator {
             flow.revision = flow.revision.saturating_add(1);
         }
         flow.marks = (flow.marks | marks::TOLD) & !marks::CHANGED;
-        Some(flow.flow(&self.taps, &self.tunnels, self.lost))
+        Some(flow.flow(&self.shared, self.lost))
     }
 
-    fn compact_taps(&mut self) {
+    fn compact_spots(&mut self) {
         let mut used = vec![false; usize::from(u16::MAX) + 1];
-        for tap in self.store.iter().flat_map(Live::taps) {
-            used[usize::from(tap)] = true;
+        for spot in self.store.iter().flat_map(Live::spots) {
+            used[usize::from(spot)] = true;
         }
-        let numbers = self.taps.compact(|number| used[usize::from(number)]);
+        let numbers = self
+            .shared
+            .spots
+            .compact(|number| used[usize::from(number)]);
         for flow in self.store.iter_mut() {
-            flow.retap(&numbers);
+            flow.renumber(&numbers);
         }
     }
 }
