@@ -8,5 +8,6 @@ mod healthy;
 mod host_cases;
 mod overlay_cases;
 mod positive;
+mod rewritten;
 mod scene;
 mod task_cases;
