@@ -5,7 +5,15 @@
 //! asks it questions; it can be written to and read from JSON, so that a
 //! recorded trace keeps the names it was taken with.
 
+pub mod docker;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod ipvs;
+pub mod kernel;
+mod links;
 mod lookup;
 mod model;
+mod netlink;
+pub mod netns;
 
 pub use model::*;

@@ -1,0 +1,303 @@
+//! Asking the Docker daemon.
+//!
+//! bollard connects (`DOCKER_HOST`, TLS) and carries the requests; the answers
+//! are read with the types of [`super::api`]. Requests run side by side and
+//! each has its own deadline, so a daemon that hangs delays a snapshot, and
+//! shows up in its gaps, but never blocks it.
+
+use super::api::{self, Answers};
+use bollard::Docker;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long one request may take. An emulated machine needs 100 ms for one.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Requests under way at the same time.
+const PARALLEL: usize = 8;
+
+/// Why Docker could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// No daemon could be reached.
+    #[error("Docker cannot be reached: {0}")]
+    Connect(#[source] bollard::errors::Error),
+    /// A request failed.
+    #[error("Docker {path}: {source}")]
+    Request {
+        /// What was asked.
+        path: String,
+        /// What came of it.
+        source: bollard::errors::Error,
+    },
+    /// A request was not answered in time.
+    #[error("Docker {path}: no answer within {} s", DEADLINE.as_secs())]
+    Late {
+        /// What was asked.
+        path: String,
+    },
+    /// An answer is not what the API describes.
+    #[error("Docker {path}: {source}")]
+    Answer {
+        /// What was asked.
+        path: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// A connection to the Docker daemon.
+#[derive(Clone, Debug)]
+pub struct Client {
+    docker: Docker,
+    /// Sandboxes of containers seen before: they do not change while their
+    /// file is there, and asking for each costs a request.
+    sandboxes: BTreeMap<String, api::ContainerInspect>,
+}
+
+impl Client {
+    /// Connects as `docker` itself would: to `DOCKER_HOST`, else to the usual
+    /// socket. Requests carry no version, which a daemon takes as its own
+    /// newest (dockerd since 1.24), unless bollard's is older.
+    pub async fn connect() -> Result<Self, DockerError> {
+        let docker = Docker::connect_with_defaults()
+            .map_err(DockerError::Connect)?
+            .with_timeout(DEADLINE);
+        let late = |_| DockerError::Late {
+            path: "/version".into(),
+        };
+        let docker = timeout(DEADLINE, docker.negotiate_version())
+            .await
+            .map_err(late)?
+            .map_err(DockerError::Connect)?;
+        Ok(Self {
+            docker,
+            sandboxes: BTreeMap::new(),
+        })
+    }
+
+    /// Something happened to a container, network, service or node. Ends when
+    /// the connection does.
+    pub fn events(&self) -> impl futures_util::Stream<Item = ()> + use<> {
+        let types = vec!["container", "network", "service", "node"];
+        let filters = std::collections::HashMap::from([("type", types)]);
+        let options = bollard::query_parameters::EventsOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        self.docker
+            .events(Some(options))
+            .take_while(|event| std::future::ready(event.is_ok()))
+            // Health checks are `exec_…` events, several a second on some nodes.
+            .filter(|event| {
+                let action = event.as_ref().ok().and_then(|e| e.action.as_deref());
+                std::future::ready(!action.is_some_and(|a| a.starts_with("exec_")))
+            })
+            .map(drop)
+    }
+
+    /// Asks everything that a snapshot needs. Fails only where the daemon does
+    /// not say what it is; all else becomes a gap.
+    pub(in crate::topology) async fn ask(&mut self) -> Result<Answers, DockerError> {
+        let (version, info, containers, networks) = tokio::join!(
+            self.get("/version"),
+            self.get("/info"),
+            self.list("/containers/json"),
+            self.list::<api::Network>("/networks"),
+        );
+        let mut answers = Answers {
+            version: version?,
+            info: info?,
+            ..Answers::default()
+        };
+        let mut gaps = Vec::new();
+        answers.containers = taken(containers, &mut gaps);
+        let manager = answers.info.swarm.control_available;
+        let (networks, inspected, cluster) = tokio::join!(
+            self.inspect_networks(taken(networks, &mut gaps)),
+            self.inspect_containers(&answers.containers),
+            async {
+                if !manager {
+                    return None;
+                }
+                Some(tokio::join!(
+                    self.list("/services"),
+                    // {"desired-state":["running"]}
+                    self.list("/tasks?filters=%7B%22desired-state%22%3A%5B%22running%22%5D%7D"),
+                    self.list("/nodes"),
+                ))
+            }
+        );
+        for network in networks {
+            answers.networks.extend(network.or_gap(&mut gaps));
+        }
+        if let Some((services, tasks, nodes)) = cluster {
+            answers.services = taken(services, &mut gaps);
+            answers.tasks = taken(tasks, &mut gaps);
+            answers.nodes = taken(nodes, &mut gaps);
+        } else if !answers.info.swarm.node_id.is_empty() {
+            answers.udp_ports = udp_ports();
+        }
+        for inspected in inspected {
+            if let Some(container) = inspected.or_gap(&mut gaps) {
+                answers.sandboxes.insert(container.id.clone(), container);
+            }
+        }
+        self.sandboxes.clone_from(&answers.sandboxes);
+        answers.gaps = gaps;
+        Ok(answers)
+    }
+
+    /// Overlays with their gossip; the others as they are. An overlay whose
+    /// gossip could not be had is kept as listed, with its gap.
+    async fn inspect_networks(
+        &self,
+        listed: Vec<api::Network>,
+    ) -> Vec<Result<api::Network, (Option<api::Network>, DockerError)>> {
+        stream::iter(listed)
+            .map(|network| async move {
+                if network.driver != "overlay" {
+                    return Ok(network);
+                }
+                let path = format!("/networks/{}?verbose=true", network.id);
+                self.get(&path).await.map_err(|e| (Some(network), e))
+            })
+            .buffered(PARALLEL)
+            .collect()
+            .await
+    }
+
+    async fn inspect_containers(
+        &self,
+        containers: &[api::Container],
+    ) -> Vec<Result<api::ContainerInspect, (Option<api::ContainerInspect>, DockerError)>> {
+        stream::iter(containers)
+            .map(|container| async move {
+                if let Some(known) = self.sandboxes.get(&container.id)
+                    && !known.network_settings.sandbox_key.is_empty()
+                    && Path::new(&known.network_settings.sandbox_key).exists()
+                {
+                    return Ok(known.clone());
+                }
+                let path = format!("/containers/{}/json", container.id);
+                self.get(&path).await.map_err(|e| (None, e))
+            })
+            .buffered(PARALLEL)
+            .collect()
+            .await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, DockerError> {
+        let bytes = self.bytes(path).await?;
+        serde_json::from_slice(&bytes).map_err(|source| DockerError::Answer {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// A list, and what of it could not be read.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(Vec<T>, Vec<String>), DockerError> {
+        let values: Vec<serde_json::Value> = self.get(path).await?;
+        let mut gaps = Vec::new();
+        let list = values
+            .into_iter()
+            .filter_map(|value| {
+                serde_json::from_value(value)
+                    .map_err(|e| gaps.push(format!("Docker {path}: an entry: {e}")))
+                    .ok()
+            })
+            .collect();
+        Ok((list, gaps))
+    }
+
+    /// The body of an answer. bollard has no request for "any path, untyped",
+    /// but lets a request be changed before it is sent: an export's, whose
+    /// answer it passes on as bytes.
+    async fn bytes(&self, path: &str) -> Result<Vec<u8>, DockerError> {
+        let wanted = path.to_owned();
+        let docker = self
+            .docker
+            .clone()
+            .with_request_modifier(move |mut request| {
+                let mut parts = request.uri().clone().into_parts();
+                parts.path_and_query = wanted.parse().ok();
+                if let Ok(uri) = parts.try_into() {
+                    *request.uri_mut() = uri;
+                }
+                request
+            });
+        let body = docker
+            .export_container("-")
+            .try_fold(Vec::new(), async |mut all, part| {
+                all.extend_from_slice(&part);
+                Ok(all)
+            });
+        match timeout(DEADLINE, body).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(source)) => Err(DockerError::Request {
+                path: path.to_owned(),
+                source,
+            }),
+            Err(_) => Err(DockerError::Late {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
+
+fn taken<T>(list: Result<(Vec<T>, Vec<String>), DockerError>, gaps: &mut Vec<String>) -> Vec<T> {
+    match list {
+        Ok((list, lost)) => {
+            gaps.extend(lost);
+            list
+        }
+        Err(error) => {
+            gaps.push(error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+/// An answer, or what stands in for it and a gap.
+trait OrGap<T> {
+    fn or_gap(self, gaps: &mut Vec<String>) -> Option<T>;
+}
+
+impl<T> OrGap<T> for Result<T, (Option<T>, DockerError)> {
+    fn or_gap(self, gaps: &mut Vec<String>) -> Option<T> {
+        match self {
+            Ok(answer) => Some(answer),
+            // Gone between the list and the question: not there any more.
+            Err((
+                _,
+                DockerError::Request {
+                    source:
+                        bollard::errors::Error::DockerResponseServerError {
+                            status_code: 404, ..
+                        },
+                    ..
+                },
+            )) => None,
+            Err((instead, error)) => {
+                gaps.push(error.to_string());
+                instead
+            }
+        }
+    }
+}
+
+/// Ports bound with UDP in this process' namespace: a worker is not told a
+/// published port's protocol, but dockerd holds the port itself.
+fn udp_ports() -> Vec<u16> {
+    ["/proc/self/net/udp", "/proc/self/net/udp6"]
+        .iter()
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .flat_map(|text| super::local_ports(&text))
+        .collect()
+}
