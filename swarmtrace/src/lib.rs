@@ -5,4 +5,7 @@
 //! before it; `commands` wires them together.
 
 pub mod selection;
+pub mod cli;
+pub mod commands;
+pub mod output;
 pub mod topology;

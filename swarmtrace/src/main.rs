@@ -1,3 +1,9 @@
 //! The `swarmtrace` command.
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+use swarmtrace::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

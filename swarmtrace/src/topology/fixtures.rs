@@ -1,9 +1,13 @@
 //! Real Swarms' answers for tests: the dumps under `tests/fixtures`, as the
 //! sources would have returned them.
 
+use super::assemble::assemble;
 use super::docker::api::{self, Answers};
+use super::docker::interpret;
 use super::kernel::Kernel;
-use super::{Device, DeviceKind, DeviceRef, FdbEntry, Namespace, NamespaceKind, Neighbour, ipvs};
+use super::{
+    Device, DeviceKind, DeviceRef, FdbEntry, Namespace, NamespaceKind, Neighbour, Topology, ipvs,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -25,7 +29,7 @@ fn text(path: &Path) -> String {
 }
 
 /// Docker's answers on that node.
-pub fn answers(name: &str) -> Answers {
+pub(super) fn answers(name: &str) -> Answers {
     let dir = node(name);
     let optional = |file: &str| dir.join(file).exists().then(|| dir.join(file));
     let listed: Vec<api::Network> = read(&dir.join("networks.json"));
@@ -200,4 +204,14 @@ fn device(link: &Link, index: impl Fn(&str) -> Option<u32>) -> Device {
         master: link.master.as_deref().and_then(index),
         addresses: link.addresses.clone(),
     }
+}
+
+/// The snapshot of that node.
+pub fn topology(name: &str) -> Topology {
+    assemble(kernel(name), Some(&interpret(&answers(name))))
+}
+
+/// The snapshot of that node had Docker not answered.
+pub fn topology_without_docker(name: &str) -> Topology {
+    assemble(kernel(name), None)
 }

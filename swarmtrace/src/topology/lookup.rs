@@ -1,6 +1,9 @@
 //! Questions that the rest of the program asks a snapshot.
 
-use super::{Device, DeviceRef, Namespace, NamespaceKind, Network, Node, Service, Task, Topology};
+use super::{
+    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Node,
+    PublishedPort, Service, Task, Topology,
+};
 use std::net::IpAddr;
 
 impl Topology {
@@ -68,5 +71,94 @@ impl Topology {
     /// The node's own namespace.
     pub fn host(&self) -> Option<&Namespace> {
         self.namespace(self.host_namespace)
+    }
+
+    /// The service that carries that firewall mark on this node, and the
+    /// [`Network::id`] it carries it on: marks are counted node-wide.
+    pub fn service_by_fwmark(&self, mark: u32) -> Option<(&Service, &str)> {
+        self.services.iter().find_map(|s| {
+            let fwmark = s.fwmarks.iter().find(|m| m.mark == mark)?;
+            Some((s, fwmark.network.as_str()))
+        })
+    }
+
+    /// The services that publish that port, and how.
+    pub fn published(&self, port: u16) -> impl Iterator<Item = (&Service, &PublishedPort)> {
+        self.services
+            .iter()
+            .flat_map(|s| s.ports.iter().map(move |p| (s, p)))
+            .filter(move |(_, p)| p.published == port)
+    }
+
+    /// The other end of a veth pair.
+    pub fn peer(&self, at: DeviceRef) -> Option<DeviceRef> {
+        match self.device(at)?.1.kind {
+            DeviceKind::Veth { peer } => peer,
+            _ => None,
+        }
+    }
+
+    /// The bridge that a device, or else the other end of its veth pair, is a
+    /// port of.
+    pub fn bridge(&self, at: DeviceRef) -> Option<(&Namespace, &Device)> {
+        let own = |at: DeviceRef| {
+            let (_, device) = self.device(at)?;
+            self.device(DeviceRef {
+                namespace: at.namespace,
+                ifindex: device.master?,
+            })
+        };
+        own(at).or_else(|| own(self.peer(at)?))
+    }
+
+    /// The VNI of the overlay that a device belongs to: the VXLAN device
+    /// itself, its bridge, the bridge's ports and what they lead to.
+    pub fn vni(&self, at: DeviceRef) -> Option<u32> {
+        let (namespace, device) = self.device(at)?;
+        if let DeviceKind::Vxlan { vni, .. } = device.kind {
+            return Some(vni);
+        }
+        let (namespace, bridge) = match device.kind {
+            DeviceKind::Bridge => (namespace, device),
+            _ => self.bridge(at)?,
+        };
+        namespace.devices.iter().find_map(|d| match d.kind {
+            DeviceKind::Vxlan { vni, .. } if d.master == Some(bridge.ifindex) => Some(vni),
+            _ => None,
+        })
+    }
+
+    /// The overlay network that a device belongs to: see [`Topology::vni`].
+    pub fn network_of_device(&self, at: DeviceRef) -> Option<&Network> {
+        self.network_by_vni(self.vni(at)?)
+    }
+
+    /// The name of a node for people: host name, else its address, else the
+    /// start of its id.
+    pub fn node_name(&self, node: &Node) -> String {
+        if !node.hostname.is_empty() {
+            return node.hostname.clone();
+        }
+        match node.addresses.first() {
+            Some(address) => address.to_string(),
+            None => node.id.chars().take(12).collect(),
+        }
+    }
+}
+
+impl Namespace {
+    /// Refers to one of its devices.
+    pub fn at(&self, device: &Device) -> DeviceRef {
+        DeviceRef {
+            namespace: self.inode,
+            ifindex: device.ifindex,
+        }
+    }
+}
+
+impl Network {
+    /// What is known of one of its addresses: `vote.2`, `lb`.
+    pub fn endpoint(&self, address: IpAddr) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|e| e.address == address)
     }
 }

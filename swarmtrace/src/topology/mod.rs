@@ -5,6 +5,8 @@
 //! asks it questions; it can be written to and read from JSON, so that a
 //! recorded trace keeps the names it was taken with.
 
+mod assemble;
+mod classify;
 pub mod docker;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -15,5 +17,12 @@ mod lookup;
 mod model;
 mod netlink;
 pub mod netns;
+mod read;
+mod select;
+pub mod taps;
+mod watch;
 
 pub use model::*;
+pub use read::{ReadError, Reader};
+pub use select::{Selection, Unknown};
+pub use watch::{Changes, Watch};

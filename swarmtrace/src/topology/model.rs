@@ -25,7 +25,8 @@ pub struct Topology {
     pub networks: Vec<Network>,
     /// Services that Docker knows of from here.
     pub services: Vec<Service>,
-    /// Tasks that Docker knows of from here, running ones only.
+    /// Tasks that Docker knows of from here: those that shall run, and those
+    /// that still do.
     pub tasks: Vec<Task>,
     /// Nodes of the Swarm.
     pub nodes: Vec<Node>,
@@ -78,7 +79,7 @@ pub struct Namespace {
     pub devices: Vec<Device>,
     /// Its IPVS services.
     pub ipvs: Vec<IpvsService>,
-    /// Its neighbour (ARP/NDP) entries that are permanent or reachable.
+    /// Its neighbour (ARP/NDP) entries, failed ones included.
     pub neighbours: Vec<Neighbour>,
     /// Forwarding database entries of its VXLAN devices.
     pub fdb: Vec<FdbEntry>,
@@ -275,7 +276,8 @@ pub struct Network {
 /// A service's or a load balancer's address on a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// `vote.2`, `lb` (a node's load balancer), or a container's name.
+    /// `vote.2`, `lb` (a node's load balancer), or a container's name; empty
+    /// where only the kernel knows of it.
     pub name: String,
     /// Service name, where it belongs to one.
     pub service: Option<String>,

@@ -204,7 +204,7 @@ pub fn discover(directories: &[PathBuf], more: &[PathBuf]) -> Result<Found, Netn
 }
 
 /// The files of a namespace directory by name; `default` is the host's own.
-fn names(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn names(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;

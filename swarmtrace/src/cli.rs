@@ -1,0 +1,52 @@
+//! The command line: parsing it, running what it asks for, and what the shell
+//! is told in the end.
+//!
+//! A command that fails prints one line and exits with 2, as clap does for a
+//! command line that is wrong; other exit codes are the commands' own.
+
+use crate::commands::Command;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Traces connections through Docker Swarm's routing mesh and overlay networks.
+///
+/// Where did this connection go, hop by hop, how long did each hop take, and if
+/// it died, where and why? swarmtrace looks at the node it runs on: its network
+/// namespaces, its load balancers, and the packets that pass them. It changes
+/// nothing and leaves nothing behind.
+///
+/// Run it as root on a node of the Swarm, manager or worker. Docker is asked at
+/// DOCKER_HOST, else at its usual socket; without Docker, names are missing but
+/// the rest works. Colour is used on a terminal only, and not with NO_COLOR.
+#[derive(Debug, Parser)]
+#[command(name = "swarmtrace", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    /// Runs it to its end.
+    pub fn run(self) -> ExitCode {
+        let result = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from)
+            .and_then(|runtime| runtime.block_on(self.command.run()));
+        result.unwrap_or_else(|error| {
+            anstream::eprintln!("swarmtrace: {error:#}");
+            ExitCode::from(2)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,32 @@
+//! The subcommands, a file each: a struct with its options, and what it does.
+
+pub mod topology;
+
+use std::process::ExitCode;
+
+/// Lists the subcommands: a name, and the module whose `Args` it runs.
+macro_rules! commands {
+    ($($name:ident($module:ident),)*) => {
+        /// What to do.
+        #[derive(Debug, clap::Subcommand)]
+        pub enum Command {
+            $(
+                #[allow(missing_docs, reason = "the text is that of the module's Args")]
+                $name($module::Args),
+            )*
+        }
+
+        impl Command {
+            /// Does it.
+            pub async fn run(self) -> anyhow::Result<ExitCode> {
+                match self {
+                    $(Self::$name(args) => args.run().await,)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Topology(topology),
+}

@@ -1,0 +1,21 @@
+//! What is shown and written: a file for each kind of output.
+//!
+//! Text for people is rendered with ANSI styles and loses them on its way out
+//! where standard output is no terminal or `NO_COLOR` is set.
+
+pub mod style;
+pub mod table;
+pub mod topology_dot;
+pub mod topology_text;
+
+use std::io::{self, Write};
+
+/// Writes to standard output. A reader that has had enough (`| head`) is no
+/// error.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

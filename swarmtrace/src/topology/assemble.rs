@@ -1,0 +1,230 @@
+//! One snapshot out of the kernel's half and Docker's.
+//!
+//! Where both speak of a thing they are joined by identity (VNI, namespace
+//! file, address). What only one of them knows is kept as well: a Swarm whose
+//! Docker does not answer is still a set of overlays and load balancers.
+
+use super::classify::{self, is_of};
+use super::docker::{Container, View};
+use super::kernel::Kernel;
+use super::{DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, Node, Topology, Vip};
+use std::net::IpAddr;
+
+/// Joins the halves. No I/O.
+pub(super) fn assemble(kernel: Kernel, docker: Option<&View>) -> Topology {
+    let view = docker.cloned().unwrap_or_default();
+    let mut topology = Topology {
+        docker: docker.map(|v| v.docker.clone()),
+        hostname: view.hostname,
+        host_namespace: kernel.host_namespace,
+        namespaces: kernel.namespaces,
+        networks: view.networks,
+        services: view.services,
+        tasks: view.tasks,
+        nodes: view.nodes,
+        gaps: view.gaps,
+    };
+    topology.gaps.extend(kernel.gaps);
+    add_networks(&mut topology);
+    classify::classify(&mut topology, &view.containers);
+    missing_containers(&mut topology, &view.containers);
+    load_balancers(&mut topology);
+    remote_endpoints(&mut topology);
+    add_nodes(&mut topology);
+    fwmarks(&mut topology);
+    data_path_port(&mut topology);
+    topology
+}
+
+/// Overlays that only a VXLAN device speaks of.
+fn add_networks(topology: &mut Topology) {
+    let mut found = Vec::new();
+    for namespace in &topology.namespaces {
+        for device in &namespace.devices {
+            let DeviceKind::Vxlan { vni, .. } = device.kind else {
+                continue;
+            };
+            // One without a bridge is no overlay of Docker's.
+            let Some((_, bridge)) = topology.bridge(namespace.at(device)) else {
+                continue;
+            };
+            if topology.network_by_vni(vni).is_none() {
+                found.push(Network {
+                    name: format!("vni-{vni}"),
+                    driver: "overlay".to_owned(),
+                    vnis: vec![vni],
+                    subnets: bridge.addresses.iter().map(|a| a.trunc()).collect(),
+                    ..Network::default()
+                });
+            }
+        }
+    }
+    topology.networks.extend(found);
+}
+
+/// Containers whose namespace is not among those found.
+fn missing_containers(topology: &mut Topology, containers: &[Container]) {
+    let missing: Vec<&str> = (containers.iter())
+        // `default` is the host's namespace; without a file of its own a
+        // container shares another one's.
+        .filter(|c| c.sandbox.file_name().is_some_and(|name| name != "default"))
+        .filter(|c| !topology.namespaces.iter().any(|n| is_of(n, c)))
+        .map(|c| c.name.as_str())
+        .collect();
+    if !missing.is_empty() {
+        topology.gaps.push(format!(
+            "no namespace found for {} container(s): {}",
+            missing.len(),
+            missing.join(", ")
+        ));
+    }
+}
+
+/// The address of this node's load balancer on each overlay, and which overlay
+/// is the routing mesh's, where Docker did not say.
+fn load_balancers(topology: &mut Topology) {
+    let mut found = Vec::new();
+    for namespace in &topology.namespaces {
+        let ingress = namespace.kind == NamespaceKind::IngressSandbox;
+        if !ingress && !matches!(namespace.kind, NamespaceKind::LoadBalancer { .. }) {
+            continue;
+        }
+        for device in &namespace.devices {
+            // The virtual addresses beside it are /32.
+            let own = device
+                .addresses
+                .iter()
+                .find(|a| a.prefix_len() != a.max_prefix_len());
+            if let (Some(vni), Some(own)) = (topology.vni(namespace.at(device)), own) {
+                found.push((vni, own.addr(), ingress));
+            }
+        }
+    }
+    for (vni, address, ingress) in found {
+        let of = |n: &&mut Network| n.vnis.contains(&vni);
+        if let Some(network) = topology.networks.iter_mut().find(of) {
+            network.load_balancer.get_or_insert(address);
+            network.ingress |= ingress;
+        }
+    }
+}
+
+/// Endpoints on other nodes that the kernel was told of and the gossip does not
+/// name. A load balancer is the one thing on an overlay without a name, and
+/// each node has one.
+fn remote_endpoints(topology: &mut Topology) {
+    let mut found = Vec::new();
+    for namespace in &topology.namespaces {
+        for neighbour in &namespace.neighbours {
+            let device = (namespace.devices.iter()).find(|d| d.ifindex == neighbour.ifindex);
+            let Some(DeviceKind::Vxlan { vni, .. }) = device.map(|d| &d.kind) else {
+                continue;
+            };
+            let entry = namespace.fdb.iter().find(|e| {
+                e.ifindex == neighbour.ifindex && !e.mac.is_empty() && e.mac == neighbour.mac
+            });
+            if let Some(entry) = entry {
+                found.push((*vni, neighbour.address, entry.vtep));
+            }
+        }
+    }
+    for (vni, address, vtep) in found {
+        let of = |n: &&mut Network| n.vnis.contains(&vni);
+        let Some(network) = topology.networks.iter_mut().find(of) else {
+            continue;
+        };
+        if let Some(known) = network.endpoints.iter_mut().find(|e| e.address == address) {
+            known.host.get_or_insert(vtep);
+            continue;
+        }
+        let gossip = !network.endpoints.is_empty();
+        let lb = |e: &Endpoint| e.name == "lb" && e.host == Some(vtep);
+        let name = match gossip && !network.endpoints.iter().any(lb) {
+            true => "lb".to_owned(),
+            false => String::new(),
+        };
+        network.endpoints.push(Endpoint {
+            name,
+            service: None,
+            address,
+            host: Some(vtep),
+        });
+    }
+}
+
+/// Nodes that only a forwarding entry speaks of.
+fn add_nodes(topology: &mut Topology) {
+    let vteps: Vec<IpAddr> = (topology.namespaces.iter())
+        .flat_map(|n| n.fdb.iter().map(|e| e.vtep))
+        // The all-zero destination of a device that floods to a group.
+        .filter(|vtep| !vtep.is_unspecified() && !vtep.is_multicast())
+        .collect();
+    for vtep in vteps {
+        if topology.node_by_address(vtep).is_none() {
+            topology.nodes.push(Node {
+                addresses: vec![vtep],
+                ..Node::default()
+            });
+        }
+    }
+}
+
+/// A service's mark by the backends the kernel has under it, where Docker did
+/// not say.
+fn fwmarks(topology: &mut Topology) {
+    let mut found = Vec::new();
+    for (at, service) in topology.services.iter().enumerate() {
+        for Vip { network, .. } in &service.vips {
+            if service.fwmarks.iter().any(|m| &m.network == network) {
+                continue;
+            }
+            let ingress = topology.network(network).is_some_and(|n| n.ingress);
+            let addresses: Vec<IpAddr> = (topology.tasks.iter())
+                .filter(|t| t.service == service.name)
+                .flat_map(|t| &t.addresses)
+                .filter(|a| &a.network == network)
+                .map(|a| a.address)
+                .collect();
+            let mark = (topology.namespaces.iter())
+                .filter(|n| match &n.kind {
+                    NamespaceKind::IngressSandbox => ingress,
+                    NamespaceKind::LoadBalancer { network: Some(id) } => id == network,
+                    _ => false,
+                })
+                .flat_map(|n| &n.ipvs)
+                .filter_map(|s| {
+                    let IpvsMatch::Fwmark(mark) = s.matches else {
+                        return None;
+                    };
+                    let ours = |a: &IpAddr| addresses.contains(a);
+                    let hits = s.destinations.iter().filter(|d| ours(&d.address)).count();
+                    (hits > 0).then_some((hits, mark))
+                })
+                .max();
+            if let Some((_, mark)) = mark {
+                let network = network.clone();
+                found.push((at, Fwmark { network, mark }));
+            }
+        }
+    }
+    for (at, fwmark) in found {
+        topology.services[at].fwmarks.push(fwmark);
+    }
+}
+
+/// A worker is not told the port; its VXLAN devices have it.
+fn data_path_port(topology: &mut Topology) {
+    let mut devices = topology.namespaces.iter().flat_map(|n| &n.devices);
+    let port = devices.find_map(|d| match d.kind {
+        DeviceKind::Vxlan { port, .. } if d.master.is_some() => Some(port),
+        _ => None,
+    });
+    if let (Some(docker), Some(port)) = (&mut topology.docker, port)
+        && docker.data_path_port == 0
+    {
+        docker.data_path_port = port;
+    }
+}
+
+#[cfg(test)]
+mod tests;

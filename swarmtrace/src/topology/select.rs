@@ -1,0 +1,166 @@
+//! A part of a snapshot: some services, some networks, and what belongs to
+//! them.
+
+use super::{NamespaceKind, Network, PublishMode, Service, Topology};
+use std::collections::BTreeSet;
+
+/// What to keep; empty keeps everything.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Services by name or id, with the networks they are on.
+    pub services: Vec<String>,
+    /// Networks by name or id, with the services on them.
+    pub networks: Vec<String>,
+}
+
+/// A name that nothing has.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("no {kind} \"{name}\" is known on this node{}", among(.known))]
+pub struct Unknown {
+    /// `service` or `network`
+    pub kind: &'static str,
+    /// The name asked for.
+    pub name: String,
+    /// The names there are.
+    pub known: Vec<String>,
+}
+
+fn among(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        names => format!(" (known: {})", names.join(", ")),
+    }
+}
+
+impl Topology {
+    /// Keeps what was selected and what belongs to it. The node's own namespace
+    /// always stays, and so do nodes and gaps.
+    pub fn select(mut self, selection: &Selection) -> Result<Self, Unknown> {
+        if selection.services.is_empty() && selection.networks.is_empty() {
+            return Ok(self);
+        }
+        let mut services = BTreeSet::new();
+        for name in &selection.services {
+            let service = self.service(name).ok_or_else(|| Unknown {
+                kind: "service",
+                name: name.clone(),
+                known: self.services.iter().map(|s| s.name.clone()).collect(),
+            })?;
+            services.insert(service.name.clone());
+        }
+        let mut networks = BTreeSet::new();
+        for name in &selection.networks {
+            let network = (self.networks.iter())
+                .find(|n| &n.name == name || (!n.id.is_empty() && &n.id == name));
+            let network = network.ok_or_else(|| Unknown {
+                kind: "network",
+                name: name.clone(),
+                known: self.networks.iter().map(|n| n.name.clone()).collect(),
+            })?;
+            networks.insert(key(network));
+        }
+        if selection.services.is_empty() {
+            let on = |s: &&Service| self.networks_of(s).any(|n| networks.contains(&key(n)));
+            services = (self.services.iter().filter(on))
+                .map(|s| s.name.clone())
+                .collect();
+        } else if selection.networks.is_empty() {
+            networks = (self.services.iter())
+                .filter(|s| services.contains(&s.name))
+                .flat_map(|s| self.networks_of(s))
+                .map(key)
+                .collect();
+        }
+
+        let namespaces: BTreeSet<u32> = (self.namespaces.iter())
+            .filter(|namespace| {
+                let attached = || {
+                    (namespace.devices.iter())
+                        .filter_map(|d| self.network_of_device(namespace.at(d)))
+                        .any(|n| networks.contains(&key(n)))
+                };
+                match &namespace.kind {
+                    NamespaceKind::Host => true,
+                    NamespaceKind::Other => false,
+                    NamespaceKind::Container { task: Some(_), .. } => {
+                        let task = self.task_of_namespace(namespace);
+                        task.is_some_and(|t| services.contains(&t.service))
+                    }
+                    // One that is not known to be a service's may be anyone's.
+                    NamespaceKind::Container { task: None, .. } => {
+                        selection.services.is_empty() && attached()
+                    }
+                    _ => attached(),
+                }
+            })
+            .map(|n| n.inode)
+            .collect();
+        self.namespaces.retain(|n| namespaces.contains(&n.inode));
+        self.networks.retain(|n| networks.contains(&key(n)));
+        self.services.retain(|s| services.contains(&s.name));
+        self.tasks.retain(|t| services.contains(&t.service));
+        Ok(self)
+    }
+
+    /// The networks a service is on: by its virtual addresses, its tasks and
+    /// its published ports.
+    pub fn networks_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a Network> {
+        let mesh = service.ports.iter().any(|p| p.mode == PublishMode::Ingress);
+        let ids: BTreeSet<&str> = (service.vips.iter().map(|v| v.network.as_str()))
+            .chain(
+                (self.tasks.iter())
+                    .filter(|t| t.service == service.name)
+                    .flat_map(|t| t.addresses.iter().map(|a| a.network.as_str())),
+            )
+            .collect();
+        (self.networks.iter()).filter(move |n| ids.contains(n.id.as_str()) || (mesh && n.ingress))
+    }
+}
+
+/// Identity of a network: an id where Docker gave one, else its VNIs.
+fn key(network: &Network) -> (String, Vec<u32>) {
+    (network.id.clone(), network.vnis.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::fixtures;
+
+    fn select(services: &[&str], networks: &[&str]) -> Result<Vec<String>, Unknown> {
+        let names = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
+        let topology = fixtures::topology("swarm/a").select(&Selection {
+            services: names(services),
+            networks: names(networks),
+        })?;
+        Ok(topology.namespaces.into_iter().map(|n| n.name).collect())
+    }
+
+    #[test]
+    fn a_service_and_its_networks() {
+        let overlay = ["host", "1-qookufxbbm", "client.1", "lb_qookufxbb"];
+        assert_eq!(select(&["client"], &[]).unwrap(), overlay);
+        assert_eq!(select(&["vote"], &[]).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn a_network_and_its_services() {
+        let mesh = ["host", "1-f0l1ik19u8", "vote.a", "ingress_sbox"];
+        assert_eq!(select(&[], &["ingress"]).unwrap(), mesh);
+    }
+
+    #[test]
+    fn a_service_on_one_of_its_networks() {
+        let names = select(&["vote"], &["overlay1"]).unwrap();
+        assert_eq!(names, ["host", "1-qookufxbbm", "vote.a", "lb_qookufxbb"]);
+    }
+
+    #[test]
+    fn an_unknown_name_says_what_there_is() {
+        let error = select(&["voet"], &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no service \"voet\" is known on this node (known: client, vote)"
+        );
+    }
+}

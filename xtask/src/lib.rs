@@ -1,0 +1,10 @@
+//! swarmtrace's own chores, as a library for the tests and as `cargo xtask`.
+//!
+//! * [`setup`] installs what a Debian machine lacks to build and test.
+//! * [`vm`] runs a real two-node Docker Swarm in QEMU and restores it in
+//!   seconds; tests drive it through [`vm::Vm`].
+
+pub mod host;
+pub mod setup;
+pub mod step;
+pub mod vm;

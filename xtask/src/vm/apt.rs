@@ -1,0 +1,281 @@
+//! Debian packages for the VM, by the ordinary apt client, never installed.
+//!
+//! This machine's own package lists serve if it is a Debian 12 that knows the
+//! wanted kernel. Otherwise lists of our own do, under `target/vm/apt`: nothing
+//! of the machine's apt is changed, and root is not needed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::Kernel;
+use super::place::Place;
+use crate::host;
+use crate::step::Step;
+
+const RELEASE: &str = "bookworm";
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// A package and the version apt chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Package {
+    /// As apt names the file it downloads.
+    pub fn file_prefix(&self) -> String {
+        format!("{}_{}_", self.name, self.version.replace(':', "%3a"))
+    }
+}
+
+/// One set of package lists.
+pub struct Apt {
+    options: Vec<String>,
+    /// Whose lists these are, for the step lines.
+    pub whose: &'static str,
+}
+
+impl Apt {
+    /// The machine's own lists, if they can serve.
+    pub fn of_host(kernel: Kernel) -> Option<Self> {
+        let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+        if !release
+            .lines()
+            .any(|line| line == format!("VERSION_CODENAME={RELEASE}"))
+        {
+            return None;
+        }
+        let apt = Self {
+            options: Vec::new(),
+            whose: "this machine's package lists",
+        };
+        apt.newest_kernel(kernel).is_ok().then_some(apt)
+    }
+
+    /// Lists of our own, brought up to date now.
+    ///
+    /// # Errors
+    /// When they cannot be downloaded.
+    pub fn of_our_own(place: &Place) -> Result<Self> {
+        let step = Step::start("package lists of our own, under target/vm/apt");
+        let folder = place.folder("apt")?;
+        for name in ["state/lists/partial", "cache/archives/partial"] {
+            place.folder(&format!("apt/{name}"))?;
+        }
+        let signed = if Path::new(KEYRING).exists() {
+            format!("[signed-by={KEYRING}] ")
+        } else {
+            String::new()
+        };
+        let sources: String = [
+            ("http://deb.debian.org/debian", RELEASE.to_owned()),
+            ("http://deb.debian.org/debian", format!("{RELEASE}-updates")),
+            (
+                "http://deb.debian.org/debian-security",
+                format!("{RELEASE}-security"),
+            ),
+            (
+                "http://deb.debian.org/debian",
+                format!("{RELEASE}-backports"),
+            ),
+        ]
+        .iter()
+        .map(|(site, suite)| format!("deb {signed}{site} {suite} main\n"))
+        .collect();
+        let list = folder.join("sources.list");
+        fs::write(&list, sources).with_context(|| format!("cannot write {}", list.display()))?;
+        let set = |name: &str, value: &Path| format!("{name}={}", value.display());
+        let apt = Self {
+            options: vec![
+                set("Dir::Etc::sourcelist", &list),
+                "Dir::Etc::sourceparts=-".to_owned(),
+                set("Dir::State", &folder.join("state")),
+                set("Dir::Cache", &folder.join("cache")),
+                "Dir::State::status=/dev/null".to_owned(),
+                "APT::Architecture=amd64".to_owned(),
+            ],
+            whose: "package lists of our own",
+        };
+        // Backports of an old release move to the archive some day: not fatal.
+        let updated = host::run(apt.command("apt-get").args(["-qq", "update"]));
+        if let Err(error) = updated
+            && apt.candidate("docker.io").is_none()
+        {
+            return Err(error).context("cannot download Debian's package lists");
+        }
+        step.done();
+        Ok(apt)
+    }
+
+    /// The newest kernel of this series for the cloud.
+    ///
+    /// # Errors
+    /// When the lists have none; says which source to add.
+    pub fn newest_kernel(&self, kernel: Kernel) -> Result<Package> {
+        let prefix = format!("linux-image-{}.", kernel.series());
+        let names = host::text(self.command("apt-cache").args(["pkgnames", &prefix]))?;
+        let mut names: Vec<&str> = names
+            .lines()
+            .filter(|name| name.ends_with("-cloud-amd64"))
+            .collect();
+        names.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
+        for name in names {
+            if let Some(version) = self.candidate(name) {
+                return Ok(Package {
+                    name: name.to_owned(),
+                    version,
+                });
+            }
+        }
+        bail!(
+            "no Linux {series} for the cloud in {whose}; it needs this line in apt's sources:\n  \
+             deb http://deb.debian.org/debian{site} {RELEASE}-{suite} main",
+            series = kernel.series(),
+            whose = self.whose,
+            site = if kernel == Kernel::V6_1 {
+                "-security"
+            } else {
+                ""
+            },
+            suite = if kernel == Kernel::V6_1 {
+                "security"
+            } else {
+                "backports"
+            },
+        )
+    }
+
+    /// These packages and all they depend on, as on an empty system.
+    ///
+    /// # Errors
+    /// When apt finds no way to install them.
+    pub fn closure(&self, packages: &[&str]) -> Result<Vec<Package>> {
+        let plan = host::text(
+            self.command("apt-get")
+                .args(["-o", "Dir::State::status=/dev/null"])
+                .args(["-o", "APT::Install-Recommends=false"])
+                .args(["--simulate", "install"])
+                .args(packages),
+        )
+        .context("apt finds no way to install the VM's packages")?;
+        Ok(parse_plan(&plan))
+    }
+
+    /// Downloads what is not there yet and gives the files, in order.
+    ///
+    /// # Errors
+    /// When a download fails.
+    pub fn download(&self, folder: &Path, packages: &[Package]) -> Result<Vec<PathBuf>> {
+        let missing = |files: &[String], package: &Package| {
+            !files
+                .iter()
+                .any(|file| file.starts_with(&package.file_prefix()))
+        };
+        let there = names_in(folder)?;
+        let wanted: Vec<String> = packages
+            .iter()
+            .filter(|package| missing(&there, package))
+            .map(|package| format!("{}={}", package.name, package.version))
+            .collect();
+        if !wanted.is_empty() {
+            host::run(
+                self.command("apt-get")
+                    .current_dir(folder)
+                    .args(["-qq", "-o", "APT::Sandbox::User=root", "download"])
+                    .args(&wanted),
+            )
+            .with_context(|| {
+                format!(
+                    "cannot download the VM's packages by {}: are they old? (apt-get update)",
+                    self.whose
+                )
+            })?;
+        }
+        let there = names_in(folder)?;
+        packages
+            .iter()
+            .map(|package| {
+                there
+                    .iter()
+                    .find(|file| file.starts_with(&package.file_prefix()))
+                    .map(|file| folder.join(file))
+                    .with_context(|| format!("apt did not download {}", package.name))
+            })
+            .collect()
+    }
+
+    fn candidate(&self, name: &str) -> Option<String> {
+        let policy = host::text(self.command("apt-cache").args(["policy", name])).ok()?;
+        let line = policy
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Candidate: "))?;
+        (line != "(none)").then(|| line.to_owned())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("LC_ALL", "C")
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        for option in &self.options {
+            command.args(["-o", option]);
+        }
+        command
+    }
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("no {}", folder.display()))?;
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect())
+}
+
+/// The packages of `Inst NAME (VERSION SOURCE [ARCH])` lines.
+fn parse_plan(plan: &str) -> Vec<Package> {
+    plan.lines()
+        .filter_map(|line| {
+            let (name, rest) = line.strip_prefix("Inst ")?.split_once(' ')?;
+            let version = rest.split_once('(')?.1.split_whitespace().next()?;
+            Some(Package {
+                name: name.to_owned(),
+                version: version.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// The numbers in a name, to sort versions by.
+fn numbers(name: &str) -> Vec<u64> {
+    name.split(|c: char| !c.is_ascii_digit())
+        .filter_map(|part| part.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plan_gives_names_and_versions() {
+        let plan = "NOTE: …\nInst libc6 (2.36-9+deb12u14 Debian:12 [amd64]) []\n\
+                    Inst tini (1:0.19 Debian:12 [amd64])\nConf libc6 (2.36-9 Debian:12 [amd64])\n";
+        let packages = parse_plan(plan);
+        assert_eq!(packages.len(), 2);
+        assert_eq!(packages[1].file_prefix(), "tini_1%3a0.19_");
+    }
+
+    #[test]
+    fn newer_kernels_sort_by_number_not_by_letter() {
+        let new = numbers("linux-image-6.12.117+deb12-cloud-amd64");
+        assert!(new > numbers("linux-image-6.12.9+bpo-cloud-amd64"));
+        assert!(numbers("linux-image-6.1.0-56-cloud") > numbers("linux-image-6.1.0-9-cloud"));
+    }
+}

@@ -1,0 +1,417 @@
+//! A real Docker Swarm of two nodes in QEMU, restored from a saved state in
+//! seconds, for tests and for trying things out.
+//!
+//! ```no_run
+//! use xtask::vm::{Config, Node, Vm};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let mut vm = Vm::up(&Config::default())?;
+//! let out = vm.exec(Node::A, &["docker", "node", "ls"])?;
+//! println!("{}", out.checked()?);
+//! vm.restore()?; // as it was at first, for the next scenario
+//! # Ok(())
+//! # }
+//! ```
+
+mod accelerator;
+pub mod agent;
+mod apt;
+pub mod cli;
+mod cpio;
+mod files;
+mod guest;
+mod image;
+mod machines;
+mod place;
+mod qcow2;
+mod qemu;
+mod qmp;
+mod snapshot;
+mod state;
+mod swarm;
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+pub use agent::{Output, Running};
+use image::Image;
+use machines::Machines;
+use place::Place;
+use qemu::Role;
+use snapshot::{Snapshot, Wanted};
+use state::State;
+
+use crate::step::Step;
+
+/// How long [`Vm::exec`] lets a command run.
+pub const EXEC_LIMIT: Duration = Duration::from_secs(300);
+/// A restored Swarm answers within a few seconds, or is damaged.
+const ANSWER_LIMIT: Duration = Duration::from_secs(40);
+
+/// Where a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// The manager, `node-a`, 192.168.90.1.
+    A,
+    /// The worker, `node-b`, 192.168.90.2.
+    B,
+    /// Outside of both nodes, as the external client 192.168.90.254. With one
+    /// VM that is the VM's root namespace, from where both nodes can be seen.
+    Vm,
+}
+
+impl Node {
+    /// `a`, `b` or `vm`.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+            Self::Vm => "vm",
+        }
+    }
+
+    /// Its address on the wire.
+    pub fn address(self) -> &'static str {
+        swarm::address(self)
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "node-a",
+            Self::B => "node-b",
+            Self::Vm => "vm",
+        })
+    }
+}
+
+impl FromStr for Node {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "a" | "node-a" => Ok(Self::A),
+            "b" | "node-b" => Ok(Self::B),
+            "vm" => Ok(Self::Vm),
+            _ => Err("a node is a, b (or node-a, node-b) or vm".to_owned()),
+        }
+    }
+}
+
+/// A series of Debian's cloud kernels; the newest of it is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Kernel {
+    /// Debian 12's own: clsact, no tcx.
+    #[default]
+    #[value(name = "6.1")]
+    V6_1,
+    /// Debian 12's newer one: tcx, more drop reasons.
+    #[value(name = "6.12")]
+    V6_12,
+}
+
+impl Kernel {
+    /// `6.1` or `6.12`.
+    pub fn series(self) -> &'static str {
+        match self {
+            Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+        }
+    }
+}
+
+/// How the nodes are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// Both nodes in one VM, under one kernel, as namespaces.
+    #[default]
+    OneVm,
+    /// A VM, a kernel and a clock for each node.
+    TwoVms,
+}
+
+impl Layout {
+    fn name(self) -> &'static str {
+        match self {
+            Self::OneVm => "one-vm",
+            Self::TwoVms => "two-vms",
+        }
+    }
+
+    fn roles(self) -> &'static [Role] {
+        match self {
+            Self::OneVm => &[Role::Both],
+            Self::TwoVms => &[Role::A, Role::B],
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneVm => "two nodes in one VM",
+            Self::TwoVms => "two nodes in two VMs",
+        })
+    }
+}
+
+/// What [`Vm::up`] is to bring up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// One VM or two.
+    pub layout: Layout,
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// Build the disk and the Swarm anew even if saved ones would do.
+    /// Packages that are downloaded already and still current are kept.
+    pub cold: bool,
+    /// Swarms of different names run side by side; `cargo xtask vm` uses
+    /// `default`. Use another name in tests, so as not to disturb that one.
+    pub name: String,
+    /// Whether dropping the [`Vm`] ends the VM.
+    pub stop_on_drop: bool,
+}
+
+impl Default for Config {
+    /// One VM, kernel 6.1, the Swarm of `cargo xtask vm`, which stays up.
+    fn default() -> Self {
+        Self {
+            layout: Layout::default(),
+            kernel: Kernel::default(),
+            cold: false,
+            name: "default".to_owned(),
+            stop_on_drop: false,
+        }
+    }
+}
+
+/// A Swarm that is up.
+///
+/// Dropping it leaves the VM running, for the next [`Vm::up`] or for
+/// `cargo xtask vm`, unless [`Config::stop_on_drop`] is set.
+#[derive(Debug)]
+pub struct Vm {
+    place: Place,
+    state: State,
+    stop_on_drop: bool,
+}
+
+impl Vm {
+    /// The Swarm: the one that is up already, or restored, or built.
+    ///
+    /// # Errors
+    /// When another kind of Swarm is up under this name, or it cannot be built.
+    pub fn up(config: &Config) -> Result<Self> {
+        let place = Place::open()?;
+        if let Some(state) = State::read(&place, &config.name)? {
+            if state.machines.run() && !config.cold {
+                if (state.layout, state.kernel) != (config.layout, config.kernel) {
+                    bail!(
+                        "up already: {}; first run: cargo xtask vm down",
+                        state.summary()
+                    );
+                }
+                return Ok(Self {
+                    place,
+                    state,
+                    stop_on_drop: config.stop_on_drop,
+                });
+            }
+            state.machines.stop()?;
+        }
+        let qemu_version = qemu::version()?;
+        let image = Image::get(&place, config.kernel, config.cold)?;
+        let accelerator = accelerator::choose(&place, &image, &qemu_version)?;
+        let wanted = Wanted {
+            place: &place,
+            layout: config.layout,
+            image: &image,
+            accelerator,
+            qemu_version: &qemu_version,
+        };
+        let found = if config.cold { None } else { wanted.find()? };
+        let state = match found {
+            Some(snapshot) => {
+                Self::continue_saved(&wanted, &snapshot, config).or_else(|error| {
+                    eprintln!("  the saved Swarm does not continue, building it anew: {error:#}");
+                    snapshot.discard()?;
+                    Self::continue_saved(&wanted, &wanted.build()?, config)
+                })?
+            }
+            None => {
+                if let (true, Some(old)) = (config.cold, wanted.find()?) {
+                    old.discard()?;
+                }
+                Self::continue_saved(&wanted, &wanted.build()?, config)?
+            }
+        };
+        Ok(Self {
+            place,
+            state,
+            stop_on_drop: config.stop_on_drop,
+        })
+    }
+
+    /// The Swarm of this name, if it is up.
+    ///
+    /// # Errors
+    /// When what is known of it cannot be read.
+    pub fn running(name: &str) -> Result<Option<Self>> {
+        let place = Place::open()?;
+        let state = State::read(&place, name)?.filter(|state| state.machines.run());
+        Ok(state.map(|state| Self {
+            place,
+            state,
+            stop_on_drop: false,
+        }))
+    }
+
+    fn continue_saved(wanted: &Wanted<'_>, snapshot: &Snapshot, config: &Config) -> Result<State> {
+        let step = Step::start(format!("restoring {}", wanted.layout));
+        let folder = wanted.place.fresh_folder(&format!("run/{}", config.name))?;
+        let machines = Machines::restore(
+            &folder,
+            snapshot.folder(),
+            wanted.layout,
+            wanted.image,
+            wanted.accelerator,
+        )?;
+        let state = State {
+            name: config.name.clone(),
+            layout: config.layout,
+            kernel: config.kernel,
+            release: wanted.image.manifest.kernel.clone(),
+            accelerator: wanted.accelerator,
+            machines,
+        };
+        state.write(wanted.place)?;
+        if let Err(error) = swarm::await_answers(&state.machines, ANSWER_LIMIT) {
+            state.machines.stop()?;
+            return Err(error.context("the restored Swarm does not answer"));
+        }
+        step.done_with(state.release.as_str());
+        Ok(state)
+    }
+
+    /// Puts the Swarm back to how [`Vm::up`] found it, whatever happened to it
+    /// since. Commands still running in it are lost. It answers on both nodes
+    /// when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be restored, nor be built anew.
+    pub fn restore(&mut self) -> Result<()> {
+        self.state.machines.stop()?;
+        let config = Config {
+            layout: self.state.layout,
+            kernel: self.state.kernel,
+            cold: false,
+            name: self.state.name.clone(),
+            stop_on_drop: false,
+        };
+        self.state = Self::up(&config)?.state.clone();
+        Ok(())
+    }
+
+    /// Runs a command in a node to its end, for at most [`EXEC_LIMIT`].
+    ///
+    /// # Errors
+    /// When it cannot be started or takes too long. That it fails is no error:
+    /// look at [`Output::status`] or use [`Output::checked`].
+    pub fn exec(&self, node: Node, argv: &[&str]) -> Result<Output> {
+        self.exec_with(node, argv, b"", EXEC_LIMIT)
+    }
+
+    /// Like [`Vm::exec`], with something to read and a limit.
+    ///
+    /// # Errors
+    /// As [`Vm::exec`].
+    pub fn exec_with(
+        &self,
+        node: Node,
+        argv: &[&str],
+        stdin: &[u8],
+        limit: Duration,
+    ) -> Result<Output> {
+        self.state.machines.exec(node, argv, stdin, limit)
+    }
+
+    /// Runs a script by the node's `sh -c`, and gives its standard output.
+    ///
+    /// # Errors
+    /// When it fails, with what it said.
+    pub fn sh(&self, node: Node, script: &str) -> Result<String> {
+        let out = self.exec(node, &["sh", "-c", script])?;
+        out.checked().with_context(|| format!("{node}: {script}"))
+    }
+
+    /// Starts a command in a node and lets it run. Its output is collected
+    /// meanwhile: see [`Running::wait`] and [`Running::interrupt`].
+    ///
+    /// # Errors
+    /// When the VM's agent does not answer.
+    pub fn spawn(&self, node: Node, argv: &[&str]) -> Result<Running> {
+        let mut running = self.state.machines.start(node, argv, &[])?;
+        running.feed(&mut std::io::empty())?;
+        Ok(running)
+    }
+
+    /// Starts a command that [`Running::feed`] gives its input, with additions
+    /// to its environment.
+    ///
+    /// # Errors
+    /// As [`Vm::spawn`].
+    pub fn spawn_fed(&self, node: Node, argv: &[&str], env: &[(&str, &str)]) -> Result<Running> {
+        self.state.machines.start(node, argv, env)
+    }
+
+    /// Copies a file, with its permissions, or a folder into the VM.
+    ///
+    /// # Errors
+    /// When it cannot be read here or written there.
+    pub fn put(&self, node: Node, local: &Path, guest: &str) -> Result<()> {
+        files::put(&self.state.machines, node, local, guest)
+    }
+
+    /// Copies a file or a folder out of the VM.
+    ///
+    /// # Errors
+    /// When it cannot be read there or written here.
+    pub fn get(&self, node: Node, guest: &str, local: &Path) -> Result<()> {
+        files::get(&self.state.machines, node, guest, local)
+    }
+
+    /// The kernel's release, as `uname -r` prints it.
+    pub fn kernel_release(&self) -> &str {
+        &self.state.release
+    }
+
+    /// One line on what is up.
+    pub fn summary(&self) -> String {
+        self.state.summary()
+    }
+
+    /// Ends the VM, only ever the one that this project started.
+    ///
+    /// # Errors
+    /// When it runs on.
+    pub fn down(mut self) -> Result<()> {
+        self.stop_on_drop = false;
+        self.state.machines.stop()?;
+        self.state.forget(&self.place)
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        if self.stop_on_drop {
+            let _ = self.state.machines.stop();
+            let _ = self.state.forget(&self.place);
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! One QEMU process: its command line, its start, its end, and the certainty
+//! that a process id still is the QEMU that we started.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::image::Image;
+use super::qmp::Qmp;
+use crate::host;
+
+/// The program.
+pub const PROGRAM: &str = "qemu-system-x86_64";
+
+/// What a VM is: both Swarm nodes, or one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Both nodes, each in namespaces of its own.
+    Both,
+    /// The first node, and the external client.
+    A,
+    /// The second node.
+    B,
+}
+
+impl Role {
+    /// As the kernel command line and the file names have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    /// Memory, in MiB.
+    pub fn memory(self) -> u32 {
+        match self {
+            Self::Both => 1536,
+            Self::A | Self::B => 1024,
+        }
+    }
+}
+
+/// How the processor is provided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Accelerator {
+    /// The hardware's own virtualisation.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
+
+impl Accelerator {
+    /// QEMU's options for it. Without `erms` and with `norandmaps` on the
+    /// kernel's command line, emulation takes half the time.
+    pub fn options(self) -> [&'static str; 4] {
+        match self {
+            Self::Kvm => ["-accel", "kvm", "-cpu", "host"],
+            Self::Tcg => [
+                "-accel",
+                "tcg,thread=multi,tb-size=512",
+                "-cpu",
+                "max,erms=off",
+            ],
+        }
+    }
+
+    /// As the step lines say it.
+    pub fn remark(self) -> &'static str {
+        match self {
+            Self::Kvm => "KVM",
+            Self::Tcg => "emulated",
+        }
+    }
+}
+
+/// The kernel's command line, without the role.
+pub const KERNEL_LINE: &str = "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off nopti \
+    tsc=reliable no_timer_check nokaslr norandmaps init_on_alloc=0";
+
+/// What to start.
+pub struct Launch<'a> {
+    /// Which VM.
+    pub role: Role,
+    /// Where its sockets, console and process id go.
+    pub folder: &'a Path,
+    /// Kernel and initial RAM file system.
+    pub image: &'a Image,
+    /// The root disk, a qcow2 file.
+    pub disk: &'a Path,
+    /// The file that is its memory.
+    pub memory: &'a Path,
+    /// Whether the VM starts from a saved state, with a private copy of the
+    /// memory file, instead of booting into it.
+    pub saved: bool,
+    /// How its processor is provided.
+    pub accelerator: Accelerator,
+    /// With two VMs, the folder in which the wire's socket is.
+    pub wire: &'a Path,
+}
+
+/// A VM that runs, or ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Process {
+    /// Which VM.
+    pub role: Role,
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// The host's port for its agent.
+    pub port: u16,
+    pid: i32,
+    started: u64,
+}
+
+impl Launch<'_> {
+    /// Starts QEMU in the background.
+    ///
+    /// # Errors
+    /// When it is not installed or refuses; the error carries what it said.
+    pub fn start(&self) -> Result<Process> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let port = free_port()?;
+            match host::run(&mut self.command(port)) {
+                Ok(()) => return self.process(port),
+                // Somebody else took the port in between.
+                Err(error) if attempts < 5 && format!("{error:#}").contains("host forwarding") => {}
+                Err(error) => return Err(error.context("cannot start the VM")),
+            }
+        }
+    }
+
+    fn process(&self, port: u16) -> Result<Process> {
+        let pid = fs::read_to_string(self.folder.join("pid")).context("QEMU left no process id")?;
+        let pid: i32 = pid
+            .trim()
+            .parse()
+            .context("QEMU's process id is no number")?;
+        let started = start_time(pid).context("QEMU ended at once")?;
+        Ok(Process {
+            role: self.role,
+            folder: self.folder.to_owned(),
+            port,
+            pid,
+            started,
+        })
+    }
+
+    fn command(&self, port: u16) -> Command {
+        let mut command = Command::new(PROGRAM);
+        let memory = self.role.memory();
+        let share = if self.saved { "off" } else { "on" };
+        command
+            .current_dir(self.folder)
+            .args([
+                "-name",
+                &format!("swarmtrace-{}", self.role.name()),
+                "-daemonize",
+            ])
+            .args(self.accelerator.options())
+            .args([
+                "-M",
+                "q35,memory-backend=memory",
+                "-m",
+                &format!("{memory}M"),
+                "-smp",
+                "2",
+            ])
+            .arg("-object")
+            .arg(format!(
+                "memory-backend-file,id=memory,size={memory}M,share={share},mem-path={}",
+                escaped(self.memory)
+            ))
+            .args([
+                "-nodefaults",
+                "-no-user-config",
+                "-display",
+                "none",
+                "-no-reboot",
+            ])
+            .args(["-pidfile", "pid", "-serial", "file:console"])
+            .args(["-qmp", "unix:qmp,server=on,wait=off"])
+            .arg("-kernel")
+            .arg(self.image.kernel())
+            .arg("-initrd")
+            .arg(self.image.initrd())
+            .args([
+                "-append",
+                &format!("{KERNEL_LINE} vm.role={}", self.role.name()),
+            ])
+            .arg("-drive")
+            .arg(format!(
+                "if=none,id=root,format=qcow2,cache=unsafe,file={}",
+                escaped(self.disk)
+            ))
+            .args(["-device", "virtio-blk-pci,drive=root"])
+            .args(["-object", "rng-random,id=rng0,filename=/dev/urandom"])
+            .args(["-device", "virtio-rng-pci,rng=rng0"])
+            .arg("-netdev")
+            .arg(format!(
+                "user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:9000"
+            ))
+            .args([
+                "-device",
+                "virtio-net-pci,netdev=control,mac=52:54:00:90:00:0f,romfile=",
+            ]);
+        self.add_wire(&mut command);
+        if self.saved {
+            command.args(["-incoming", "defer"]);
+        } else {
+            command.arg("-S");
+        }
+        command
+    }
+
+    /// The second card, and on the first node's VM a third for the client: the
+    /// hub joins both to the wire.
+    fn add_wire(&self, command: &mut Command) {
+        let wire = |end: &str| {
+            let path = relative(self.folder, &self.wire.join("wire"));
+            format!("stream,id=wire,{end},addr.type=unix,addr.path={path}")
+        };
+        match self.role {
+            Role::Both => {}
+            Role::A => {
+                command
+                    .args(["-netdev", &wire("server=on"), "-netdev"])
+                    .args(["hubport,id=hub-wire,hubid=1,netdev=wire"])
+                    .args(["-netdev", "hubport,id=hub-node,hubid=1"])
+                    .args([
+                        "-device",
+                        "virtio-net-pci,netdev=hub-node,mac=52:54:00:90:00:01,romfile=",
+                    ])
+                    .args(["-netdev", "hubport,id=hub-client,hubid=1"])
+                    .args([
+                        "-device",
+                        "virtio-net-pci,netdev=hub-client,mac=52:54:00:90:00:fe,romfile=",
+                    ]);
+            }
+            Role::B => {
+                command.args(["-netdev", &wire("server=off")]).args([
+                    "-device",
+                    "virtio-net-pci,netdev=wire,mac=52:54:00:90:00:02,romfile=",
+                ]);
+            }
+        }
+    }
+}
+
+impl Process {
+    /// Whether this very process still runs.
+    pub fn runs(&self) -> bool {
+        start_time(self.pid) == Some(self.started)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its control socket.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn qmp(&self) -> Result<Qmp> {
+        Qmp::connect(&self.folder, "qmp")
+    }
+
+    /// Ends it. That it has ended already is fine.
+    ///
+    /// # Errors
+    /// When it runs on.
+    pub fn stop(&self) -> Result<()> {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            if !self.runs() {
+                return Ok(());
+            }
+            let _ = kill(Pid::from_raw(self.pid), signal);
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while self.runs() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        if self.runs() {
+            bail!("QEMU (process {}) does not end", self.pid);
+        }
+        Ok(())
+    }
+
+    /// The end of what the VM's kernel and first process said.
+    pub fn console(&self) -> String {
+        console_tail(&self.folder)
+    }
+}
+
+/// The last lines of a VM's console.
+pub fn console_tail(folder: &Path) -> String {
+    let text = fs::read(folder.join("console")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = lines[lines.len().saturating_sub(15)..].join("\n");
+    if tail.is_empty() {
+        "(the console is empty)".to_owned()
+    } else {
+        tail
+    }
+}
+
+/// The first line of `--version`.
+///
+/// # Errors
+/// When QEMU is not installed.
+pub fn version() -> Result<String> {
+    let text = host::text(Command::new(PROGRAM).arg("--version"))
+        .context("QEMU is not installed; run: cargo xtask setup")?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// When the process began, in ticks since boot; `None` if it is not a living
+/// QEMU. A process id may be used again, the pair never is.
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (head, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    if !head.contains("(qemu") || matches!(fields.next(), Some("Z" | "X")) {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// QEMU separates options by commas and has them doubled in values.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// A sibling's path, short enough for a socket's address.
+fn relative(from: &Path, to: &Path) -> String {
+    match from
+        .parent()
+        .and_then(|parent| to.strip_prefix(parent).ok())
+    {
+        Some(rest) => format!("../{}", rest.display()),
+        None => to.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_not_qemu_is_not_ours() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(start_time(pid), None);
+        assert_eq!(start_time(i32::MAX), None);
+    }
+
+    #[test]
+    fn wire_path_is_relative_to_the_vm() {
+        let run = Path::new("/x/run/default");
+        assert_eq!(relative(&run.join("a"), &run.join("wire")), "../wire");
+        assert_eq!(escaped(Path::new("/a,b")), "/a,,b");
+    }
+}
