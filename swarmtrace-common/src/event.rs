@@ -20,7 +20,8 @@ pub enum Direction {
 
 /// Bits of [`PacketEvent::flags`].
 pub mod flags {
-    /// The packet was found inside a VXLAN datagram: `outer` and `vni` are set.
+    /// The packet was found inside a VXLAN datagram: `outer` and `vni` are set
+    /// (with [`ICMP_ERROR`] as well, `outer` is the inner ICMP packet).
     pub const VXLAN: u16 = 1 << 0;
     /// A conntrack entry was attached: `original` and `reply` are set.
     pub const CONNTRACK: u16 = 1 << 1;
@@ -37,10 +38,14 @@ pub mod flags {
     pub const FIRST_DATA: u16 = 1 << 6;
     /// IPv6 (else IPv4).
     pub const IPV6: u16 = 1 << 7;
-    /// The packet's addresses are the source of conntrack's REPLY direction.
+    /// Conntrack sees the packet as one of the REPLY direction.
     pub const CONNTRACK_REPLY: u16 = 1 << 8;
     /// An ESP packet: `seq` is its sequence number, `ack` its SPI.
     pub const ESP: u16 = 1 << 9;
+    /// The packet that an ICMP error quotes is a VXLAN datagram, quoted far
+    /// enough to see its inner packet: `tuple` is that inner packet, `vni` its
+    /// network, `outer` the ICMP packet. Only together with [`ICMP_ERROR`].
+    pub const QUOTED_VXLAN: u16 = 1 << 10;
 }
 
 /// TCP flag bits, as in the header's 14th byte.
@@ -69,7 +74,7 @@ pub struct Tuple {
     pub src_port: u16,
     /// Destination port; 0 where the protocol has none.
     pub dst_port: u16,
-    /// IP protocol number (6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6, 50 ESP).
+    /// IP protocol number (6 TCP, 17 UDP, 132 SCTP, 1 ICMP, 58 ICMPv6, 50 ESP).
     pub protocol: u8,
     /// Always 0.
     pub padding: [u8; 3],
@@ -104,17 +109,20 @@ pub struct PacketEvent {
     pub tsecr: u32,
     /// VXLAN network identifier, see [`flags::VXLAN`].
     pub vni: u32,
-    /// TCP or UDP payload bytes.
+    /// TCP, UDP or SCTP payload bytes by the IP header's length, never more than
+    /// the frame holds (a quoted packet's: as its header says).
     pub payload_length: u32,
-    /// A mix of the first payload bytes of a UDP datagram, to tell datagrams apart.
+    /// A mix of the first 8 payload bytes of a UDP datagram, to tell datagrams
+    /// apart; 0 without payload.
     pub payload_tag: u32,
-    /// IP identification (the inner packet's).
+    /// IP identification (the inner packet's); IPv6: the low half of a fragment's,
+    /// else 0.
     pub ip_id: u16,
     /// `gso_size`: 0 where the packet is no super-packet.
     pub gso_size: u16,
     /// `gso_segs`.
     pub gso_segs: u16,
-    /// VLAN identifier, see [`flags::VLAN`].
+    /// VLAN identifier (of several tags the outermost), see [`flags::VLAN`].
     pub vlan: u16,
     /// Bits of [`flags`].
     pub flags: u16,

@@ -2,15 +2,18 @@
 //!
 //! A packet is looked at in this order, cheapest first: EtherType and protocol,
 //! then [`Settings::match_any`] or the port set (one bit a port, both of the
-//! packet's ports), then an [`Endpoint`] that equals its destination or source
-//! (exactly, or with port 0 for any port), and last the [`Mode`].
+//! packet's ports), then an [`Endpoint`] that equals its destination or source,
+//! and last the [`Mode`]. The port set is consulted only while every endpoint
+//! names a port, see [`Settings::endpoint_kinds`].
+
+use crate::Tuple;
 
 /// How much of a matching flow is reported.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// SYN, SYN-ACK, RST, FIN, the first data segment each way; a UDP datagram
-    /// that follows a second without one; every ICMP error.
+    /// (SCTP and ESP packet) that follows a second without one; every ICMP error.
     Transitions = 0,
     /// Every packet.
     AllPackets = 1,
@@ -27,10 +30,25 @@ pub struct Settings {
     pub mode: u8,
     /// 1: every packet matches, the port set and endpoints are not consulted.
     pub match_any: u8,
-    /// Report only flows whose tuple-independent hash falls into 1 of N; 0 or 1: all.
+    /// Report only flows whose tuple-independent hash falls into 1 of N; 0 or 1:
+    /// all. TCP: by the client's initial sequence number, so flows that began
+    /// before tracing did are left out. UDP: a datagram each, by its payload.
     pub sample: u32,
-    /// This process: events are reported only while it is the one that loaded.
-    pub reserved: [u32; 2],
+    /// Bits of [`endpoint_kinds`]; the loader keeps them in step with `ENDPOINTS`.
+    pub endpoint_kinds: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Bits of [`Settings::endpoint_kinds`]: which wildcards `ENDPOINTS` holds. The
+/// kernel side looks for none that is not there.
+pub mod endpoint_kinds {
+    /// Some endpoint is port 0 of one protocol.
+    pub const ANY_PORT: u32 = 1 << 0;
+    /// Some endpoint is port 0 of protocol 0.
+    pub const ANY_PROTOCOL: u32 = 1 << 1;
+    /// Some endpoint has the unspecified address.
+    pub const ANY_ADDRESS: u32 = 1 << 2;
 }
 
 /// An address and port that belongs to a traced service. Key of the `ENDPOINTS`
@@ -38,9 +56,9 @@ pub struct Settings {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// IPv4 mapped into IPv6.
+    /// IPv4 mapped into IPv6; all zero: any address (the port must then be set).
     pub address: [u8; 16],
-    /// 0: any port.
+    /// 0: any port, and packets that have none.
     pub port: u16,
     /// IP protocol number; 0 with port 0: any protocol.
     pub protocol: u8,
@@ -48,8 +66,51 @@ pub struct Endpoint {
     pub padding: u8,
 }
 
+impl Endpoint {
+    /// The bit of [`endpoint_kinds`] that stands for this one; 0 for an exact one.
+    pub const fn kind(&self) -> u32 {
+        match (self.port, self.protocol) {
+            (0, 0) => endpoint_kinds::ANY_PROTOCOL,
+            (0, _) => endpoint_kinds::ANY_PORT,
+            _ if u128::from_ne_bytes(self.address) == 0 => endpoint_kinds::ANY_ADDRESS,
+            _ => 0,
+        }
+    }
+}
+
+/// A set of ports, one bit each: the single entry of the `PORTS` array map.
+#[repr(C)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortSet {
+    words: [u64; 1024],
+}
+
+impl PortSet {
+    /// No ports.
+    pub const EMPTY: Self = Self { words: [0; 1024] };
+
+    /// Adds a port.
+    pub const fn insert(&mut self, port: u16) {
+        self.words[(port >> 6) as usize] |= 1 << (port & 63);
+    }
+
+    /// Whether a port is in the set.
+    #[inline(always)]
+    pub const fn contains(&self, port: u16) -> bool {
+        self.words[(port >> 6) as usize] >> (port & 63) & 1 != 0
+    }
+}
+
 /// Key of the `FLOWS` map: one direction of a flow as it looks at a tap.
-pub type FlowKey = crate::Tuple;
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowKey {
+    /// Addresses and ports.
+    pub tuple: Tuple,
+    /// TCP: 0, all taps share one entry. Otherwise the tap: its `net_device`'s
+    /// address, with bit 0 set for egress.
+    pub tap: u64,
+}
 
 /// What the kernel side remembers of one direction of a flow.
 #[repr(C)]
@@ -59,6 +120,58 @@ pub struct FlowState {
     pub last: u64,
     /// TCP: the initial sequence number of this direction.
     pub isn: u32,
-    /// Always 0.
-    pub padding: u32,
+    /// TCP: the client's initial sequence number, which every tap agrees on.
+    pub key: u32,
+}
+
+const _: () = assert!(size_of::<Settings>() == 16);
+const _: () = assert!(size_of::<Endpoint>() == 20);
+const _: () = assert!(size_of::<FlowKey>() == 48);
+const _: () = assert!(size_of::<FlowState>() == 16);
+
+#[cfg(feature = "user")]
+mod user {
+    use super::{Endpoint, FlowKey, FlowState, PortSet, Settings};
+    use core::net::IpAddr;
+
+    impl Endpoint {
+        /// An endpoint; port 0 stands for any port, with protocol 0 for any
+        /// protocol as well.
+        pub fn new(address: IpAddr, port: u16, protocol: u8) -> Self {
+            let address = if address.is_unspecified() {
+                [0; 16]
+            } else {
+                crate::mapped(address)
+            };
+            Self {
+                address,
+                port,
+                protocol,
+                padding: 0,
+            }
+        }
+    }
+
+    impl FromIterator<u16> for PortSet {
+        fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
+            let mut set = Self::EMPTY;
+            for port in ports {
+                set.insert(port);
+            }
+            set
+        }
+    }
+
+    impl Copy for PortSet {}
+
+    // SAFETY: each is `repr(C)`, made of integers alone, without implicit padding.
+    unsafe impl aya::Pod for Settings {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Endpoint {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for PortSet {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for FlowKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for FlowState {}
 }

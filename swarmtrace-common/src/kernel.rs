@@ -23,7 +23,8 @@ pub struct Offsets {
     pub padding: u32,
 }
 
-/// Indexes into the per-CPU `COUNTERS` array.
+/// What the kernel side counts: indexes into the single, per-CPU entry of the
+/// `COUNTERS` map, which is a `[u64; COUNT]`.
 pub mod counters {
     /// Packets that reached a tap.
     pub const SEEN: u32 = 0;
@@ -36,3 +37,7 @@ pub mod counters {
     /// How many counters there are.
     pub const COUNT: u32 = 4;
 }
+
+// SAFETY: `repr(C)`, made of integers alone, without implicit padding.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Offsets {}

@@ -1,3 +1,111 @@
-//! swarmtrace's kernel side.
+//! swarmtrace's kernel side: one tc program for each direction and kind of
+//! device, all of them the same few steps.
+//!
+//! A program never changes a packet and always returns `TC_ACT_UNSPEC`, so that
+//! every other program on the same hook still runs. One loaded object serves
+//! every network namespace: where a packet was seen is read from the packet's
+//! own sk_buff.
 #![no_std]
 #![no_main]
+#![expect(missing_docs, reason = "aya's macro leaves the doc comments out")]
+
+mod emit;
+mod filter;
+mod packet;
+mod quick;
+mod skb;
+
+use aya_ebpf::bindings::TC_ACT_UNSPEC;
+use aya_ebpf::macros::{classifier, map};
+use aya_ebpf::maps::PerCpuArray;
+use aya_ebpf::programs::TcContext;
+use swarmtrace_common::{Direction, counters};
+
+/// Bytes before the IP header on a device with Ethernet frames.
+const ETHERNET: u32 = 14;
+/// The same on a device without a link layer (tun, WireGuard).
+const NONE: u32 = 0;
+
+// The kernel keeps 15 characters of a program's name.
+
+/// Working memory, which would not fit on the 512 bytes of stack.
+#[repr(C)]
+struct Scratch {
+    parsed: packet::Parsed,
+    keys: filter::Keys,
+}
+
+#[map]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Ingress of an Ethernet device.
+#[classifier]
+pub fn swarmtrace_in(ctx: TcContext) -> i32 {
+    observe(&ctx, ETHERNET, Direction::Ingress)
+}
+
+/// Egress of an Ethernet device.
+#[classifier]
+pub fn swarmtrace_out(ctx: TcContext) -> i32 {
+    observe(&ctx, ETHERNET, Direction::Egress)
+}
+
+/// Ingress of a device without a link layer.
+#[classifier]
+pub fn swarmtrace_in3(ctx: TcContext) -> i32 {
+    observe(&ctx, NONE, Direction::Ingress)
+}
+
+/// Egress of a device without a link layer.
+#[classifier]
+pub fn swarmtrace_out3(ctx: TcContext) -> i32 {
+    observe(&ctx, NONE, Direction::Egress)
+}
+
+/// Does nothing: what the benchmark compares the others with.
+#[classifier]
+pub fn swarmtrace_nop(_ctx: TcContext) -> i32 {
+    TC_ACT_UNSPEC
+}
+
+#[inline(always)]
+fn observe(ctx: &TcContext, link_header: u32, direction: Direction) -> i32 {
+    look(ctx, link_header, direction);
+    TC_ACT_UNSPEC
+}
+
+/// Looks at a packet; `None` where it is of no interest.
+#[inline(always)]
+fn look(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
+    let counts = emit::Counts::get()?;
+    counts.add(counters::SEEN);
+    let filter = filter::Filter::get()?;
+    if quick::uninteresting(ctx, link_header, &filter) {
+        return None;
+    }
+    // SAFETY: the map entry lives while the program runs, and no other program
+    // runs on this CPU meanwhile.
+    let Scratch { parsed, keys } = unsafe { &mut *SCRATCH.get_ptr_mut(0)? };
+    *parsed = packet::Parsed::default();
+    packet::parse(ctx, link_header, filter.settings.vxlan_port, parsed)?;
+    if !filter.matches(parsed, keys) {
+        return None;
+    }
+    counts.add(counters::MATCHED);
+    if !filter.reports(ctx, direction, parsed, keys) {
+        return None;
+    }
+    emit::report(ctx, direction, parsed, &counts);
+    Some(())
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+// `bpf_probe_read_kernel` is for GPL-compatible programs.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -4,8 +4,10 @@
 //! snapshots of the `topology` beside it. A module imports only from those
 //! before it; `commands` wires them together.
 
-pub mod selection;
+pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod output;
+pub mod selection;
+pub mod timeline;
 pub mod topology;

@@ -4,7 +4,10 @@
 //! * [`vm`] runs a real two-node Docker Swarm in QEMU and restores it in
 //!   seconds; tests drive it through [`vm::Vm`].
 
+pub mod cargo;
+pub mod demo;
 pub mod host;
 pub mod setup;
 pub mod step;
+pub mod test;
 pub mod vm;

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::setup;
+use xtask::test::{self, TestOptions};
+use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
+use xtask::{demo, setup};
 
 /// swarmtrace's own chores
 #[derive(Debug, Parser)]
@@ -12,6 +14,14 @@ use xtask::vm::cli::VmCommand;
 enum Xtask {
     /// Install what this Debian machine lacks to build, test and run the VM
     Setup,
+    /// Trace a real request through a real two-node Swarm, from nothing
+    Demo {
+        /// Which of Debian's cloud kernels the nodes run
+        #[arg(long, value_enum, default_value_t)]
+        kernel: Kernel,
+    },
+    /// Run every test: units, the replica in namespaces, the Swarm in the VM
+    Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
     #[command(subcommand)]
     Vm(VmCommand),
@@ -20,6 +30,8 @@ enum Xtask {
 fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
+        Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Vm(command) => command.run(),
     };
     done.unwrap_or_else(|error| {

@@ -1,5 +1,9 @@
 //! The subcommands, a file each: a struct with its options, and what it does.
 
+pub mod cleanup;
+pub mod follow;
+mod live;
+mod snapshots;
 pub mod topology;
 
 use std::process::ExitCode;
@@ -28,5 +32,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Follow(follow),
     Topology(topology),
+    Cleanup(cleanup),
 }

@@ -3,8 +3,12 @@
 //! Text for people is rendered with ANSI styles and loses them on its way out
 //! where standard output is no terminal or `NO_COLOR` is set.
 
+pub mod json;
+pub mod latency;
+pub mod paint;
 pub mod style;
 pub mod table;
+pub mod text;
 pub mod topology_dot;
 pub mod topology_text;
 

@@ -23,6 +23,6 @@ pub mod taps;
 mod watch;
 
 pub use model::*;
-pub use read::{ReadError, Reader};
+pub use read::{DockerAnswer, ReadError, Reader};
 pub use select::{Selection, Unknown};
 pub use watch::{Changes, Watch};

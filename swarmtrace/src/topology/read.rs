@@ -5,7 +5,7 @@
 //! the kernel and puts Docker's last answer beside it, which is what tapping a
 //! new task in time needs: its name may come later.
 
-use super::docker::{Client, Container, View, interpret};
+use super::docker::{Client, Container, DockerError, View, interpret};
 use super::kernel::{self, Kernel};
 use super::netns::{DOCKER_NETNS, NetnsError};
 use super::watch::Watch;
@@ -41,6 +41,10 @@ pub struct Reader {
     trouble: Option<String>,
 }
 
+/// What [`Reader::ask_docker`] brought, for [`Reader::take_docker`].
+#[derive(Debug)]
+pub struct DockerAnswer(Option<Client>, Result<View, DockerError>);
+
 impl Topology {
     /// A snapshot of this node, once.
     pub async fn read() -> Result<Self, ReadError> {
@@ -52,7 +56,8 @@ impl Reader {
     /// Docker's answer and the kernel's. Where Docker does not answer, its last
     /// answer is kept and a gap says so.
     pub async fn read(&mut self) -> Result<Topology, ReadError> {
-        self.ask_docker().await;
+        let answer = self.ask_docker().await;
+        self.take_docker(answer);
         self.read_kernel().await
     }
 
@@ -74,17 +79,30 @@ impl Reader {
         Watch::start(directories(self.containers()), self.client.clone())
     }
 
-    async fn ask_docker(&mut self) {
-        let answer = async {
-            let client = match &mut self.client {
+    /// Asks Docker without holding the reader, so that the kernel's half can be
+    /// read meanwhile; [`Reader::take_docker`] takes what comes of it.
+    pub fn ask_docker(&self) -> impl Future<Output = DockerAnswer> + Send + use<> {
+        let client = self.client.clone();
+        async move {
+            let mut client = match client {
                 Some(client) => client,
-                none => none.insert(Client::connect().await?),
+                None => match Client::connect().await {
+                    Ok(client) => client,
+                    Err(error) => return DockerAnswer(None, Err(error)),
+                },
             };
-            client.ask().await
-        };
-        match answer.await {
-            Ok(answers) => {
-                self.view = Some(interpret(&answers));
+            let answers = client.ask().await;
+            DockerAnswer(Some(client), answers.map(|a| interpret(&a)))
+        }
+    }
+
+    /// Makes an answer Docker's last one. Where it is none, the one before stays
+    /// and a gap says so.
+    pub fn take_docker(&mut self, DockerAnswer(client, answer): DockerAnswer) {
+        self.client = client;
+        match answer {
+            Ok(view) => {
+                self.view = Some(view);
                 self.trouble = None;
             }
             Err(error) => {

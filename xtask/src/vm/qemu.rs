@@ -210,7 +210,7 @@ impl Launch<'_> {
             .args(["-device", "virtio-rng-pci,rng=rng0"])
             .arg("-netdev")
             .arg(format!(
-                "user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:9000"
+                "user,id=control,ipv6=off,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:9000"
             ))
             .args([
                 "-device",

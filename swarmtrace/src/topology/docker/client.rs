@@ -174,20 +174,25 @@ impl Client {
         &self,
         containers: &[api::Container],
     ) -> Vec<Result<api::ContainerInspect, (Option<api::ContainerInspect>, DockerError)>> {
-        stream::iter(containers)
-            .map(|container| async move {
-                if let Some(known) = self.sandboxes.get(&container.id)
-                    && !known.network_settings.sandbox_key.is_empty()
-                    && Path::new(&known.network_settings.sandbox_key).exists()
-                {
-                    return Ok(known.clone());
-                }
-                let path = format!("/containers/{}/json", container.id);
-                self.get(&path).await.map_err(|e| (None, e))
-            })
-            .buffered(PARALLEL)
-            .collect()
-            .await
+        let requests: Vec<_> = containers
+            .iter()
+            .map(|container| self.inspect_container(container))
+            .collect();
+        stream::iter(requests).buffered(PARALLEL).collect().await
+    }
+
+    async fn inspect_container(
+        &self,
+        container: &api::Container,
+    ) -> Result<api::ContainerInspect, (Option<api::ContainerInspect>, DockerError)> {
+        if let Some(known) = self.sandboxes.get(&container.id)
+            && !known.network_settings.sandbox_key.is_empty()
+            && Path::new(&known.network_settings.sandbox_key).exists()
+        {
+            return Ok(known.clone());
+        }
+        let path = format!("/containers/{}/json", container.id);
+        self.get(&path).await.map_err(|e| (None, e))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, DockerError> {

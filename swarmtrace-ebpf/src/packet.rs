@@ -1,0 +1,409 @@
+//! The full parser: any mixture of VLAN tags, IPv4, IPv6 with its extension
+//! headers, TCP, UDP, SCTP, ESP, ICMP errors with the packet they quote, and
+//! VXLAN with the frame inside.
+//!
+//! Headers are copied out with `bpf_skb_load_bytes`, which serves linear and
+//! non-linear data alike and fails, rather than reads on, at the packet's end.
+//! A packet is a few layers of IP: each layer either ends the parse or leads to
+//! the next (the inner frame, the quoted packet).
+
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
+use aya_ebpf::programs::TcContext;
+use core::mem::MaybeUninit;
+use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
+use network_types::udp::UdpHdr;
+use swarmtrace_common::{Tuple, flags};
+
+pub const ETH_IPV4: u16 = 0x0800;
+pub const ETH_IPV6: u16 = 0x86dd;
+pub const ETH_VLAN: u16 = 0x8100;
+pub const ETH_QINQ: u16 = 0x88a8;
+pub const ICMP: u8 = 1;
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+pub const ESP: u8 = 50;
+pub const ICMP6: u8 = 58;
+pub const SCTP: u8 = 132;
+
+/// An IP packet, the packet in its VXLAN datagram or ICMP error, and one more.
+const LAYERS: u32 = 3;
+const VLAN_TAGS: u32 = 2;
+const IPV6_EXTENSIONS: u32 = 4;
+
+/// What the headers of a packet say.
+#[repr(C, align(8))]
+#[derive(Default)]
+pub struct Parsed {
+    pub tuple: Tuple,
+    pub outer: Tuple,
+    pub seq: u32,
+    pub ack: u32,
+    pub vni: u32,
+    pub payload_length: u32,
+    pub payload_tag: u32,
+    /// Where the TCP options begin, in bytes from the frame's start.
+    pub options: u32,
+    pub options_length: u32,
+    pub ip_id: u16,
+    pub vlan: u16,
+    pub flags: u16,
+    pub tcp_flags: u8,
+    pub ttl: u8,
+}
+
+/// Where the parse stands.
+struct Cursor {
+    /// Next header, in bytes from the frame's start.
+    at: u32,
+    /// EtherType of the next header.
+    ether_type: u16,
+    /// Where the IP packet ends by its own account.
+    end: u32,
+    /// The next header's IP protocol.
+    protocol: u8,
+}
+
+/// Copies a header out of a packet, or `None` where the packet ends before it.
+#[inline(always)]
+pub fn load<T>(ctx: &TcContext, at: u32) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper writes `size_of::<T>()` bytes or fails; every `T` here
+    // is made of integers alone.
+    unsafe {
+        let size = size_of::<T>() as u32;
+        if bpf_skb_load_bytes(ctx.skb.skb.cast(), at, value.as_mut_ptr().cast(), size) != 0 {
+            return None;
+        }
+        Some(value.assume_init())
+    }
+}
+
+/// Parses a packet whose IP header, or a VLAN tag before it, is `link_header`
+/// bytes into the frame. `None`: not IP, or cut short.
+#[inline(always)]
+pub fn parse(
+    ctx: &TcContext,
+    link_header: u32,
+    vxlan_port: u16,
+    parsed: &mut Parsed,
+) -> Option<()> {
+    // SAFETY: the context is the program's argument, valid while it runs.
+    let skb = unsafe { &*ctx.skb.skb };
+    if skb.vlan_present != 0 {
+        parsed.flags |= flags::VLAN;
+        parsed.vlan = skb.vlan_tci as u16 & 0xfff;
+    }
+    let mut cursor = Cursor {
+        at: link_header,
+        ether_type: u16::from_be(skb.protocol as u16),
+        end: skb.len,
+        protocol: 0,
+    };
+    for _ in 0..LAYERS {
+        network(ctx, &mut cursor, skb.len, parsed)?;
+        if parsed.flags & flags::FRAGMENT != 0 {
+            return Some(());
+        }
+        if !transport(ctx, &mut cursor, vxlan_port, parsed)? {
+            return Some(());
+        }
+    }
+    None
+}
+
+/// VLAN tags and the IP header with its extensions.
+#[inline(always)]
+fn network(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
+    for _ in 0..VLAN_TAGS {
+        if cursor.ether_type != ETH_VLAN && cursor.ether_type != ETH_QINQ {
+            break;
+        }
+        let [tag, ether_type] = load::<[u16; 2]>(ctx, cursor.at)?;
+        if parsed.flags & flags::VLAN == 0 {
+            parsed.flags |= flags::VLAN;
+            parsed.vlan = u16::from_be(tag) & 0xfff;
+        }
+        cursor.ether_type = u16::from_be(ether_type);
+        cursor.at += 4;
+    }
+    match cursor.ether_type {
+        ETH_IPV4 => ipv4(ctx, cursor, length, parsed),
+        ETH_IPV6 => ipv6(ctx, cursor, length, parsed),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
+    let header: Ipv4Hdr = load(ctx, cursor.at)?;
+    let header_length = u32::from(header.vihl & 0xf) * 4;
+    let total = u32::from(u16::from_be_bytes(header.tot_len));
+    if header.vihl >> 4 != 4 || header_length < 20 || (total != 0 && total < header_length) {
+        return None;
+    }
+    cursor.end = end(cursor.at, total, length, parsed);
+    cursor.at += header_length;
+    cursor.protocol = header.proto;
+    parsed.tuple = Tuple {
+        src: mapped(header.src_addr),
+        dst: mapped(header.dst_addr),
+        protocol: header.proto,
+        ..Tuple::default()
+    };
+    parsed.ip_id = u16::from_be_bytes(header.id);
+    parsed.ttl = header.ttl;
+    parsed.flags &= !flags::IPV6;
+    if u16::from_be_bytes(header.frags) & 0x1fff != 0 {
+        parsed.flags |= flags::FRAGMENT;
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
+    let header: Ipv6Hdr = load(ctx, cursor.at)?;
+    if header.vcf[0] >> 4 != 6 {
+        return None;
+    }
+    let payload = u32::from(u16::from_be_bytes(header.payload_len));
+    let total = if payload == 0 { 0 } else { payload + 40 };
+    cursor.end = end(cursor.at, total, length, parsed);
+    cursor.at += 40;
+    cursor.protocol = header.next_hdr;
+    parsed.tuple = Tuple {
+        src: header.src_addr,
+        dst: header.dst_addr,
+        ..Tuple::default()
+    };
+    parsed.ip_id = 0;
+    parsed.ttl = header.hop_limit;
+    parsed.flags |= flags::IPV6;
+    for _ in 0..IPV6_EXTENSIONS {
+        // Hop-by-hop, routing, fragment, authentication, destination options.
+        if !matches!(cursor.protocol, 0 | 43 | 44 | 51 | 60) {
+            break;
+        }
+        let extension: [u8; 8] = load(ctx, cursor.at)?;
+        let units = u32::from(extension[1]);
+        match cursor.protocol {
+            44 => {
+                parsed.ip_id = u16::from_be_bytes([extension[6], extension[7]]);
+                if u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 {
+                    parsed.flags |= flags::FRAGMENT;
+                }
+                cursor.at += 8;
+            }
+            51 => cursor.at += units * 4 + 8,
+            _ => cursor.at += units * 8 + 8,
+        }
+        cursor.protocol = extension[0];
+        if parsed.flags & flags::FRAGMENT != 0 {
+            break;
+        }
+    }
+    parsed.tuple.protocol = cursor.protocol;
+    Some(())
+}
+
+/// Where an IP packet ends: at its own length, never behind the frame (except
+/// for a quoted packet, which is cut short by nature). A super-packet of more
+/// than 64 KiB says 0 and ends with the frame.
+#[inline(always)]
+fn end(at: u32, total: u32, length: u32, parsed: &Parsed) -> u32 {
+    let end = at + total;
+    if total == 0 || (end > length && parsed.flags & flags::ICMP_ERROR == 0) {
+        length
+    } else {
+        end
+    }
+}
+
+/// The header after IP. `true`: another layer follows, the cursor is at it.
+#[inline(always)]
+fn transport(
+    ctx: &TcContext,
+    cursor: &mut Cursor,
+    vxlan_port: u16,
+    parsed: &mut Parsed,
+) -> Option<bool> {
+    let quoted = parsed.flags & flags::ICMP_ERROR != 0;
+    let at = cursor.at;
+    match cursor.protocol {
+        TCP => segment(ctx, at, cursor.end, quoted, parsed)?,
+        UDP => {
+            let header: UdpHdr = load(ctx, at)?;
+            parsed.tuple.src_port = header.src_port();
+            parsed.tuple.dst_port = header.dst_port();
+            payload(ctx, at + 8, cursor.end, parsed);
+            let seen = flags::VXLAN | flags::QUOTED_VXLAN;
+            if parsed.tuple.dst_port == vxlan_port && parsed.flags & seen == 0 {
+                return Some(vxlan(ctx, cursor, quoted, parsed));
+            }
+        }
+        SCTP => {
+            let [src, dst] = load::<[u16; 2]>(ctx, at)?;
+            parsed.tuple.src_port = u16::from_be(src);
+            parsed.tuple.dst_port = u16::from_be(dst);
+            payload(ctx, at + 12, cursor.end, parsed);
+        }
+        ESP => {
+            let [index, number] = load::<[u32; 2]>(ctx, at)?;
+            parsed.ack = u32::from_be(index);
+            parsed.seq = u32::from_be(number);
+            parsed.flags |= flags::ESP;
+        }
+        ICMP | ICMP6 => {
+            let [kind, code] = load::<[u8; 2]>(ctx, at)?;
+            // Unreachable, source quench, redirect, time exceeded, parameter
+            // problem; ICMPv6 numbers its errors 1 to 4.
+            let error = if cursor.protocol == ICMP {
+                matches!(kind, 3 | 4 | 5 | 11 | 12)
+            } else {
+                matches!(kind, 1..=4)
+            };
+            if error && !quoted {
+                parsed.outer = parsed.tuple;
+                parsed.outer.src_port = u16::from(kind);
+                parsed.outer.dst_port = u16::from(code);
+                parsed.flags |= flags::ICMP_ERROR;
+                cursor.at = at + 8;
+                return Some(true);
+            }
+        }
+        _ => {}
+    }
+    Some(false)
+}
+
+#[inline(always)]
+fn segment(ctx: &TcContext, at: u32, end: u32, quoted: bool, parsed: &mut Parsed) -> Option<()> {
+    let Some(header) = load::<[u32; 5]>(ctx, at) else {
+        if quoted {
+            // An ICMP error must quote only 8 bytes: ports and sequence number.
+            let [ports, seq] = load::<[u32; 2]>(ctx, at)?;
+            set_ports(parsed, ports);
+            parsed.seq = u32::from_be(seq);
+            return Some(());
+        }
+        return None;
+    };
+    set_ports(parsed, header[0]);
+    parsed.seq = u32::from_be(header[1]);
+    parsed.ack = u32::from_be(header[2]);
+    let word = u32::from_be(header[3]);
+    // FIN to ACK, and urgent: the bits that `flags::tcp` may name.
+    parsed.tcp_flags = (word >> 16) as u8;
+    let header_length = (word >> 28) * 4;
+    if header_length < 20 {
+        return None;
+    }
+    parsed.options = at + 20;
+    parsed.options_length = header_length - 20;
+    parsed.payload_length = end.saturating_sub(at + header_length);
+    Some(())
+}
+
+#[inline(always)]
+fn set_ports(parsed: &mut Parsed, ports: u32) {
+    let ports = u32::from_be(ports);
+    parsed.tuple.src_port = (ports >> 16) as u16;
+    parsed.tuple.dst_port = ports as u16;
+}
+
+/// Length and tag of a datagram's payload.
+#[inline(always)]
+fn payload(ctx: &TcContext, at: u32, end: u32, parsed: &mut Parsed) {
+    parsed.payload_length = end.saturating_sub(at);
+    parsed.payload_tag = match parsed.payload_length {
+        0 => 0,
+        8.. => load::<u64>(ctx, at).map_or(0, mix),
+        // Few datagrams are this short: two, four and one byte at a time.
+        short => {
+            let mut first = u64::from(short);
+            for i in 0..7 {
+                if i < short {
+                    first = first << 8 | u64::from(load::<u8>(ctx, at + i).unwrap_or(0));
+                }
+            }
+            mix(first)
+        }
+    };
+}
+
+#[inline(always)]
+fn mix(first: u64) -> u32 {
+    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+/// A VXLAN datagram (RFC 7348, section 5): goes on with the frame inside.
+#[inline(always)]
+fn vxlan(ctx: &TcContext, cursor: &mut Cursor, quoted: bool, parsed: &mut Parsed) -> bool {
+    // VXLAN header and the inner frame's Ethernet header.
+    let Some(header) = load::<[u16; 11]>(ctx, cursor.at + 8) else {
+        return false;
+    };
+    if u16::from_be(header[0]) & 0x0800 == 0 {
+        return false;
+    }
+    if quoted {
+        parsed.flags |= flags::QUOTED_VXLAN;
+    } else {
+        parsed.flags |= flags::VXLAN;
+        parsed.outer = parsed.tuple;
+    }
+    parsed.vni = u32::from(u16::from_be(header[2])) << 8 | u32::from(u16::from_be(header[3]) >> 8);
+    parsed.payload_tag = 0;
+    parsed.payload_length = 0;
+    cursor.at += 8 + 22;
+    cursor.ether_type = u16::from_be(header[10]);
+    true
+}
+
+#[inline(always)]
+fn mapped(address: [u8; 4]) -> [u8; 16] {
+    let [a, b, c, d] = address;
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+}
+
+/// TCP's timestamps option (RFC 7323, section 3.2): value and echo reply.
+#[inline(always)]
+pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
+    let (start, length) = (parsed.options, parsed.options_length);
+    if length < 10 {
+        return None;
+    }
+    // Where Linux puts it: NOP NOP TS, and in a SYN after MSS and SACK-permitted.
+    if length >= 12 && load::<u32>(ctx, start)? == u32::from_be(0x0101_080a) {
+        return stamps(ctx, start + 4);
+    }
+    if length >= 16 && load::<u16>(ctx, start + 6)? == u16::from_be(0x080a) {
+        let first: [u8; 6] = load(ctx, start)?;
+        if first[0] == 2 && first[1] == 4 && first[4] == 4 && first[5] == 2 {
+            return stamps(ctx, start + 8);
+        }
+    }
+    let mut at = 0;
+    for _ in 0..20 {
+        if at + 10 > length {
+            return None;
+        }
+        let [kind, size] = load::<[u8; 2]>(ctx, start + at)?;
+        match kind {
+            0 => return None,
+            1 => at += 1,
+            8 if size == 10 => return stamps(ctx, start + at + 2),
+            _ if size < 2 => return None,
+            _ => at += u32::from(size),
+        }
+    }
+    None
+}
+
+#[inline(always)]
+fn stamps(ctx: &TcContext, at: u32) -> Option<(u32, u32)> {
+    let [value, echo] = load::<[u32; 2]>(ctx, at)?;
+    Some((u32::from_be(value), u32::from_be(echo)))
+}
+
+const _: () = assert!(size_of::<Ipv4Hdr>() == 20);
+const _: () = assert!(size_of::<Ipv6Hdr>() == 40);

@@ -1,0 +1,105 @@
+//! What only the sk_buff knows: device, namespace, conntrack entry.
+//!
+//! In a tc program the context pointer is the sk_buff itself, so its fields can
+//! be read with `bpf_probe_read_kernel` at offsets that user space took from
+//! the running kernel's BTF. (`bpf_get_netns_cookie` is no substitute: in tc it
+//! returns the socket's namespace, not the device's.)
+
+use aya_ebpf::Global;
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::programs::TcContext;
+use swarmtrace_common::{Offsets, Tuple};
+
+/// Set by user space before loading; constant for the verifier.
+#[unsafe(no_mangle)]
+static OFFSETS: Global<Offsets> = Global::new(Offsets {
+    skb_dev: 0,
+    skb_nfct: 0,
+    dev_nd_net: 0,
+    net_inum: 0,
+    conn_tuplehash: 0,
+    tuplehash_size: 0,
+    tuplehash_tuple: 0,
+    padding: 0,
+});
+
+/// The first conntrack info that means the REPLY direction:
+/// `IP_CT_ESTABLISHED_REPLY` (include/uapi/linux/netfilter/nf_conntrack_common.h).
+const IS_REPLY: u64 = 3;
+/// The low bits of `skb->_nfct` hold the conntrack info.
+const INFO_MASK: u64 = 7;
+
+/// The kernel's `struct nf_conntrack_tuple`; the loader has compared its layout.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct ConntrackTuple {
+    src: [u8; 16],
+    src_port: u16,
+    family: u16,
+    dst: [u8; 16],
+    dst_port: u16,
+    protocol: u8,
+    direction: u8,
+}
+
+const _: () = assert!(size_of::<ConntrackTuple>() == 40);
+
+/// Address of the `net_device` the packet is at; 0 where it cannot be read.
+#[inline(always)]
+pub fn device(ctx: &TcContext) -> u64 {
+    read(ctx.skb.skb as u64, OFFSETS.load().skb_dev).unwrap_or(0)
+}
+
+/// Inode number of the network namespace the packet's device is in.
+#[inline(always)]
+pub fn netns(ctx: &TcContext) -> u32 {
+    let offsets = OFFSETS.load();
+    let namespace: u64 = read(device(ctx), offsets.dev_nd_net).unwrap_or(0);
+    read(namespace, offsets.net_inum).unwrap_or(0)
+}
+
+/// Conntrack's two tuples, written where they are wanted.
+/// `None`: no entry; else whether the packet is of the REPLY direction.
+#[inline(always)]
+pub fn conntrack(ctx: &TcContext, original: *mut Tuple, reply: *mut Tuple) -> Option<bool> {
+    let offsets = OFFSETS.load();
+    if offsets.skb_nfct == u32::MAX || offsets.conn_tuplehash == u32::MAX {
+        return None;
+    }
+    let entry: u64 = read(ctx.skb.skb as u64, offsets.skb_nfct)?;
+    let (connection, info) = (entry & !INFO_MASK, entry & INFO_MASK);
+    if connection == 0 {
+        return None;
+    }
+    let first = offsets.conn_tuplehash + offsets.tuplehash_tuple;
+    copy(connection, first, original)?;
+    copy(connection, first + offsets.tuplehash_size, reply)?;
+    Some(info >= IS_REPLY)
+}
+
+/// Reads one tuple and writes it in our form.
+#[inline(always)]
+fn copy(connection: u64, offset: u32, to: *mut Tuple) -> Option<()> {
+    let tuple: ConntrackTuple = read(connection, offset)?;
+    // SAFETY: the caller's pointers are to tuples of the event that it writes.
+    let to = unsafe { &mut *to };
+    if tuple.family == 2 {
+        to.src[10..12].copy_from_slice(&[0xff; 2]);
+        to.src[12..].copy_from_slice(&tuple.src[..4]);
+        to.dst[10..12].copy_from_slice(&[0xff; 2]);
+        to.dst[12..].copy_from_slice(&tuple.dst[..4]);
+    } else {
+        to.src = tuple.src;
+        to.dst = tuple.dst;
+    }
+    to.src_port = u16::from_be(tuple.src_port);
+    to.dst_port = u16::from_be(tuple.dst_port);
+    to.protocol = tuple.protocol;
+    Some(())
+}
+
+#[inline(always)]
+fn read<T>(base: u64, offset: u32) -> Option<T> {
+    // SAFETY: the helper checks the address and fails where nothing is mapped.
+    unsafe { bpf_probe_read_kernel((base + u64::from(offset)) as *const T) }.ok()
+}

@@ -1,0 +1,42 @@
+//! Capture: the kernel side loaded, attached wherever packets are to be seen,
+//! and its events read.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use swarmtrace::capture::{Capture, LoadOptions};
+//! let mut capture = Capture::load(&LoadOptions::default())?;
+//! let mut reader = capture.events().ok_or("taken")?.into_reader()?;
+//! let changes = capture.reconcile(&[/* tap sites */])?;
+//! for (site, reason) in &changes.failed {
+//!     eprintln!("not tapped: {}: {reason}", site.device);
+//! }
+//! let mut events = Vec::new();
+//! reader.next(&mut events).await?;
+//! println!("{} lost", capture.counters()?.lost());
+//! capture.detach_all()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing is left behind: tcx links end with the process, and what outlives it
+//! on kernels without tcx is written down beforehand and removed by the next
+//! start or by [`cleanup`].
+
+mod attach;
+pub mod btf;
+mod clock;
+mod error;
+mod journal;
+mod loader;
+mod log;
+mod netns;
+mod programs;
+mod reader;
+mod tc;
+
+pub use attach::{AttachMode, Changes, Cleanup, TapId, TapSite, cleanup};
+pub use clock::realtime_offset;
+pub use error::{Error, MINIMUM_KERNEL};
+pub use journal::RUN_DIR;
+pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions};
+pub use reader::{BATCH, Events, POLL, Reader};

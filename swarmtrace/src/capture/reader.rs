@@ -1,0 +1,149 @@
+//! Hands the kernel side's events to user space, in batches.
+//!
+//! The kernel side wakes nobody for a single event (see `emit.rs` there): the
+//! reader looks by itself every [`POLL`], and is woken in between only when
+//! much has piled up. So an event is at most that much old when it is handed
+//! out, and a burst costs few system calls.
+
+use aya::maps::{MapData, RingBuf};
+use std::io;
+use std::time::Duration;
+use swarmtrace_common::{EventKind, PacketEvent};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// How often the ring buffer is looked at without being woken.
+pub const POLL: Duration = Duration::from_millis(8);
+
+/// The largest batch, in events.
+pub const BATCH: usize = 4096;
+
+/// The reading end of the ring buffer, for use without an async runtime.
+pub struct Events {
+    ring: RingBuf<MapData>,
+    logger: Option<aya_log::EbpfLogger<super::log::Stderr>>,
+    ignored: u64,
+}
+
+impl Events {
+    pub(super) fn new(
+        ring: RingBuf<MapData>,
+        logger: Option<aya_log::EbpfLogger<super::log::Stderr>>,
+    ) -> Self {
+        Self {
+            ring,
+            logger,
+            ignored: 0,
+        }
+    }
+
+    /// Appends what is there, at most [`BATCH`] events, and says how many.
+    /// Never waits.
+    pub fn drain(&mut self, into: &mut Vec<PacketEvent>) -> usize {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+        let mut count = 0;
+        while count < BATCH {
+            let Some(record) = self.ring.next() else {
+                break;
+            };
+            match decode(&record) {
+                Some(event) => {
+                    into.push(event);
+                    count += 1;
+                }
+                None => self.ignored += 1,
+            }
+        }
+        count
+    }
+
+    /// Records that were no event of a known kind.
+    pub fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    /// Registers with the async runtime that the caller runs in.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn into_reader(self) -> io::Result<Reader> {
+        // SAFETY: the descriptor is the ring buffer's, which `Ring` keeps open and
+        // unchanged for as long as it lives.
+        let events = unsafe { AsyncFd::register_with_interest(Ring(self), Interest::READABLE) };
+        Ok(Reader { events: events? })
+    }
+}
+
+/// The reading end of the ring buffer in an async runtime.
+pub struct Reader {
+    events: AsyncFd<Ring>,
+}
+
+struct Ring(Events);
+
+impl std::os::fd::AsRawFd for Ring {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0.ring.as_raw_fd()
+    }
+}
+
+impl Reader {
+    /// Waits for events and appends them, at most [`BATCH`]. Cancel-safe: events
+    /// are either in `into` or still in the ring buffer.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn next(&mut self, into: &mut Vec<PacketEvent>) -> io::Result<usize> {
+        loop {
+            let count = self.drain(into);
+            if count > 0 {
+                return Ok(count);
+            }
+            if let Ok(ready) = tokio::time::timeout(POLL, self.events.readable_mut()).await {
+                ready?.clear_ready();
+            }
+        }
+    }
+
+    /// Appends what is there and never waits; see [`Events::drain`].
+    pub fn drain(&mut self, into: &mut Vec<PacketEvent>) -> usize {
+        self.events.get_mut().0.drain(into)
+    }
+
+    /// See [`Events::ignored`].
+    pub fn ignored(&self) -> u64 {
+        self.events.get_ref().0.ignored()
+    }
+}
+
+/// A record's event: of the right length and a known kind.
+fn decode(record: &[u8]) -> Option<PacketEvent> {
+    if record.len() != size_of::<PacketEvent>() {
+        return None;
+    }
+    // SAFETY: of the right length; `PacketEvent` is `repr(C)`, made of integers
+    // alone, and so valid for any bytes.
+    let event = unsafe { record.as_ptr().cast::<PacketEvent>().read_unaligned() };
+    (event.kind == EventKind::Packet as u8 && event.direction <= 1).then_some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_events_of_a_known_kind_are_decoded() {
+        let mut bytes = [0_u8; size_of::<PacketEvent>()];
+        let kind = std::mem::offset_of!(PacketEvent, kind);
+        assert_eq!(decode(&bytes), None);
+        bytes[kind] = EventKind::Packet as u8;
+        bytes[..8].copy_from_slice(&42_u64.to_ne_bytes());
+        assert_eq!(decode(&bytes).map(|event| event.time), Some(42));
+        assert_eq!(decode(&bytes[1..]), None);
+        assert_eq!(decode(&[]), None);
+        bytes[kind] = 77;
+        assert_eq!(decode(&bytes), None);
+    }
+}

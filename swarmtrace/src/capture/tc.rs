@@ -1,0 +1,313 @@
+//! Classic tc over netlink: the clsact qdisc and its BPF filters.
+//!
+//! For kernels without tcx (before 6.6). Unlike a tcx link, a filter outlives
+//! the process that added it, so each one is recognisable: by its name, its
+//! priority, and a handle that is this process's alone. Every call works in the
+//! network namespace of the calling thread. Modelled on iproute2's `tc`; the
+//! kernel's side is net/sched/cls_api.c and net/sched/sch_ingress.c.
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::tc::{
+    TcAttribute, TcBpfFlags, TcFilterBpfOption, TcHandle, TcMessage, TcOption,
+};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
+    sockopt::ReceiveTimeout,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use swarmtrace_common::{Direction, NAME_PREFIX};
+
+/// Priority of every filter that swarmtrace adds.
+pub const PRIORITY: u16 = 50_000;
+
+/// A BPF filter as the kernel lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Priority: lower ones run first.
+    pub priority: u16,
+    /// Number within the priority.
+    pub handle: u32,
+    /// Name, for BPF filters.
+    pub name: Option<String>,
+}
+
+impl Filter {
+    /// Whether a swarmtrace with this handle added it.
+    pub fn is_ours(&self, handle: u32) -> bool {
+        self.priority == PRIORITY
+            && self.handle == handle
+            && (self.name.as_deref()).is_some_and(|name| name.starts_with(NAME_PREFIX))
+    }
+}
+
+/// What occupies the place where clsact would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qdisc {
+    /// Nothing.
+    None,
+    /// A clsact qdisc.
+    Clsact,
+    /// The older ingress qdisc, which has no egress side.
+    Ingress,
+}
+
+/// A netlink socket in the namespace of the thread that opened it.
+pub struct Tc {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Tc {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open() -> io::Result<Self> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkRoute,
+        )?;
+        setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(5))?;
+        Ok(Self {
+            socket,
+            buffer: vec![0; 1 << 16],
+        })
+    }
+
+    /// What qdisc a device has at its ingress.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn qdisc(&mut self, ifindex: u32) -> io::Result<Qdisc> {
+        let message = RouteNetlinkMessage::GetQueueDiscipline(message(ifindex));
+        let mut found = Qdisc::None;
+        for reply in self.ask(message, NLM_F_DUMP)? {
+            if let RouteNetlinkMessage::NewQueueDiscipline(qdisc) = reply
+                && i64::from(qdisc.header.index) == i64::from(ifindex)
+            {
+                match kind(&qdisc) {
+                    Some("clsact") => found = Qdisc::Clsact,
+                    Some("ingress") => found = Qdisc::Ingress,
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds clsact to a device.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where it has one; else the system's.
+    pub fn add_clsact(&mut self, ifindex: u32) -> io::Result<()> {
+        let message = RouteNetlinkMessage::NewQueueDiscipline(clsact(ifindex));
+        self.ask(message, NLM_F_CREATE | NLM_F_EXCL)?;
+        Ok(())
+    }
+
+    /// Removes clsact, and with it all filters, from a device.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn delete_clsact(&mut self, ifindex: u32) -> io::Result<()> {
+        let message = RouteNetlinkMessage::DelQueueDiscipline(clsact(ifindex));
+        self.ask(message, 0)?;
+        Ok(())
+    }
+
+    /// Every filter of one direction of a device.
+    ///
+    /// # Errors
+    /// The system's, also where there is no clsact.
+    pub fn filters(&mut self, ifindex: u32, direction: Direction) -> io::Result<Vec<Filter>> {
+        let mut message = message(ifindex);
+        message.header.parent = parent(direction);
+        let replies = self.ask(RouteNetlinkMessage::GetTrafficFilter(message), NLM_F_DUMP)?;
+        let filters = replies.into_iter().filter_map(|reply| match reply {
+            RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
+            _ => None,
+        });
+        // Each priority is listed once by itself, with handle 0.
+        Ok(filters
+            .map(|filter| Filter {
+                priority: (filter.header.info >> 16) as u16,
+                handle: filter.header.handle.into(),
+                name: bpf_name(&filter).map(String::from),
+            })
+            .filter(|filter| filter.handle != 0)
+            .collect())
+    }
+
+    /// Adds a program as a direct-action filter.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn add_filter(
+        &mut self,
+        ifindex: u32,
+        direction: Direction,
+        handle: u32,
+        name: &str,
+        program: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        let mut message = filter(ifindex, direction, handle);
+        message.attributes.push(TcAttribute::Options(vec![
+            TcOption::Bpf(TcFilterBpfOption::ProgFd(
+                program.as_raw_fd().unsigned_abs(),
+            )),
+            TcOption::Bpf(TcFilterBpfOption::ProgName(String::from(name))),
+            TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
+        ]));
+        let message = RouteNetlinkMessage::NewTrafficFilter(message);
+        self.ask(message, NLM_F_CREATE | NLM_F_EXCL)?;
+        Ok(())
+    }
+
+    /// Removes the filter that [`Tc::add_filter`] added.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn delete_filter(
+        &mut self,
+        ifindex: u32,
+        direction: Direction,
+        handle: u32,
+    ) -> io::Result<()> {
+        let message = RouteNetlinkMessage::DelTrafficFilter(filter(ifindex, direction, handle));
+        self.ask(message, 0)?;
+        Ok(())
+    }
+
+    /// Removes what a swarmtrace with this handle has left on a device, and
+    /// clsact too where that swarmtrace had added it and it is now empty.
+    /// Nothing there any more is no error.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sweep(&mut self, ifindex: u32, handle: u32, added_clsact: bool) -> io::Result<()> {
+        if self.qdisc(ifindex)? != Qdisc::Clsact {
+            return Ok(());
+        }
+        let mut others = false;
+        for direction in [Direction::Ingress, Direction::Egress] {
+            for filter in self.filters(ifindex, direction)? {
+                if filter.is_ours(handle) {
+                    self.delete_filter(ifindex, direction, handle)?;
+                } else {
+                    others = true;
+                }
+            }
+        }
+        if added_clsact && !others {
+            self.delete_clsact(ifindex)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a request and collects the answers up to the last.
+    fn ask(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> io::Result<Vec<RouteNetlinkMessage>> {
+        let mut request = NetlinkMessage::from(message);
+        request.header.flags = NLM_F_REQUEST | flags;
+        if flags & NLM_F_DUMP != NLM_F_DUMP {
+            request.header.flags |= NLM_F_ACK;
+        }
+        request.header.sequence_number = 1;
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        let socket = self.socket.as_raw_fd();
+        send(socket, &bytes, MsgFlags::empty())?;
+        let mut replies = Vec::new();
+        loop {
+            let length = recv(socket, &mut self.buffer, MsgFlags::empty())?;
+            let mut rest = &self.buffer[..length];
+            while !rest.is_empty() {
+                let reply = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
+                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                let size = (reply.header.length as usize).next_multiple_of(4).max(16);
+                rest = rest.get(size..).unwrap_or_default();
+                match reply.payload {
+                    NetlinkPayload::Done(_) => return Ok(replies),
+                    NetlinkPayload::Error(error) if error.code.is_none() => return Ok(replies),
+                    NetlinkPayload::Error(error) => return Err(error.to_io()),
+                    NetlinkPayload::InnerMessage(reply) => replies.push(reply),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn message(ifindex: u32) -> TcMessage {
+    TcMessage::with_index(i32::try_from(ifindex).unwrap_or(i32::MAX))
+}
+
+fn clsact(ifindex: u32) -> TcMessage {
+    let mut message = message(ifindex);
+    message.header.parent = TcHandle::CLSACT;
+    message.header.handle = TcHandle {
+        major: 0xffff,
+        minor: 0,
+    };
+    message
+        .attributes
+        .push(TcAttribute::Kind(String::from("clsact")));
+    message
+}
+
+fn filter(ifindex: u32, direction: Direction, handle: u32) -> TcMessage {
+    const ALL_PROTOCOLS: u16 = 3;
+    let mut message = message(ifindex);
+    message.header.parent = parent(direction);
+    message.header.handle = handle.into();
+    message.header.info = u32::from(PRIORITY) << 16 | u32::from(ALL_PROTOCOLS.to_be());
+    message
+        .attributes
+        .push(TcAttribute::Kind(String::from("bpf")));
+    message
+}
+
+fn parent(direction: Direction) -> TcHandle {
+    TcHandle {
+        major: TcHandle::CLSACT.major,
+        minor: match direction {
+            Direction::Ingress => TcHandle::MIN_INGRESS,
+            Direction::Egress => TcHandle::MIN_EGRESS,
+        },
+    }
+}
+
+fn kind(message: &TcMessage) -> Option<&str> {
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            TcAttribute::Kind(kind) => Some(kind.as_str()),
+            _ => None,
+        })
+}
+
+fn bpf_name(message: &TcMessage) -> Option<&str> {
+    let options = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            TcAttribute::Options(options) => Some(options),
+            _ => None,
+        })?;
+    options.iter().find_map(|option| match option {
+        TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.as_str()),
+        _ => None,
+    })
+}

@@ -1,0 +1,57 @@
+//! `swarmtrace follow`: the path of each connection, as it completes.
+
+mod options;
+mod report;
+
+pub use options::{Args, Format};
+
+use super::live::{Live, Step, monotonic_now};
+use crate::timeline::{Correlator, Flow, Leg, Options};
+use anyhow::Result;
+use report::Report;
+use std::process::ExitCode;
+
+impl Args {
+    /// Traces until Ctrl-C, SIGTERM, `--count` or `--duration`.
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let mut live = Live::start(self.live()).await?;
+        let mut report = Report::new(&self);
+        report.announce(&live);
+        let mut correlator = Correlator::new(&Options::default());
+        while !report.is_full() {
+            match live.next().await? {
+                Step::Events(events) => events.iter().for_each(|event| correlator.push(event)),
+                Step::Tick { now, lost } => {
+                    correlator.note_lost(lost);
+                    report.tell_all(correlator.take_finished(now), &live)?;
+                }
+                Step::Stop => break,
+            }
+        }
+        let (rest, lost) = live.stop()?;
+        rest.iter().for_each(|event| correlator.push(event));
+        correlator.note_lost(lost);
+        let statistics = correlator.statistics();
+        // A connection that was given too little time has no story yet.
+        let patience = Options::default().unanswered.as_nanos();
+        let now = monotonic_now();
+        let is_told = |flow: &Flow| {
+            let age = now.saturating_sub(first_time(flow));
+            is_answered(flow) || u128::from(age) >= patience
+        };
+        let (told, unfinished): (Vec<Flow>, Vec<Flow>) =
+            correlator.finish().into_iter().partition(is_told);
+        report.tell_all(told, &live)?;
+        report.finish(&live, &statistics, unfinished.len())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn first_time(flow: &Flow) -> u64 {
+    let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
+    sightings.map(|s| s.time).min().unwrap_or(0)
+}
+
+fn is_answered(flow: &Flow) -> bool {
+    flow.packets.iter().any(|p| p.leg == Leg::Reply)
+}

@@ -1,0 +1,311 @@
+//! A trace that is running: the kernel side, kept in step with the node.
+//!
+//! [`Live`] loads the programs, taps every device of the Swarm's data path,
+//! compiles the wishes into the kernel's filter, and does the last two again
+//! whenever the topology changes. What it hands out are [`Step`]s: events, ticks,
+//! and the end.
+
+use super::snapshots::Snapshots;
+use crate::capture::{Capture, LoadOptions, Reader, TapSite, realtime_offset};
+use crate::selection::{Filter, Ports, Wanted};
+use crate::topology::taps::{Scope, Site, sites};
+use crate::topology::{DeviceKind, Topology};
+use anyhow::{Context as _, Result};
+use nix::time::{ClockId, clock_gettime};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use swarmtrace_common::{Mode, PacketEvent, PortSet, Settings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+
+/// How often finished flows are asked for.
+const TICK: Duration = Duration::from_millis(50);
+/// Docker's default data-path port.
+const VXLAN_PORT: u16 = 4789;
+
+/// What to trace and how.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// The flows that are wanted.
+    pub wanted: Wanted,
+    /// How much of each is reported.
+    pub mode: Mode,
+    /// One flow in this many; 1 is all.
+    pub sample: u32,
+    /// Size of the ring buffer in bytes.
+    pub ring_bytes: u32,
+    /// Print the kernel side's own messages.
+    pub verbose: bool,
+    /// End after this long.
+    pub duration: Option<Duration>,
+}
+
+/// What happened next.
+pub enum Step {
+    /// Packets were seen.
+    Events(Vec<PacketEvent>),
+    /// Time passed.
+    Tick {
+        /// CLOCK_MONOTONIC in nanoseconds.
+        now: u64,
+        /// Events that were lost since the last tick.
+        lost: u64,
+    },
+    /// The trace is to end: a signal, or its time is up.
+    Stop,
+}
+
+/// A running trace. Dropping it detaches everything.
+pub struct Live {
+    options: LiveOptions,
+    capture: Capture,
+    reader: Reader,
+    snapshots: Snapshots,
+    topology: Arc<Topology>,
+    filter: Filter,
+    gaps: BTreeMap<(u32, u32), String>,
+    lost: u64,
+    tick: Interval,
+    deadline: Option<Instant>,
+    signals: [Signal; 3],
+}
+
+impl Live {
+    /// Reads the topology, loads the programs and taps everything.
+    ///
+    /// # Errors
+    /// One line each for what the user can mend: rights, kernel, BTF, names.
+    pub async fn start(options: LiveOptions) -> Result<Self> {
+        let signals = [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ];
+        let mut snapshots = Snapshots::start().await?;
+        let topology = snapshots.newest();
+        let filter = options.wanted.compile(&topology)?;
+        let mut capture = Capture::load(&LoadOptions {
+            ring_bytes: options.ring_bytes,
+            settings: settings(&options, &topology, &filter),
+            verbose: options.verbose,
+            ..LoadOptions::default()
+        })?;
+        let events = capture.events().context("the ring buffer is taken")?;
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut live = Self {
+            deadline: options.duration.map(|d| Instant::now() + d),
+            options,
+            capture,
+            reader: events.into_reader()?,
+            snapshots,
+            topology,
+            filter,
+            gaps: BTreeMap::new(),
+            lost: 0,
+            tick,
+            signals,
+        };
+        live.apply_filter()?;
+        live.tap()?;
+        Ok(live)
+    }
+
+    /// Waits for the next step.
+    pub async fn next(&mut self) -> Result<Step> {
+        loop {
+            let mut events = Vec::new();
+            let [interrupt, terminate, hangup] = &mut self.signals;
+            let deadline = self.deadline;
+            let time_is_up = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = interrupt.recv() => return Ok(Step::Stop),
+                _ = terminate.recv() => return Ok(Step::Stop),
+                _ = hangup.recv() => return Ok(Step::Stop),
+                () = time_is_up => return Ok(Step::Stop),
+                _ = self.tick.tick() => {
+                    let lost = self.newly_lost()?;
+                    return Ok(Step::Tick { now: monotonic_now(), lost });
+                }
+                read = self.reader.next(&mut events) => {
+                    read.context("cannot read the ring buffer")?;
+                    return Ok(Step::Events(events));
+                }
+                () = self.snapshots.changed() => {
+                    self.topology = self.snapshots.newest();
+                    self.keep_up()?;
+                }
+            }
+        }
+    }
+
+    /// Detaches everything; what was still in the ring buffer, and how many
+    /// events were lost since the last tick.
+    pub fn stop(&mut self) -> Result<(Vec<PacketEvent>, u64)> {
+        self.capture
+            .detach_all()
+            .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
+        let mut events = Vec::new();
+        while self.reader.drain(&mut events) > 0 {}
+        Ok((events, self.newly_lost()?))
+    }
+
+    /// The node as of now.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Which flows are wanted, in addresses.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Whether connections of that client are wanted.
+    pub fn wants_client(&self, client: IpAddr) -> bool {
+        self.options.wanted.wants_client(client)
+    }
+
+    /// Events lost since the start, a CPU each.
+    pub fn lost_by_cpu(&self) -> Result<Vec<u64>> {
+        let counters = self.capture.counters()?;
+        let lost = swarmtrace_common::counters::LOST as usize;
+        Ok(counters.per_cpu.iter().map(|cpu| cpu[lost]).collect())
+    }
+
+    /// Events reported since the start.
+    pub fn reported(&self) -> Result<u64> {
+        Ok(self.capture.counters()?.reported())
+    }
+
+    /// Taps in place, and in how many namespaces.
+    pub fn coverage(&self) -> (usize, usize) {
+        let taps: Vec<&TapSite> = self.capture.attached().collect();
+        let namespaces: BTreeSet<u32> = taps.iter().map(|t| t.netns_inode).collect();
+        (taps.len(), namespaces.len())
+    }
+
+    /// Devices that could not be tapped, and what else narrows the view.
+    pub fn gaps(&self) -> impl Iterator<Item = String> + '_ {
+        let conntrack = self.capture.no_conntrack().map(|why| {
+            format!("conntrack entries cannot be read ({why}): rewrites are inferred from packets")
+        });
+        (self.topology.gaps.iter().cloned())
+            .chain(self.gaps.values().cloned())
+            .chain(conntrack)
+    }
+
+    /// Follows a change of the node: new devices first, then names.
+    fn keep_up(&mut self) -> Result<()> {
+        self.tap()?;
+        // A service that was removed leaves its last filter in place.
+        if let Ok(filter) = self.options.wanted.compile(&self.topology)
+            && filter != self.filter
+        {
+            self.filter = filter;
+            self.apply_filter()?;
+        }
+        Ok(())
+    }
+
+    fn tap(&mut self) -> Result<()> {
+        let scope = scope(&self.options.wanted, &self.topology);
+        let wanted: Vec<TapSite> = sites(&self.topology, &scope)
+            .into_iter()
+            .map(tap_site)
+            .collect();
+        let changes = tokio::task::block_in_place(|| self.capture.reconcile(&wanted))
+            .context("cannot attach the programs")?;
+        self.gaps = (changes.failed.into_iter())
+            .map(|(site, why)| (site.id(), format!("{} is not tapped: {why}", site.device)))
+            .collect();
+        Ok(())
+    }
+
+    fn apply_filter(&mut self) -> Result<()> {
+        let settings = settings(&self.options, &self.topology, &self.filter);
+        // Widening comes before narrowing: no wanted packet slips between.
+        if let Ports::Only(ports) = &self.filter.ports {
+            let ports: PortSet = ports.iter().copied().collect();
+            self.capture.set_ports(&ports)?;
+        }
+        let endpoints = self.filter.kernel_endpoints().unwrap_or_default();
+        self.capture.set_endpoints(&endpoints)?;
+        self.capture.set_settings(settings)?;
+        Ok(())
+    }
+
+    fn newly_lost(&mut self) -> Result<u64> {
+        let lost = self.capture.counters()?.lost();
+        let before = std::mem::replace(&mut self.lost, lost);
+        Ok(lost.saturating_sub(before))
+    }
+}
+
+/// CLOCK_MONOTONIC in nanoseconds, the clock of events.
+pub fn monotonic_now() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .ok()
+        .and_then(|now| u64::try_from(Duration::from(now).as_nanos()).ok())
+        .unwrap_or(0)
+}
+
+/// What to add to an event's time to get the time of day; 0 where the system
+/// does not say.
+pub fn wall_offset() -> i64 {
+    realtime_offset().unwrap_or(0)
+}
+
+fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Settings {
+    Settings {
+        vxlan_port: vxlan_port(topology),
+        mode: options.mode as u8,
+        match_any: u8::from(filter.kernel_endpoints().is_none()),
+        sample: options.sample,
+        ..Settings::default()
+    }
+}
+
+/// Docker's data-path port: as Docker says, else as the VXLAN devices say.
+fn vxlan_port(topology: &Topology) -> u16 {
+    let devices = topology.namespaces.iter().flat_map(|n| &n.devices);
+    let mut ports = devices.filter_map(|d| match d.kind {
+        DeviceKind::Vxlan { port, .. } if port != 0 => Some(port),
+        _ => None,
+    });
+    let docker = topology.docker.as_ref().map(|d| d.data_path_port);
+    docker
+        .filter(|port| *port != 0)
+        .or_else(|| ports.next())
+        .unwrap_or(VXLAN_PORT)
+}
+
+fn scope(wanted: &Wanted, topology: &Topology) -> Scope {
+    let named = wanted.network.as_ref();
+    let network = named.and_then(|name| {
+        let is_it = |n: &&crate::topology::Network| &n.name == name || &n.id == name;
+        topology.networks.iter().find(is_it)
+    });
+    match network {
+        Some(network) if !network.vnis.is_empty() => {
+            Scope::Vnis(network.vnis.iter().copied().collect())
+        }
+        _ => Scope::All,
+    }
+}
+
+fn tap_site(site: Site) -> TapSite {
+    TapSite {
+        netns_inode: site.namespace,
+        netns_path: site.path,
+        ifindex: site.ifindex,
+        device: site.device,
+        has_ethernet: site.ethernet,
+    }
+}

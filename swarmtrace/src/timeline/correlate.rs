@@ -1,0 +1,585 @@
+//! Events in, flows out.
+//!
+//! Events are put in order first, by holding them back for as long as two CPUs
+//! may disagree. Then each is given to the flow it belongs to: by its
+//! addresses, by its conntrack entry's, or by its numbers alone, in that order
+//! (the rules are in `belong`). What fits nowhere begins a flow if it is a SYN,
+//! the answer to one, or a UDP datagram; anything else is counted and dropped,
+//! so a connection that was open before the trace began is not told of.
+//!
+//! A flow is told of as soon as it has a story: an answer to its first data, a
+//! reset, an ICMP error, or the time that [`Options`] give it has passed. It
+//! is remembered until it closes, and told of again if a reset or a late
+//! answer changes the story. docker-proxy opens a connection of its own: that
+//! is another flow, by nature.
+
+use super::belong;
+use super::index::{Printer, Table};
+use super::intern::{Interner, Tap, Tunnel};
+use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Packet, Recorded, is_syn, is_syn_ack, marks};
+use super::options::Waits;
+use super::tuples::Facing;
+use super::{Flow, Leg, Options, Phase};
+use std::collections::VecDeque;
+use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+
+/// What a correlator counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Statistics {
+    /// Events pushed.
+    pub events: u64,
+    /// Events of flows whose beginning was not seen, or that fit two flows.
+    pub unplaced: u64,
+    /// Events that were reported twice.
+    pub duplicates: u64,
+    /// Sightings not kept because a flow had too many.
+    pub omitted: u64,
+    /// Flows dropped because there were too many.
+    pub evicted: u64,
+    /// Flows begun.
+    pub begun: u64,
+    /// Flows kept now.
+    pub live: usize,
+    /// Sightings kept now.
+    pub sightings: usize,
+    /// Bytes held for the flows kept now, indexes included.
+    pub bytes: usize,
+}
+
+/// Recognises flows.
+pub struct Correlator {
+    waits: Waits,
+    max_flows: usize,
+    printer: Printer,
+    taps: Interner<Tap>,
+    tunnels: Interner<Tunnel>,
+    slots: Vec<Option<Live>>,
+    deadlines: Vec<u64>,
+    earliest: u64,
+    free: Vec<u32>,
+    order: VecDeque<(u32, u64)>,
+    by_tuple: Table,
+    by_number: Table,
+    waiting: VecDeque<PacketEvent>,
+    lost: u64,
+    counted: Statistics,
+}
+
+impl Correlator {
+    /// A correlator with nothing in it.
+    pub fn new(options: &Options) -> Self {
+        Self {
+            waits: Waits::from(options),
+            max_flows: options.max_flows.clamp(1, 1 << 24),
+            printer: Printer::new(),
+            taps: Interner::new(),
+            tunnels: Interner::new(),
+            slots: Vec::new(),
+            deadlines: Vec::new(),
+            earliest: u64::MAX,
+            free: Vec::new(),
+            order: VecDeque::new(),
+            by_tuple: Table::new(),
+            by_number: Table::new(),
+            waiting: VecDeque::new(),
+            lost: 0,
+            counted: Statistics::default(),
+        }
+    }
+
+    /// Takes an event. Costs no more than a few hundred nanoseconds.
+    pub fn push(&mut self, event: &PacketEvent) {
+        self.counted.events += 1;
+        let after = self
+            .waiting
+            .iter()
+            .rev()
+            .take_while(|w| w.time > event.time)
+            .count();
+        if after == 0 {
+            self.waiting.push_back(*event);
+        } else {
+            self.waiting.insert(self.waiting.len() - after, *event);
+        }
+        let newest = self.waiting.back().map_or(0, |w| w.time);
+        self.settle(newest);
+    }
+
+    /// Notes that so many events were lost on their way here: flows that are
+    /// alive now will say so.
+    pub fn note_lost(&mut self, count: u64) {
+        self.lost = self.lost.saturating_add(count);
+    }
+
+    /// Flows that have a story by `now` (CLOCK_MONOTONIC, nanoseconds; of a
+    /// recording: the time of its latest event). Call it every 10 to 100 ms.
+    pub fn take_finished(&mut self, now: u64) -> Vec<Flow> {
+        self.settle(now);
+        let mut told = Vec::new();
+        if now < self.earliest {
+            return told;
+        }
+        let mut earliest = u64::MAX;
+        for index in 0..self.slots.len() {
+            if self.deadlines[index] <= now
+                && let Ok(slot) = u32::try_from(index)
+            {
+                self.due(slot, &mut told);
+            }
+            earliest = earliest.min(self.deadlines[index]);
+        }
+        self.earliest = earliest;
+        if self.taps.nearly_full() {
+            self.compact_taps();
+        }
+        told
+    }
+
+    /// Everything that was not told of yet, whether or not it is complete: for
+    /// the end of a recording or of the program.
+    pub fn finish(&mut self) -> Vec<Flow> {
+        self.settle(u64::MAX);
+        let mut told = Vec::new();
+        for index in 0..self.slots.len() {
+            if let Ok(slot) = u32::try_from(index) {
+                self.tell(slot, &mut told);
+                self.drop_flow(slot);
+            }
+        }
+        told.sort_by_key(|flow| flow.number);
+        told
+    }
+
+    /// What was counted so far. Costs a walk over the live flows.
+    pub fn statistics(&self) -> Statistics {
+        let live = || self.slots.iter().flatten();
+        let slots = self.slots.capacity() * (size_of::<Option<Live>>() + size_of::<u64>());
+        let indexes = self.by_tuple.bytes() + self.by_number.bytes();
+        Statistics {
+            live: live().count(),
+            sightings: live().map(Live::sightings).sum(),
+            bytes: slots
+                + indexes
+                + self.order.capacity() * 16
+                + live().map(Live::bytes).sum::<usize>(),
+            ..self.counted
+        }
+    }
+
+    /// Places every waiting event that no earlier one can precede any more.
+    fn settle(&mut self, now: u64) {
+        while let Some(first) = self.waiting.front()
+            && first.time.saturating_add(self.waits.reorder) <= now
+            && let Some(event) = self.waiting.pop_front()
+        {
+            self.place(&event);
+        }
+    }
+
+    fn place(&mut self, event: &PacketEvent) {
+        let protocol = event.tuple.protocol;
+        if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)
+            || event.has(flags::FRAGMENT)
+            || event.has(flags::ESP)
+        {
+            self.counted.unplaced += 1;
+            return;
+        }
+        let found = self
+            .by_addresses(event)
+            .or_else(|| self.by_conntrack(event))
+            .or_else(|| self.by_numbers(event));
+        match found {
+            Some((slot, leg)) if self.is_next_exchange(slot, event, leg) => {
+                self.supersede(slot);
+                self.begin(event);
+            }
+            Some((slot, leg)) => self.record(slot, event, leg),
+            None => self.begin(event),
+        }
+    }
+
+    fn by_addresses(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
+        self.candidates(&event.tuple, event, |facing| facing.leg())
+    }
+
+    /// The latest flow that wears those addresses and takes the event.
+    fn candidates(
+        &self,
+        tuple: &Tuple,
+        event: &PacketEvent,
+        leg_of: impl Fn(Facing) -> Leg,
+    ) -> Option<(u32, Leg)> {
+        let mut best: Option<(u64, u32, Leg)> = None;
+        for slot in self.by_tuple.slots(self.printer.tuple(tuple)) {
+            let Some(flow) = self.slots.get(slot as usize).and_then(Option::as_ref) else {
+                continue;
+            };
+            let Some(facing) = flow.tuples.find(tuple) else {
+                continue;
+            };
+            let leg = leg_of(facing);
+            let met = || flow.met(facing, event.netns, &self.taps);
+            let fits = if flow.protocol == PROTOCOL_TCP {
+                belong::tcp_fits(flow, event, leg, met)
+            } else {
+                belong::udp_fits(flow, event, leg, met)
+            };
+            if fits && best.is_none_or(|(number, ..)| number < flow.number) {
+                best = Some((flow.number, slot, leg));
+            }
+        }
+        best.map(|(_, slot, leg)| (slot, leg))
+    }
+
+    fn by_conntrack(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
+        let (original, reply) = event.conntrack()?;
+        let with_original = if event.tuple == *original || event.tuple == reply.reversed() {
+            true
+        } else if event.tuple == *reply || event.tuple == original.reversed() {
+            false
+        } else {
+            return None;
+        };
+        let turn = |leg: Leg, same: bool| match (leg, same) {
+            (leg, true) => leg,
+            (Leg::Forward, false) => Leg::Reply,
+            (Leg::Reply, false) => Leg::Forward,
+        };
+        self.candidates(original, event, |facing| turn(facing.leg(), with_original))
+            .or_else(|| self.candidates(reply, event, |facing| turn(facing.leg(), !with_original)))
+    }
+
+    fn by_numbers(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
+        let print = if event.tuple.protocol == PROTOCOL_UDP {
+            self.printer
+                .datagram(event.ip_id, event.payload_length, event.payload_tag)
+        } else if is_syn(event) {
+            self.printer.isn(event.seq)
+        } else {
+            self.printer.isn(event.ack.wrapping_sub(1))
+        };
+        let mut best: Option<(u8, u32, Leg)> = None;
+        let mut tied = false;
+        for slot in self.by_number.slots(print) {
+            let Some(flow) = self.slots.get(slot as usize).and_then(Option::as_ref) else {
+                continue;
+            };
+            let Some((leg, score)) = belong::numbers_alone(flow, event) else {
+                continue;
+            };
+            match best {
+                Some((known, ..)) if known > score => {}
+                Some((known, ..)) if known == score => tied = true,
+                _ => {
+                    tied = false;
+                    best = Some((score, slot, leg));
+                }
+            }
+        }
+        best.filter(|_| !tied).map(|(_, slot, leg)| (slot, leg))
+    }
+
+    /// UDP: a datagram of the client's after the exchange has fallen silent.
+    fn is_next_exchange(&self, slot: u32, event: &PacketEvent, leg: Leg) -> bool {
+        let Some(flow) = self.slots.get(slot as usize).and_then(Option::as_ref) else {
+            return false;
+        };
+        flow.protocol == PROTOCOL_UDP
+            && leg == Leg::Forward
+            && !event.has(flags::ICMP_ERROR)
+            && (flow.is(marks::ANSWERED) || flow.is(marks::TOLD))
+            && event.time.saturating_sub(flow.last) > self.waits.quiet
+    }
+
+    fn supersede(&mut self, slot: u32) {
+        if let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) {
+            flow.set(marks::SUPERSEDED);
+            let deadline = flow.last.saturating_add(self.waits.linger);
+            self.set_deadline(slot, deadline);
+        }
+    }
+
+    fn begin(&mut self, event: &PacketEvent) {
+        let udp = event.tuple.protocol == PROTOCOL_UDP;
+        let reset_of_syn =
+            event.tcp_flags & (tcp::RST | tcp::ACK) == tcp::RST | tcp::ACK && event.seq == 0;
+        let answer = is_syn_ack(event) || reset_of_syn;
+        if event.has(flags::ICMP_ERROR) || !(udp || is_syn(event) || answer) {
+            self.counted.unplaced += 1;
+            return;
+        }
+        let backwards = if udp {
+            event.conntrack().is_some_and(|(original, reply)| {
+                (event.tuple == *reply || event.tuple == original.reversed())
+                    && event.tuple != *original
+                    && event.tuple != reply.reversed()
+            })
+        } else {
+            answer
+        };
+        let isn = match (udp, answer) {
+            (true, _) => 0,
+            (false, true) => event.ack.wrapping_sub(1),
+            (false, false) => event.seq,
+        };
+        let slot = self.slot();
+        let flow = Live::new(self.counted.begun, event, isn, self.lost);
+        self.counted.begun += 1;
+        self.order.push_back((slot, flow.number));
+        let deadline = event.time.saturating_add(self.waits.unanswered);
+        self.slots[slot as usize] = Some(flow);
+        self.set_deadline(slot, deadline);
+        if !udp {
+            self.by_number.add(self.printer.isn(isn), slot);
+        }
+        let leg = if backwards { Leg::Reply } else { Leg::Forward };
+        self.record(slot, event, leg);
+    }
+
+    /// A free slot, made by dropping the oldest flow where there is none.
+    fn slot(&mut self) -> u32 {
+        while self.slots.len() - self.free.len() >= self.max_flows
+            && let Some((slot, number)) = self.order.pop_front()
+        {
+            if self.holds(slot, number) {
+                self.drop_flow(slot);
+                self.counted.evicted += 1;
+            }
+        }
+        if self.order.len() > 4 * self.max_flows.max(1024) {
+            let mut order = std::mem::take(&mut self.order);
+            order.retain(|&(slot, number)| self.holds(slot, number));
+            self.order = order;
+        }
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.deadlines.push(u64::MAX);
+            (self.slots.len() - 1) as u32
+        })
+    }
+
+    fn holds(&self, slot: u32, number: u64) -> bool {
+        matches!(self.slots.get(slot as usize), Some(Some(f)) if f.number == number)
+    }
+
+    fn record(&mut self, slot: u32, event: &PacketEvent, leg: Leg) {
+        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let mut wear = |tuple: &Tuple, leg: Leg| -> Facing {
+            if let Some(facing) = flow.tuples.find(tuple) {
+                return facing;
+            }
+            let forward = match leg {
+                Leg::Forward => *tuple,
+                Leg::Reply => tuple.reversed(),
+            };
+            let Some(_) = flow.tuples.add(&forward) else {
+                return Facing::NONE;
+            };
+            self.by_tuple.add(self.printer.tuple(&forward), slot);
+            flow.tuples.find(tuple).unwrap_or(Facing::NONE)
+        };
+        let facing = wear(&event.tuple, leg);
+        let conntrack = match event.conntrack() {
+            Some((original, reply)) if !event.has(flags::ICMP_ERROR) => {
+                let (there, back) = legs_of(event, original, reply, leg);
+                (wear(original, there), wear(reply, back))
+            }
+            _ => (Facing::NONE, Facing::NONE),
+        };
+        if facing == Facing::NONE {
+            self.counted.omitted += 1;
+            return;
+        }
+        let phase = belong::phase(flow, event, leg);
+        let past_exchange = flow.protocol == PROTOCOL_UDP
+            && !event.has(flags::ICMP_ERROR)
+            && flow.is(marks::ANSWERED)
+            && phase.is_some_and(|phase| {
+                let known = flow.packets.iter().any(|p| p.phase == phase);
+                known
+                    && !flow
+                        .transmissions(event, phase, leg)
+                        .any(|(_, p)| p.may_be(event))
+            });
+        flow.last = flow.last.max(event.time);
+        let Some(phase) = phase.filter(|_| !past_exchange) else {
+            return;
+        };
+        let packets = flow.packets.len();
+        let recorded = flow.record(
+            event,
+            phase,
+            facing,
+            conntrack,
+            &mut self.taps,
+            &mut self.tunnels,
+        );
+        if flow.protocol == PROTOCOL_UDP && phase == Phase::Request && flow.packets.len() > packets
+        {
+            self.by_number.add(
+                self.printer
+                    .datagram(event.ip_id, event.payload_length, event.payload_tag),
+                slot,
+            );
+        }
+        match recorded {
+            Recorded::New => {}
+            Recorded::Duplicate => self.counted.duplicates += 1,
+            Recorded::Omitted => self.counted.omitted += 1,
+        }
+        if recorded != Recorded::Duplicate {
+            self.after(slot, event, leg, phase);
+        }
+    }
+
+    /// Notes what a packet means for its flow and when to look at it again.
+    fn after(&mut self, slot: u32, event: &PacketEvent, leg: Leg, phase: Phase) {
+        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let before = flow.marks;
+        let udp = flow.protocol == PROTOCOL_UDP;
+        match phase {
+            Phase::Syn => flow.set(marks::START_SEEN),
+            Phase::SynAck => {
+                flow.server_isn = event.seq;
+                flow.set(marks::ANSWERED);
+            }
+            Phase::Request if udp => flow.set(marks::START_SEEN | marks::REQUEST),
+            Phase::Response if udp => flow.set(marks::ANSWERED | marks::RESPONSE),
+            Phase::Request => flow.set(marks::REQUEST),
+            Phase::Response => flow.set(marks::RESPONSE),
+            Phase::Rst => flow.set(marks::RESET),
+            Phase::IcmpError => flow.set(marks::ICMP),
+            Phase::Fin | Phase::Ack => {}
+        }
+        if event.tcp_flags & tcp::FIN != 0 && !event.has(flags::ICMP_ERROR) {
+            flow.set(match leg {
+                Leg::Forward => marks::CLIENT_FIN,
+                Leg::Reply => marks::SERVER_FIN,
+            });
+        }
+        let news = flow.marks & !before;
+        if flow.is(marks::TOLD) {
+            let closed = before & marks::CLIENT_FIN != 0 && before & marks::SERVER_FIN != 0;
+            let late_response = news & marks::RESPONSE != 0 && before & marks::REQUEST != 0;
+            let broken = news & marks::RESET != 0 && !closed;
+            if broken || late_response || news & marks::ANSWERED != 0 {
+                flow.set(marks::CHANGED);
+            }
+        }
+        let deadline = wait_until(flow, event.time, &self.waits);
+        self.set_deadline(slot, deadline);
+    }
+
+    fn set_deadline(&mut self, slot: u32, deadline: u64) {
+        if let Some(place) = self.deadlines.get_mut(slot as usize) {
+            *place = deadline;
+            self.earliest = self.earliest.min(deadline);
+        }
+    }
+
+    fn due(&mut self, slot: u32, told: &mut Vec<Flow>) {
+        self.tell(slot, told);
+        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let closed = flow.is(marks::CLIENT_FIN) && flow.is(marks::SERVER_FIN);
+        let over = closed || flow.is(marks::RESET) || flow.is(marks::SUPERSEDED);
+        let forget = flow.last.saturating_add(self.waits.forget);
+        if over || self.deadlines[slot as usize] >= forget {
+            self.drop_flow(slot);
+        } else {
+            self.set_deadline(slot, forget);
+        }
+    }
+
+    fn tell(&mut self, slot: u32, told: &mut Vec<Flow>) {
+        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let again = flow.is(marks::TOLD);
+        if again && !flow.is(marks::CHANGED) {
+            return;
+        }
+        if again {
+            flow.revision = flow.revision.saturating_add(1);
+        }
+        flow.marks = (flow.marks | marks::TOLD) & !marks::CHANGED;
+        told.push(flow.flow(&self.taps, &self.tunnels, self.lost));
+    }
+
+    fn drop_flow(&mut self, slot: u32) {
+        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
+            return;
+        };
+        for tuple in flow.tuples.iter() {
+            self.by_tuple.remove(self.printer.tuple(&tuple), slot);
+        }
+        if flow.protocol == PROTOCOL_TCP {
+            self.by_number.remove(self.printer.isn(flow.isn), slot);
+        } else {
+            for packet in flow.packets.iter().filter(|p| p.phase == Phase::Request) {
+                self.by_number.remove(self.print_of(packet), slot);
+            }
+        }
+        self.deadlines[slot as usize] = u64::MAX;
+        self.free.push(slot);
+    }
+
+    fn print_of(&self, packet: &Packet) -> u32 {
+        let tag = packet.seq ^ packet.payload_length;
+        self.printer
+            .datagram(packet.ip_id, packet.payload_length, tag)
+    }
+
+    fn compact_taps(&mut self) {
+        let mut used = vec![false; usize::from(u16::MAX) + 1];
+        for tap in self.slots.iter().flatten().flat_map(Live::taps) {
+            used[usize::from(tap)] = true;
+        }
+        let numbers = self.taps.compact(|number| used[usize::from(number)]);
+        for flow in self.slots.iter_mut().flatten() {
+            flow.retap(&numbers);
+        }
+    }
+}
+
+/// On which leg conntrack's two tuples lie, by the one that the packet is on.
+fn legs_of(event: &PacketEvent, original: &Tuple, reply: &Tuple, leg: Leg) -> (Leg, Leg) {
+    let with_original = event.tuple == *original || event.tuple == reply.reversed();
+    match (leg, with_original) {
+        (Leg::Forward, true) | (Leg::Reply, false) => (Leg::Forward, Leg::Reply),
+        (Leg::Reply, true) | (Leg::Forward, false) => (Leg::Reply, Leg::Forward),
+    }
+}
+
+/// Until when a flow is waited for, after a packet at `time`.
+fn wait_until(flow: &Live, time: u64, waits: &Waits) -> u64 {
+    let first = |phase| {
+        flow.packets
+            .iter()
+            .find(|p| p.phase == phase)
+            .map_or(time, |p| p.base)
+    };
+    let udp = flow.protocol == PROTOCOL_UDP;
+    let closed = flow.is(marks::CLIENT_FIN) && flow.is(marks::SERVER_FIN);
+    let ended = flow.is(marks::RESET) || closed || flow.is(marks::SUPERSEDED);
+    let complete = flow.is(marks::RESPONSE) && (udp || flow.is(marks::REQUEST));
+    if ended || flow.is(marks::CHANGED) {
+        time.saturating_add(waits.linger)
+    } else if flow.is(marks::TOLD) {
+        time.saturating_add(waits.forget)
+    } else if complete || flow.is(marks::ICMP) {
+        time.saturating_add(waits.linger)
+    } else if flow.is(marks::REQUEST) && !udp {
+        first(Phase::Request).saturating_add(waits.response)
+    } else if flow.is(marks::ANSWERED) {
+        first(Phase::SynAck).saturating_add(waits.idle)
+    } else {
+        flow.start.saturating_add(waits.unanswered)
+    }
+}

@@ -1,0 +1,88 @@
+//! A flow as the correlator hands it out: packets and where each was seen,
+//! still by number.
+//!
+//! Nothing here is inferred beyond "these sightings are one packet" and "these
+//! packets are one flow". Names, edges and states are the timeline's business.
+
+use super::{Leg, Phase, Protocol, Way};
+use swarmtrace_common::Tuple;
+
+/// One TCP connection or UDP exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    /// Counts up over the correlator's life; the same in every revision.
+    pub number: u64,
+    /// See [`Timeline::revision`](super::Timeline::revision).
+    pub revision: u32,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// TCP: the client's initial sequence number.
+    pub isn: Option<u32>,
+    /// TCP: the server's initial sequence number, of its latest SYN-ACK.
+    pub server_isn: Option<u32>,
+    /// The SYN (UDP: a datagram of the client's) was seen.
+    pub start_seen: bool,
+    /// The client said FIN.
+    pub client_closed: bool,
+    /// The server said FIN.
+    pub server_closed: bool,
+    /// Sightings that were not kept.
+    pub omitted: u64,
+    /// Events of all flows that were lost while this one lived.
+    pub events_lost: u64,
+    /// Packets, by the time each was first seen.
+    pub packets: Vec<FlowPacket>,
+}
+
+/// One transmission of one packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowPacket {
+    /// What kind of packet.
+    pub phase: Phase,
+    /// Which way along the path.
+    pub leg: Leg,
+    /// 1 for its first transmission, 2 for the next, …
+    pub attempt: u32,
+    /// TCP sequence number (UDP: payload tag).
+    pub seq: u32,
+    /// TCP acknowledgment number.
+    pub ack: u32,
+    /// TCP timestamp value, 0 where there is none.
+    pub tsval: u32,
+    /// Payload bytes.
+    pub payload_length: u32,
+    /// IP identification.
+    pub ip_id: u16,
+    /// Where it was seen, by time.
+    pub sightings: Vec<Sighting>,
+}
+
+/// A packet at a tap.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sighting {
+    /// CLOCK_MONOTONIC, nanoseconds.
+    pub time: u64,
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// Index of the device.
+    pub ifindex: u32,
+    /// Which way it crossed the device.
+    pub way: Way,
+    /// The packet's addresses (ICMP error: the quoted packet's).
+    pub tuple: Tuple,
+    /// `skb->mark`
+    pub mark: u32,
+    /// VXLAN network identifier and outer addresses.
+    pub vxlan: Option<(u32, Tuple)>,
+    /// The ICMP error's own addresses, its type and code as ports.
+    pub icmp: Option<Tuple>,
+    /// Conntrack's ORIGINAL and REPLY tuples.
+    pub conntrack: Option<(Tuple, Tuple)>,
+}
+
+impl Sighting {
+    /// Whether it was made at the same device as another, whichever way.
+    pub fn same_device(&self, other: &Self) -> bool {
+        self.netns == other.netns && self.ifindex == other.ifindex
+    }
+}

@@ -1,0 +1,168 @@
+//! How long each edge of the paths takes, over many connections.
+//!
+//! An edge is two consecutive hops of one packet, named by their roles, which
+//! are the same for every connection: an edge's times add up whichever task or
+//! veth it was. Retransmissions count like first transmissions. An edge
+//! between nodes counts only where the clock offset is known; its times are
+//! off by up to the clock's bound. Where an event was lost the two hops beside
+//! it make an edge of their own, so no edge's times mix two distances.
+
+use super::{Hop, Leg, Timeline, Way, same_packet};
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Most edges that are told apart.
+const MAX_EDGES: usize = 2_000;
+
+/// Longer times count as this: an hour.
+const LONGEST_NS: u64 = 3_600_000_000_000;
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Measure {
+    /// [`Timeline::handshake_ns`]
+    Handshake,
+    /// [`Timeline::first_byte_ns`]
+    FirstByte,
+    /// From one hop to the next.
+    Edge {
+        /// Which leg.
+        leg: Leg,
+        /// Role and way of the hop before.
+        from: String,
+        /// Role and way of the hop after.
+        to: String,
+        /// The two hops are on different nodes.
+        between_nodes: bool,
+    },
+}
+
+/// One measure's figures. Times are nanoseconds, exact to 1 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// What was measured.
+    #[serde(flatten)]
+    pub measure: Measure,
+    /// How many times.
+    pub count: u64,
+    /// Half were no longer.
+    pub p50_ns: u64,
+    /// Nine in ten were no longer.
+    pub p90_ns: u64,
+    /// 99 in a hundred were no longer.
+    pub p99_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+}
+
+struct Kept {
+    times: Histogram<u32>,
+    /// Where on the path, for the order of the table.
+    position: usize,
+}
+
+/// Gathers timelines' times.
+#[derive(Default)]
+pub struct Histograms {
+    kept: HashMap<Measure, Kept>,
+    crowded_out: u64,
+}
+
+impl Histograms {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a timeline's times. A later revision adds only what the ones before
+    /// cannot have had: give every timeline once, or only revision 0.
+    pub fn add(&mut self, timeline: &Timeline) {
+        if let Some(ns) = timeline.handshake_ns {
+            self.note(Measure::Handshake, 0, ns);
+        }
+        if let Some(ns) = timeline.first_byte_ns {
+            self.note(Measure::FirstByte, 0, ns);
+        }
+        for packet in timeline.hops.chunk_by(same_packet) {
+            for (position, pair) in packet.windows(2).enumerate() {
+                if let [from, to] = pair {
+                    self.edge(from, to, position);
+                }
+            }
+        }
+    }
+
+    /// Times of edges that were not kept because there were too many edges.
+    pub fn crowded_out(&self) -> u64 {
+        self.crowded_out
+    }
+
+    /// The figures: handshake and first byte, then edges along the path there,
+    /// then along the path back.
+    pub fn latencies(&self) -> Vec<Latency> {
+        let mut rows: Vec<(&Measure, &Kept)> = self.kept.iter().collect();
+        rows.sort_by_cached_key(|(measure, kept)| match measure {
+            Measure::Handshake => (0, None, 0, String::new(), String::new()),
+            Measure::FirstByte => (1, None, 0, String::new(), String::new()),
+            Measure::Edge { leg, from, to, .. } => {
+                (2, Some(*leg), kept.position, from.clone(), to.clone())
+            }
+        });
+        rows.into_iter()
+            .map(|(measure, Kept { times, .. })| Latency {
+                measure: measure.clone(),
+                count: times.len(),
+                p50_ns: times.value_at_quantile(0.5).min(times.max()),
+                p90_ns: times.value_at_quantile(0.9).min(times.max()),
+                p99_ns: times.value_at_quantile(0.99).min(times.max()),
+                max_ns: times.max(),
+            })
+            .collect()
+    }
+
+    fn edge(&mut self, from: &Hop, to: &Hop, position: usize) {
+        let between_nodes = from.node != to.node;
+        if between_nodes && (from.uncertainty_ns.is_none() || to.uncertainty_ns.is_none()) {
+            return;
+        }
+        let took = to.offset_ns.saturating_sub(from.offset_ns);
+        let measure = Measure::Edge {
+            leg: to.leg,
+            from: label(from),
+            to: label(to),
+            between_nodes,
+        };
+        self.note(measure, position, u64::try_from(took).unwrap_or(0));
+    }
+
+    fn note(&mut self, measure: Measure, position: usize, ns: u64) {
+        if self.kept.len() >= MAX_EDGES && !self.kept.contains_key(&measure) {
+            self.crowded_out += 1;
+            return;
+        }
+        let fresh = || {
+            let mut times = Histogram::new(2).ok()?;
+            times.auto(true);
+            Some(Kept { times, position })
+        };
+        if !self.kept.contains_key(&measure) {
+            let Some(kept) = fresh() else { return };
+            self.kept.insert(measure.clone(), kept);
+        }
+        if let Some(kept) = self.kept.get_mut(&measure) {
+            kept.position = kept.position.max(position);
+            // It grows to what it is given, up to its limit.
+            let _ = kept.times.record(ns.clamp(1, LONGEST_NS));
+        }
+    }
+}
+
+fn label(hop: &Hop) -> String {
+    let way = match hop.way {
+        Way::In => "in",
+        Way::Out => "out",
+    };
+    format!("{} {way}", hop.role)
+}

@@ -1,0 +1,111 @@
+//! Small numbers for what many flows share: taps and VXLAN tunnels.
+
+use super::Way;
+use std::collections::HashMap;
+use std::hash::Hash;
+use swarmtrace_common::Tuple;
+
+/// A tap: where and which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tap {
+    pub netns: u32,
+    pub ifindex: u32,
+    pub way: Way,
+}
+
+/// A VXLAN tunnel: identifier and outer addresses, without the outer source
+/// port (it follows the inner packet's hash and means nothing).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tunnel {
+    pub vni: u32,
+    pub outer: Tuple,
+}
+
+/// Numbers things in the order they are first met.
+pub(super) struct Interner<T> {
+    numbers: HashMap<T, u16>,
+    things: Vec<T>,
+    last: Option<(T, u16)>,
+}
+
+impl<T: Copy + Eq + Hash> Interner<T> {
+    pub fn new() -> Self {
+        Self {
+            numbers: HashMap::new(),
+            things: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// The thing's number; `None` once every number is taken.
+    pub fn number(&mut self, thing: T) -> Option<u16> {
+        if let Some((known, number)) = self.last
+            && known == thing
+        {
+            return Some(number);
+        }
+        let number = match self.numbers.get(&thing) {
+            Some(number) => *number,
+            None => {
+                let number = u16::try_from(self.things.len())
+                    .ok()
+                    .filter(|n| *n != u16::MAX)?;
+                self.numbers.insert(thing, number);
+                self.things.push(thing);
+                number
+            }
+        };
+        self.last = Some((thing, number));
+        Some(number)
+    }
+
+    pub fn get(&self, number: u16) -> Option<T> {
+        self.things.get(usize::from(number)).copied()
+    }
+
+    /// Whether numbers are about to run out.
+    pub fn nearly_full(&self) -> bool {
+        self.things.len() > 60_000
+    }
+
+    /// Forgets everything that `used` does not name and returns the old
+    /// numbers' new ones.
+    pub fn compact(&mut self, used: impl Fn(u16) -> bool) -> Vec<Option<u16>> {
+        let old = std::mem::take(&mut self.things);
+        self.numbers.clear();
+        self.last = None;
+        old.into_iter()
+            .enumerate()
+            .map(|(index, thing)| {
+                let kept = u16::try_from(index).is_ok_and(&used);
+                kept.then(|| self.number(thing)).flatten()
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_run_out_without_a_panic() {
+        let mut interner = Interner::new();
+        for thing in 0..70_000u32 {
+            let number = interner.number(thing);
+            assert_eq!(number.is_some(), thing < 65_535);
+        }
+        assert!(interner.nearly_full());
+    }
+
+    #[test]
+    fn compacting_keeps_what_is_used() {
+        let mut interner = Interner::new();
+        for thing in ["a", "b", "c"] {
+            interner.number(thing);
+        }
+        assert_eq!(interner.compact(|n| n != 1), [Some(0), None, Some(1)]);
+        assert_eq!(interner.get(1), Some("c"));
+        assert_eq!(interner.number("b"), Some(2));
+    }
+}

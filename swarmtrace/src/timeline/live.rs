@@ -1,0 +1,463 @@
+//! A flow while it lives: the same facts as [`Flow`], in few bytes.
+//!
+//! A sighting is eight bytes: when (since its packet was first seen), at which
+//! tap, how it looked, which packet. What packets look like at taps (addresses,
+//! mark, conntrack, tunnel) repeats from packet to packet, so each look is kept
+//! once a flow.
+
+use super::flow::{FlowPacket, Sighting};
+use super::intern::{Interner, Tap, Tunnel};
+use super::tuples::{Facing, Tuples};
+use super::{Flow, Leg, Phase, Protocol};
+use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+
+/// Most packets that are kept of one flow.
+const MAX_PACKETS: usize = 96;
+/// Most transmissions that are kept of one packet.
+pub(super) const MAX_ATTEMPTS: u8 = 16;
+/// Most sightings that are kept of one flow.
+const MAX_SIGHTINGS: usize = 2048;
+/// How long one transmission may be under way when its IP identification or
+/// timestamp tells it from the next (an unresolved neighbour holds it 3 s).
+const KEYED_LIFE: u64 = 4_000_000_000;
+/// The same where nothing does: less than the shortest retransmission timer.
+const KEYLESS_LIFE: u64 = 150_000_000;
+
+pub(super) const PROTOCOL_TCP: u8 = 6;
+pub(super) const PROTOCOL_UDP: u8 = 17;
+
+/// What happened to a flow so far; bits of [`Live::marks`].
+pub(super) mod marks {
+    pub const START_SEEN: u16 = 1 << 0;
+    pub const ANSWERED: u16 = 1 << 1;
+    pub const REQUEST: u16 = 1 << 2;
+    pub const RESPONSE: u16 = 1 << 3;
+    pub const CLIENT_FIN: u16 = 1 << 4;
+    pub const SERVER_FIN: u16 = 1 << 5;
+    pub const RESET: u16 = 1 << 6;
+    pub const ICMP: u16 = 1 << 7;
+    pub const TOLD: u16 = 1 << 8;
+    pub const CHANGED: u16 = 1 << 9;
+    pub const SUPERSEDED: u16 = 1 << 10;
+}
+
+#[derive(Debug)]
+pub(super) struct Packet {
+    pub base: u64,
+    pub seq: u32,
+    pub ack: u32,
+    pub tsval: u32,
+    pub payload_length: u32,
+    pub ip_id: u16,
+    pub phase: Phase,
+    pub leg: Leg,
+    pub attempt: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    delta: u32,
+    tap: u16,
+    look: u8,
+    packet: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Look {
+    tuple: Facing,
+    original: Facing,
+    reply: Facing,
+    icmp: u8,
+    tunnel: u16,
+    mark: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Live {
+    pub number: u64,
+    pub start: u64,
+    pub last: u64,
+    pub isn: u32,
+    pub server_isn: u32,
+    pub lost_before: u64,
+    pub omitted: u32,
+    pub marks: u16,
+    pub revision: u8,
+    pub protocol: u8,
+    pub tuples: Tuples,
+    pub packets: Vec<Packet>,
+    looks: Vec<Look>,
+    seen: Vec<Seen>,
+    icmps: Vec<Tuple>,
+}
+
+/// What became of a sighting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    New,
+    Duplicate,
+    Omitted,
+}
+
+impl Live {
+    pub fn new(number: u64, event: &PacketEvent, isn: u32, lost_before: u64) -> Self {
+        Self {
+            number,
+            start: event.time,
+            last: event.time,
+            isn,
+            server_isn: 0,
+            lost_before,
+            omitted: 0,
+            marks: 0,
+            revision: 0,
+            protocol: event.tuple.protocol,
+            tuples: Tuples::new(event.tuple.protocol),
+            packets: Vec::new(),
+            looks: Vec::new(),
+            seen: Vec::new(),
+            icmps: Vec::new(),
+        }
+    }
+
+    pub fn is(&self, mark: u16) -> bool {
+        self.marks & mark != 0
+    }
+
+    pub fn set(&mut self, mark: u16) {
+        self.marks |= mark;
+    }
+
+    /// Whether that pair of addresses was met in that namespace, on a packet or
+    /// in its conntrack entry.
+    pub fn met(&self, facing: Facing, netns: u32, taps: &Interner<Tap>) -> bool {
+        let index = facing.index();
+        self.seen.iter().any(|seen| {
+            let Some(look) = self.looks.get(usize::from(seen.look)) else {
+                return false;
+            };
+            (look.tuple.index() == index
+                || look.original.index() == index
+                || look.reply.index() == index)
+                && taps.get(seen.tap).is_some_and(|tap| tap.netns == netns)
+        })
+    }
+
+    /// Transmissions of the packet that the event may be about.
+    pub fn transmissions(
+        &self,
+        event: &PacketEvent,
+        phase: Phase,
+        leg: Leg,
+    ) -> impl Iterator<Item = (usize, &Packet)> {
+        let (seq, ack) = numbers(event, phase);
+        self.packets.iter().enumerate().rev().filter(move |(_, p)| {
+            p.phase == phase
+                && p.leg == leg
+                && p.seq == seq
+                && (phase != Phase::Rst || p.ack == ack)
+        })
+    }
+
+    /// Records that the event's packet was seen, as the one of that phase.
+    pub fn record(
+        &mut self,
+        event: &PacketEvent,
+        phase: Phase,
+        facing: Facing,
+        conntrack: (Facing, Facing),
+        taps: &mut Interner<Tap>,
+        tunnels: &mut Interner<Tunnel>,
+    ) -> Recorded {
+        let leg = match (phase, facing.leg()) {
+            (Phase::IcmpError, Leg::Forward) => Leg::Reply,
+            (Phase::IcmpError, Leg::Reply) => Leg::Forward,
+            (_, leg) => leg,
+        };
+        let Some(tap) = taps.number(Tap {
+            netns: event.netns,
+            ifindex: event.ifindex,
+            way: event.direction().into(),
+        }) else {
+            return self.omit();
+        };
+        let mut chosen = None;
+        let mut attempts = 0;
+        for (index, packet) in self.transmissions(event, phase, leg) {
+            attempts = attempts.max(packet.attempt);
+            match self.when(index, tap) {
+                Some(time) if time == event.time => return Recorded::Duplicate,
+                Some(_) => {}
+                None if packet.may_be(event) => chosen = chosen.or(Some(index)),
+                None => {}
+            }
+        }
+        let index = match chosen {
+            Some(index) => index,
+            None if attempts >= MAX_ATTEMPTS || self.packets.len() >= MAX_PACKETS => {
+                return self.omit();
+            }
+            None => self.begin(event, phase, leg, attempts + 1),
+        };
+        let Some(look) = self.look(event, facing, conntrack, tunnels) else {
+            return self.omit();
+        };
+        self.see(index, event.time, tap, look)
+    }
+
+    fn omit(&mut self) -> Recorded {
+        self.omitted = self.omitted.saturating_add(1);
+        Recorded::Omitted
+    }
+
+    fn when(&self, packet: usize, tap: u16) -> Option<u64> {
+        let base = self.packets.get(packet)?.base;
+        let seen = self
+            .seen
+            .iter()
+            .rev()
+            .find(|s| usize::from(s.packet) == packet && s.tap == tap)?;
+        Some(base + u64::from(seen.delta))
+    }
+
+    fn begin(&mut self, event: &PacketEvent, phase: Phase, leg: Leg, attempt: u8) -> usize {
+        let (seq, ack) = numbers(event, phase);
+        self.packets.reserve_exact(match self.packets.len() {
+            0 => 4,
+            len if len == self.packets.capacity() => 2,
+            _ => 0,
+        });
+        self.packets.push(Packet {
+            base: event.time,
+            seq,
+            ack,
+            tsval: timestamp(event),
+            payload_length: event.payload_length,
+            ip_id: event.ip_id,
+            phase,
+            leg,
+            attempt,
+        });
+        self.packets.len() - 1
+    }
+
+    fn look(
+        &mut self,
+        event: &PacketEvent,
+        tuple: Facing,
+        (original, reply): (Facing, Facing),
+        tunnels: &mut Interner<Tunnel>,
+    ) -> Option<u8> {
+        let mut look = Look {
+            tuple,
+            original,
+            reply,
+            icmp: u8::MAX,
+            tunnel: u16::MAX,
+            mark: event.mark,
+        };
+        if event.has(flags::ICMP_ERROR) && event.outer.protocol != PROTOCOL_UDP {
+            let known = self.icmps.iter().position(|t| *t == event.outer);
+            let index = known.unwrap_or_else(|| {
+                self.icmps.push(event.outer);
+                self.icmps.len() - 1
+            });
+            look.icmp = u8::try_from(index).ok()?;
+        } else if event.has(flags::VXLAN) {
+            let mut outer = event.outer;
+            outer.src_port = 0;
+            let tunnel = Tunnel {
+                vni: event.vni,
+                outer,
+            };
+            look.tunnel = tunnels.number(tunnel).unwrap_or(u16::MAX);
+        }
+        if let Some(index) = self.looks.iter().position(|l| *l == look) {
+            return u8::try_from(index).ok();
+        }
+        let index = u8::try_from(self.looks.len()).ok()?;
+        if self.looks.len() == self.looks.capacity() {
+            self.looks.reserve_exact(4);
+        }
+        self.looks.push(look);
+        Some(index)
+    }
+
+    fn see(&mut self, index: usize, time: u64, tap: u16, look: u8) -> Recorded {
+        let Ok(number) = u8::try_from(index) else {
+            return self.omit();
+        };
+        let Some(packet) = self.packets.get_mut(index) else {
+            return self.omit();
+        };
+        if time < packet.base {
+            let Ok(shift) = u32::try_from(packet.base - time) else {
+                return self.omit();
+            };
+            packet.base = time;
+            for seen in self.seen.iter_mut().filter(|s| s.packet == number) {
+                seen.delta = seen.delta.saturating_add(shift);
+            }
+        }
+        let Ok(delta) = u32::try_from(time - packet.base) else {
+            return self.omit();
+        };
+        if self.seen.len() >= MAX_SIGHTINGS {
+            return self.omit();
+        }
+        if self.seen.len() == self.seen.capacity() {
+            self.seen.reserve_exact(8);
+        }
+        self.seen.push(Seen {
+            delta,
+            tap,
+            look,
+            packet: number,
+        });
+        Recorded::New
+    }
+
+    /// Renumbers the taps.
+    pub fn retap(&mut self, numbers: &[Option<u16>]) {
+        self.seen.retain_mut(|seen| {
+            let new = numbers.get(usize::from(seen.tap)).copied().flatten();
+            seen.tap = new.unwrap_or(u16::MAX);
+            new.is_some()
+        });
+    }
+
+    /// The taps that saw it.
+    pub fn taps(&self) -> impl Iterator<Item = u16> + '_ {
+        self.seen.iter().map(|seen| seen.tap)
+    }
+
+    /// How many sightings are kept.
+    pub fn sightings(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Bytes on the heap.
+    pub fn bytes(&self) -> usize {
+        self.tuples.bytes()
+            + self.packets.capacity() * size_of::<Packet>()
+            + self.looks.capacity() * size_of::<Look>()
+            + self.seen.capacity() * size_of::<Seen>()
+            + self.icmps.capacity() * size_of::<Tuple>()
+    }
+
+    /// The flow, written out.
+    pub fn flow(&self, taps: &Interner<Tap>, tunnels: &Interner<Tunnel>, lost: u64) -> Flow {
+        let tcp = self.protocol == PROTOCOL_TCP;
+        let mut packets: Vec<FlowPacket> = self
+            .packets
+            .iter()
+            .map(|p| FlowPacket {
+                phase: p.phase,
+                leg: p.leg,
+                attempt: u32::from(p.attempt),
+                seq: p.seq,
+                ack: p.ack,
+                tsval: p.tsval,
+                payload_length: p.payload_length,
+                ip_id: p.ip_id,
+                sightings: Vec::new(),
+            })
+            .collect();
+        for seen in &self.seen {
+            let index = usize::from(seen.packet);
+            let made = self.sighting(seen, taps, tunnels);
+            if let (Some(packet), Some(sighting)) = (packets.get_mut(index), made) {
+                packet.sightings.push(sighting);
+            }
+        }
+        packets.retain(|p| !p.sightings.is_empty());
+        for packet in &mut packets {
+            packet.sightings.sort_by_key(|s| s.time);
+        }
+        packets.sort_by_key(|p| p.sightings.first().map_or(u64::MAX, |s| s.time));
+        Flow {
+            number: self.number,
+            revision: u32::from(self.revision),
+            protocol: if tcp { Protocol::Tcp } else { Protocol::Udp },
+            isn: tcp.then_some(self.isn),
+            server_isn: (tcp && self.is(marks::ANSWERED)).then_some(self.server_isn),
+            start_seen: self.is(marks::START_SEEN),
+            client_closed: self.is(marks::CLIENT_FIN),
+            server_closed: self.is(marks::SERVER_FIN),
+            omitted: u64::from(self.omitted),
+            events_lost: lost.saturating_sub(self.lost_before),
+            packets,
+        }
+    }
+
+    fn sighting(
+        &self,
+        seen: &Seen,
+        taps: &Interner<Tap>,
+        tunnels: &Interner<Tunnel>,
+    ) -> Option<Sighting> {
+        let tap = taps.get(seen.tap)?;
+        let look = self.looks.get(usize::from(seen.look))?;
+        let packet = self.packets.get(usize::from(seen.packet))?;
+        let original = self.tuples.get(look.original);
+        let reply = self.tuples.get(look.reply);
+        Some(Sighting {
+            time: packet.base + u64::from(seen.delta),
+            netns: tap.netns,
+            ifindex: tap.ifindex,
+            way: tap.way,
+            tuple: self.tuples.get(look.tuple)?,
+            mark: look.mark,
+            vxlan: tunnels.get(look.tunnel).map(|t| (t.vni, t.outer)),
+            icmp: self.icmps.get(usize::from(look.icmp)).copied(),
+            conntrack: original.zip(reply),
+        })
+    }
+}
+
+impl Packet {
+    /// Whether the event may be this very transmission.
+    pub fn may_be(&self, event: &PacketEvent) -> bool {
+        let keyed = self.ip_id != 0 || self.tsval != 0;
+        let life = if keyed { KEYED_LIFE } else { KEYLESS_LIFE };
+        self.ip_id == event.ip_id
+            && self.tsval == timestamp(event)
+            && event.time.abs_diff(self.base) <= life
+    }
+}
+
+/// The numbers that a packet is told by: sequence and acknowledgment; for UDP
+/// payload tag and length; for an ICMP error type and code.
+fn numbers(event: &PacketEvent, phase: Phase) -> (u32, u32) {
+    if phase == Phase::IcmpError {
+        let kind = u32::from(event.outer.src_port) << 16;
+        (kind | u32::from(event.outer.dst_port), 0)
+    } else if event.tuple.protocol == PROTOCOL_UDP {
+        (event.payload_tag ^ event.payload_length, 0)
+    } else {
+        (event.seq, event.ack)
+    }
+}
+
+fn timestamp(event: &PacketEvent) -> u32 {
+    if event.has(flags::TIMESTAMPS) {
+        event.tsval
+    } else {
+        0
+    }
+}
+
+/// Whether all of `set` and none of `clear` are among a packet's TCP flags.
+pub(super) fn tcp_is(event: &PacketEvent, set: u8, clear: u8) -> bool {
+    event.tcp_flags & (set | clear) == set
+}
+
+/// SYN without ACK.
+pub(super) fn is_syn(event: &PacketEvent) -> bool {
+    tcp_is(event, tcp::SYN, tcp::ACK | tcp::RST)
+}
+
+/// SYN with ACK.
+pub(super) fn is_syn_ack(event: &PacketEvent) -> bool {
+    tcp_is(event, tcp::SYN | tcp::ACK, tcp::RST)
+}

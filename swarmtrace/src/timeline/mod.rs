@@ -1,0 +1,33 @@
+//! From packets at taps to the path of a connection.
+//!
+//! Events go into a [`Correlator`], which recognises one connection under all
+//! the addresses it wears and gives back a [`Flow`] once there is something to
+//! say about it. A flow is compact and nameless; with a topology it becomes a
+//! [`Timeline`]: the ordered hops with what happened to the packet between
+//! them. Names are resolved that late because most flows are never looked at
+//! and a topology changes.
+
+mod belong;
+mod build;
+mod correlate;
+mod edges;
+mod flow;
+mod histogram;
+mod index;
+mod intern;
+mod live;
+mod model;
+mod names;
+mod options;
+#[cfg(any(test, feature = "testing"))]
+pub mod synthetic;
+#[cfg(test)]
+mod tests;
+mod tuples;
+
+pub(crate) use build::same_packet;
+pub use correlate::{Correlator, Statistics};
+pub use flow::{Flow, FlowPacket, Sighting};
+pub use histogram::{Histograms, Latency, Measure};
+pub use model::*;
+pub use options::Options;

@@ -1,0 +1,68 @@
+//! How long the correlator waits for what, and how much it keeps.
+
+use std::time::Duration;
+
+/// Settings of a [`Correlator`](super::Correlator).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How far apart in time two CPUs' events may arrive out of order. Events
+    /// are held back that long and put in order.
+    pub reorder: Duration,
+    /// How long after its first packet a flow without an answer is told of.
+    pub unanswered: Duration,
+    /// How long an established connection without data is waited for.
+    pub idle: Duration,
+    /// How long an answer to the client's first data is waited for.
+    pub response: Duration,
+    /// How long the last packet's remaining hops are waited for.
+    pub linger: Duration,
+    /// UDP: a datagram after that much silence begins a new exchange.
+    pub quiet: Duration,
+    /// How long a connection that was told of is remembered without a packet,
+    /// so that a late reset still finds it.
+    pub forget: Duration,
+    /// How many flows are kept; beyond it the oldest are dropped and counted.
+    pub max_flows: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            reorder: Duration::from_millis(2),
+            unanswered: Duration::from_secs(3),
+            idle: Duration::from_secs(1),
+            response: Duration::from_secs(3),
+            linger: Duration::from_millis(50),
+            quiet: Duration::from_secs(1),
+            forget: Duration::from_secs(30 * 60),
+            max_flows: 65_536,
+        }
+    }
+}
+
+/// [`Options`] in nanoseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Waits {
+    pub reorder: u64,
+    pub unanswered: u64,
+    pub idle: u64,
+    pub response: u64,
+    pub linger: u64,
+    pub quiet: u64,
+    pub forget: u64,
+}
+
+impl From<&Options> for Waits {
+    fn from(options: &Options) -> Self {
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            reorder: ns(options.reorder),
+            unanswered: ns(options.unanswered),
+            idle: ns(options.idle),
+            response: ns(options.response),
+            linger: ns(options.linger),
+            quiet: ns(options.quiet),
+            forget: ns(options.forget),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The timeline against a Swarm made up for the purpose.
+
+mod paths;

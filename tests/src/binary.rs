@@ -1,0 +1,48 @@
+//! Where the `swarmtrace` binary under test is.
+//!
+//! The tests run the program as its users do, so they need it built. They take
+//! `SWARMTRACE_BIN` if set, else the newest of `release` and `debug` next to the
+//! test's own executable.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The binary to test; panics, saying how to build it, if there is none.
+pub fn swarmtrace_binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SWARMTRACE_BIN") {
+        let path = PathBuf::from(path);
+        assert!(
+            path.is_file(),
+            "SWARMTRACE_BIN={} is not a file",
+            path.display()
+        );
+        return path.canonicalize().expect("SWARMTRACE_BIN can be resolved");
+    }
+    let target = target_directory();
+    let built = ["release", "debug"]
+        .map(|profile| target.join(profile).join("swarmtrace"))
+        .into_iter()
+        .filter_map(|path| Some((modified(&path)?, path)))
+        .max();
+    match built {
+        Some((_, path)) => path,
+        None => panic!(
+            "no swarmtrace in {}/{{release,debug}}: run `cargo build --release` first \
+             (`cargo xtask test` does), or set SWARMTRACE_BIN",
+            target.display()
+        ),
+    }
+}
+
+/// `target/`: this executable is `target/<profile>/deps/<test>`.
+fn target_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("find the test's own executable");
+    test.ancestors()
+        .nth(3)
+        .map(Path::to_owned)
+        .expect("the test runs from target/<profile>/deps")
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}

@@ -1,0 +1,19 @@
+//! swarmtrace's test beds and the kernel's own account of what happened in them.
+//!
+//! Two beds carry traffic: [`replica`], a Swarm's data path in network
+//! namespaces of the running kernel, up in under two seconds, and [`swarm`], a
+//! real Docker Swarm in a VM. [`truth`] asks the
+//! kernel, without any eBPF, what each packet met; a test holds swarmtrace's
+//! answer against it. Everything here panics with a message when the bed itself
+//! fails: a test that cannot run is a failed test, never a skipped one.
+
+pub mod binary;
+pub mod hooks;
+pub mod namespace;
+pub mod patience;
+pub mod process;
+pub mod replica;
+pub mod swarm;
+pub mod trace;
+pub mod traffic;
+pub mod truth;

@@ -1,0 +1,206 @@
+//! A program of the bed while it runs: what it prints is collected as it comes,
+//! it can be waited for with a limit and signalled, and it never outlives the test.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A started program.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    stdout: Collected,
+    stderr: Collected,
+}
+
+/// What a program left when it ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All it printed.
+    pub stdout: String,
+    /// All it complained about.
+    pub stderr: String,
+}
+
+#[derive(Debug)]
+struct Collected {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts `command`, with nothing to read and its output collected.
+    #[track_caller]
+    pub fn start(mut command: Command) -> Self {
+        let name = format!("{command:?}").replace('"', "");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
+        let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
+        Self {
+            name,
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// What it has complained about so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// Waits until `enough` accepts what it has printed and complained about.
+    #[track_caller]
+    pub fn wait_for(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut enough: impl FnMut(&str, &str) -> bool,
+    ) {
+        let deadline = Instant::now() + limit;
+        loop {
+            let ended = self.child.try_wait().expect("wait for a child");
+            let (out, err) = (self.stdout(), self.stderr());
+            if enough(&out, &err) {
+                return;
+            }
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{}: {what}: {}\n--- stdout\n{out}\n--- stderr\n{err}",
+                self.name,
+                match ended {
+                    Some(status) => format!("it ended before, with {status}"),
+                    None => format!("waited {limit:?} in vain"),
+                }
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("pids fit"));
+        kill(pid, signal).unwrap_or_else(|e| panic!("{}: {signal}: {e}", self.name));
+    }
+
+    /// Presses Ctrl-C and waits for the end.
+    #[track_caller]
+    pub fn interrupt(self, limit: Duration) -> Ended {
+        self.signal(Signal::SIGINT);
+        self.wait(limit)
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn wait(mut self, limit: Duration) -> Ended {
+        let deadline = Instant::now() + limit;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait for a child") {
+                break status;
+            }
+            if Instant::now() >= deadline {
+                panic!(
+                    "{} did not end within {limit:?}\n--- stdout\n{}\n--- stderr\n{}",
+                    self.name,
+                    self.stdout(),
+                    self.stderr()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Ended {
+            status,
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Ended {
+    /// The exit code; signals count as 128 + n, as in a shell.
+    pub fn code(&self) -> i32 {
+        let signalled = || 128 + self.status.signal().unwrap_or_default();
+        self.status.code().unwrap_or_else(signalled)
+    }
+
+    /// Panics unless it ended with `code`.
+    #[track_caller]
+    pub fn expect_code(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.code(),
+            code,
+            "exit code\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
+impl Collected {
+    fn from(mut pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&text);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+                shared
+                    .lock()
+                    .expect("nobody panics with the text in hand")
+                    .extend_from_slice(&buffer[..length]);
+            }
+        });
+        Self { text, reader }
+    }
+
+    fn so_far(&self) -> String {
+        let text = self
+            .text
+            .lock()
+            .expect("nobody panics with the text in hand");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Everything up to the pipe's end. A grandchild may hold the pipe open, so
+    /// the wait for that end is short.
+    fn all(&self) -> String {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while !self.reader.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.so_far()
+    }
+}

@@ -1,0 +1,334 @@
+//! The scenarios that run on the real Swarm, the same on each kernel.
+
+use super::{Followed, Listener, NODES, Swarm, Table, tables};
+use crate::truth::conntrack::Entry;
+use crate::truth::printed::Rewrite;
+use crate::truth::rules::mark_for_port;
+use crate::truth::{Expectation, Flow, Sighting, Timeline};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use xtask::vm::{Kernel, Node};
+
+/// What was seen on both nodes: by tcpdump, by swarmtrace, in the tables.
+#[derive(Debug)]
+pub struct Outcome {
+    seen: Vec<Sighting>,
+    followed: [Followed; 2],
+    tables: [Vec<Table>; 2],
+}
+
+/// Listens and follows on both nodes while `act` runs.
+#[track_caller]
+pub fn watch(swarm: &Swarm, options: &str, act: impl FnOnce()) -> Outcome {
+    let follows = NODES.map(|node| swarm.follow(node, options));
+    let listeners = NODES.map(|node| Listener::start(swarm, node));
+    act();
+    let seen = listeners.map(Listener::stop);
+    let tables = NODES.map(|node| tables(swarm, node));
+    let followed = follows.map(super::Following::stop);
+    let mut seen = seen.concat();
+    seen.sort_by_key(|s| s.time);
+    Outcome {
+        seen,
+        followed,
+        tables,
+    }
+}
+
+impl Outcome {
+    /// The TCP connections whose first SYN went to `to` there, in order.
+    fn opened(&self, to: SocketAddr) -> Vec<Flow> {
+        let mut known = BTreeSet::new();
+        let opens = |s: &&Sighting| s.packet.has(2, 0x10) && s.packet.destination == to;
+        let numbers: Vec<u32> = self
+            .seen
+            .iter()
+            .filter(opens)
+            .map(|s| s.packet.seq)
+            .collect();
+        let fresh = numbers.into_iter().filter(|n| known.insert(*n));
+        fresh.map(|isn| Flow::of_isn(&self.seen, isn)).collect()
+    }
+
+    fn conntrack(&self, node: usize) -> Vec<(u32, Vec<Entry>)> {
+        self.tables[node]
+            .iter()
+            .map(|t| (t.netns, t.conntrack.clone()))
+            .collect()
+    }
+
+    fn namespaces(&self, node: usize) -> Vec<u32> {
+        self.tables[node].iter().map(|t| t.netns).collect()
+    }
+
+    /// Checks the timeline of each node that the flow passes.
+    #[track_caller]
+    fn assert_true(&self, flow: &Flow) -> &Timeline {
+        for (node, followed) in self.followed.iter().enumerate() {
+            let namespaces = self.namespaces(node);
+            if flow.steps.iter().any(|s| namespaces.contains(&s.at.netns)) {
+                Expectation {
+                    flow,
+                    namespaces: &namespaces,
+                    conntrack: &self.conntrack(node),
+                    without: &[],
+                }
+                .assert(followed.timeline(flow));
+            }
+        }
+        self.followed[0].timeline(flow)
+    }
+
+    /// Checks that IPVS's own table has the choice that the timeline tells of.
+    #[track_caller]
+    fn assert_ipvs(&self, timeline: &Timeline) {
+        let hop = timeline.hops.iter().find_map(|hop| {
+            let chosen = hop.rewrites.iter().find_map(|rewrite| match rewrite {
+                Rewrite::Ipvs {
+                    virtual_server,
+                    backend,
+                    mark,
+                } => Some((*virtual_server, *backend, *mark)),
+                _ => None,
+            });
+            chosen.map(|chosen| (hop, chosen))
+        });
+        let (hop, (virtual_server, backend, mark)) =
+            hop.unwrap_or_else(|| panic!("no choice of IPVS in {timeline:#?}"));
+        let table = self.tables[0].iter().find(|t| t.netns == hop.netns);
+        let table = table.expect("the load balancer's tables");
+        let there = |c: &&crate::truth::ipvs::Connection| {
+            c.virtual_server == virtual_server && c.backend == backend
+        };
+        let connections: Vec<_> = table.ipvs.iter().filter(there).collect();
+        assert!(
+            connections
+                .iter()
+                .any(|c| c.client.port() == timeline.client.port()),
+            "{virtual_server} → {backend} is not IPVS's: {:#?}",
+            table.ipvs
+        );
+        if table.name == "ingress_sbox" {
+            let rule = mark_for_port(&table.mangle, virtual_server.port());
+            assert_eq!(
+                mark.or(Some(hop.mark)),
+                rule,
+                "the mark of the rule that was hit"
+            );
+        }
+        assert_ne!(hop.mark, 0, "{hop:#?}");
+    }
+
+    /// Has swarmtrace join both nodes' timelines and checks the whole path.
+    #[track_caller]
+    fn assert_joined(&self, joined: &[Timeline], flow: &Flow) {
+        let found: Vec<_> = joined.iter().filter(|t| t.key.isn == flow.isn).collect();
+        assert_eq!(
+            found.len(),
+            1,
+            "joined timelines of one flow among {joined:#?}"
+        );
+        Expectation {
+            flow,
+            namespaces: &[self.namespaces(0), self.namespaces(1)].concat(),
+            conntrack: &[self.conntrack(0), self.conntrack(1)].concat(),
+            without: &[],
+        }
+        .assert(found[0]);
+        assert_eq!(found[0].nodes, ["node-a", "node-b"]);
+        let clock = found[0].clocks.iter().find(|c| c.node == "node-b");
+        let clock = clock.expect("node-b's clock is estimated");
+        let bound = clock.bound_ns.expect("the offset has a bound");
+        assert!(
+            clock.offset_ns.unsigned_abs() <= bound,
+            "one kernel, one clock: {clock:?}"
+        );
+    }
+}
+
+impl Followed {
+    #[track_caller]
+    fn timeline(&self, flow: &Flow) -> &Timeline {
+        let found: Vec<_> = self
+            .timelines
+            .iter()
+            .filter(|t| t.key.isn == flow.isn)
+            .collect();
+        match found[..] {
+            [timeline] => timeline,
+            _ => panic!(
+                "{} timelines on {} of the flow with ISN {:?}: {}",
+                found.len(),
+                self.node,
+                flow.isn,
+                self.stderr
+            ),
+        }
+    }
+}
+
+/// Joins what both nodes printed.
+#[track_caller]
+fn join(swarm: &Swarm) -> Vec<Timeline> {
+    // Both nodes share the VM's /tmp, where their traces are.
+    let arguments = [
+        "join",
+        "--output",
+        "json",
+        "/tmp/follow-a.json",
+        "/tmp/follow-b.json",
+    ];
+    let (status, stdout, stderr) = swarm.swarmtrace(Node::A, &arguments);
+    assert_eq!(status, 0, "swarmtrace join: {stderr}");
+    Timeline::all(&stdout)
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+/// External client → node a, for a task on the same node and on the other, and
+/// the node itself as client.
+pub fn routing_mesh(kernel: Kernel) {
+    let swarm = Swarm::up(kernel);
+    let mut answers = String::new();
+    let outcome = watch(&swarm, "--service vote --port 8080", || {
+        let four = "for i in 1 2 3 4; do vmtool get 192.168.90.1 8080 / 20; done";
+        answers += &swarm.sh(Node::Vm, four);
+        answers += &swarm.sh(
+            Node::A,
+            "for i in 1 2; do vmtool get 127.0.0.1 8080 / 20; done",
+        );
+    });
+    for task in ["vote.1 ", "vote.2 "] {
+        assert!(answers.contains(task), "{task}did not answer:\n{answers}");
+    }
+    let outside = outcome.opened(address("192.168.90.1:8080"));
+    assert_eq!(outside.len(), 4, "{answers}");
+    let joined = join(&swarm);
+    let mut nodes = BTreeSet::new();
+    for flow in &outside {
+        let timeline = outcome.assert_true(flow);
+        outcome.assert_ipvs(timeline);
+        assert_eq!(timeline.service.as_deref(), Some("vote"));
+        let task = timeline.task.clone().unwrap_or_default();
+        assert!(task == "vote.1" || task == "vote.2", "task {task:?}");
+        let crosses = flow
+            .steps
+            .iter()
+            .any(|s| s.at.namespace.starts_with("node-b"));
+        nodes.insert(crosses);
+        if crosses {
+            outcome.assert_joined(&joined, flow);
+        }
+    }
+    assert_eq!(nodes.len(), 2, "tasks on both nodes answered");
+    let own = outcome.opened(address("172.18.0.2:8080"));
+    let own: Vec<_> = own
+        .iter()
+        .filter(|f| !outside.iter().any(|o| o.isn == f.isn))
+        .collect();
+    assert_eq!(own.len(), 2, "{answers}");
+    for flow in own {
+        outcome.assert_true(flow);
+    }
+}
+
+/// Container → virtual address, task names and dnsrr service.
+pub fn container_to_service(kernel: Kernel) {
+    let swarm = Swarm::up(kernel);
+    let client = "$(docker ps -q -f name=client.1)";
+    let outcome = watch(&swarm, "--network overlay1 --port 80", || {
+        swarm.sh(
+            Node::A,
+            &format!(
+                "docker exec {client} sh -c 'for name in vote vote tasks.vote direct direct; do \
+                 wget -q -O - http://$name/; done'"
+            ),
+        );
+    });
+    let networks = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'";
+    let own = swarm.sh(Node::A, &format!("{networks} {client}"));
+    let own: BTreeSet<_> = own.split_whitespace().collect();
+    let from_client = |f: &Flow| {
+        let first = &f.steps[0].at.packet;
+        own.contains(first.source.ip().to_string().as_str())
+    };
+    let mut entries: BTreeSet<SocketAddr> = BTreeSet::new();
+    for s in outcome.seen.iter().filter(|s| s.packet.has(2, 0x10)) {
+        entries.insert(s.packet.destination);
+    }
+    let mut flows: Vec<Flow> = entries.iter().flat_map(|to| outcome.opened(*to)).collect();
+    flows.retain(from_client);
+    flows.sort_by_key(|f| (f.isn, f.steps[0].at.time));
+    flows.dedup_by_key(|f| f.isn);
+    assert_eq!(flows.len(), 5, "five requests, five connections");
+    let balanced = |f: &Flow| f.steps.iter().any(|s| s.at.namespace.contains(" lb_"));
+    let (balanced, straight): (Vec<_>, Vec<_>) = flows.iter().partition(|f| balanced(f));
+    assert_eq!((balanced.len(), straight.len()), (2, 3));
+    for flow in balanced {
+        outcome.assert_ipvs(outcome.assert_true(flow));
+    }
+    let joined = join(&swarm);
+    for flow in straight {
+        outcome.assert_true(flow);
+        if flow
+            .steps
+            .iter()
+            .any(|s| s.at.namespace.starts_with("node-b"))
+        {
+            outcome.assert_joined(&joined, flow);
+        }
+    }
+}
+
+/// A port published with mode=host keeps the client's address.
+pub fn host_mode(kernel: Kernel) {
+    let swarm = Swarm::up(kernel);
+    let outcome = watch(&swarm, "--service hosted --port 8081", || {
+        swarm.sh(Node::Vm, "vmtool get 192.168.90.1 8081 / 20");
+    });
+    let flows = outcome.opened(address("192.168.90.1:8081"));
+    assert_eq!(flows.len(), 1);
+    let timeline = outcome.assert_true(&flows[0]);
+    let last = timeline.of("syn", "forward");
+    let last = last.last().expect("hops");
+    assert_eq!(last.source.ip().to_string(), "192.168.90.254");
+}
+
+/// UDP through the routing mesh, to tasks on both nodes.
+pub fn udp(kernel: Kernel) {
+    let swarm = Swarm::up(kernel);
+    let sent: Vec<String> = (1..=4).map(|n| format!("datagram-{n}")).collect();
+    let mut answers = Vec::new();
+    let outcome = watch(&swarm, "--service echo-udp --port 9053", || {
+        for text in &sent {
+            let send = format!("vmtool udp-send 192.168.90.1 9053 {text} 20");
+            answers.push(swarm.sh(Node::Vm, &send));
+        }
+    });
+    for (text, answer) in sent.iter().zip(&answers) {
+        let flow = Flow::udp(&outcome.seen, text.as_bytes(), answer.trim_end().as_bytes());
+        assert!(!flow.steps.is_empty(), "{text}: tcpdump saw nothing");
+        let client = flow.steps[0].at.packet.source;
+        for (node, followed) in outcome.followed.iter().enumerate() {
+            let namespaces = outcome.namespaces(node);
+            if !flow.steps.iter().any(|s| namespaces.contains(&s.at.netns)) {
+                continue;
+            }
+            let same = |t: &&Timeline| t.client.port() == client.port();
+            let found: Vec<_> = followed.timelines.iter().filter(same).collect();
+            assert_eq!(found.len(), 1, "timelines of {text} on {}", followed.node);
+            Expectation {
+                flow: &flow,
+                namespaces: &namespaces,
+                conntrack: &outcome.conntrack(node),
+                without: &[],
+            }
+            .assert(found[0]);
+            if node == 0 {
+                outcome.assert_ipvs(found[0]);
+            }
+        }
+    }
+}

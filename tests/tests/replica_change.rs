@@ -1,0 +1,74 @@
+//! Tasks come and go while a trace runs: new ones are tapped within a second,
+//! and gone ones are let go.
+
+use std::time::{Duration, Instant};
+use swarmtrace_tests::patience::until;
+use swarmtrace_tests::replica::plan::VOTE;
+use swarmtrace_tests::replica::{Replica, Sandbox, Side};
+use swarmtrace_tests::trace::{Trace, untapped};
+use swarmtrace_tests::traffic::request_answered_by;
+use swarmtrace_tests::truth::{Flow, Listener};
+
+const NEW: Sandbox = Sandbox {
+    side: Side::A,
+    name: "vote.3",
+    file: "aa11bb22cc33",
+    ingress: Some(20),
+    backnet: Some(20),
+    gateway: Some(20),
+};
+
+#[test]
+fn a_new_task_is_tapped_within_a_second_and_a_gone_one_released() {
+    let mut replica = Replica::start();
+    let trace = Trace::start(replica.node(Side::A), &["--port", "8080"]);
+
+    replica.add_task(NEW);
+    let ready = Instant::now();
+    let limit = Duration::from_secs(1);
+    let what = "every device of the new task to be tapped";
+    until(limit, what, || {
+        untapped(replica.node(Side::A)).is_empty().then_some(())
+    });
+    println!("tapped {:?} after the task was ready", ready.elapsed());
+
+    let listener = Listener::start(&replica);
+    let mesh = (Side::A.front(), VOTE.published);
+    let exchange = request_answered_by(replica.client(), mesh, "vote.3");
+    let seen = listener.stop();
+    let flow = Flow::tcp(&seen, exchange.local.port());
+
+    // The namespace is gone for good once its task is: nobody keeps it open.
+    let inode = replica.task("vote.3").inode();
+    let pid = trace.running.pid();
+    let opened = || {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("swarmtrace runs");
+        let links = files
+            .flatten()
+            .filter_map(|f| std::fs::read_link(f.path()).ok());
+        links
+            .filter(|l| l.to_string_lossy() == format!("net:[{inode}]"))
+            .count()
+    };
+    let kept = replica.node(Side::A);
+    let conntrack = swarmtrace_tests::trace::tables(kept);
+    let namespaces = swarmtrace_tests::trace::inodes(kept);
+    replica.remove_task("vote.3");
+    until(
+        Duration::from_secs(15),
+        "the gone namespace to be let go",
+        || (opened() == 0).then_some(()),
+    );
+
+    // And traces go on.
+    let exchange = request_answered_by(replica.client(), mesh, "vote.1");
+    let traced = trace.stop();
+    assert!(traced.timelines.iter().any(|t| t.client == exchange.local));
+    swarmtrace_tests::truth::Expectation {
+        flow: &flow,
+        namespaces: &namespaces,
+        conntrack: &conntrack,
+        without: &[],
+    }
+    .assert(traced.timeline(&flow));
+}

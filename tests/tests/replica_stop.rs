@@ -1,0 +1,165 @@
+//! However a trace ends, nothing of it stays: no program, no qdisc, no filter,
+//! and nothing of anybody else's is gone.
+
+use nix::sys::signal::Signal;
+use std::time::{Duration, Instant};
+use swarmtrace_tests::hooks::{Hooks, held_by, still_there};
+use swarmtrace_tests::patience::until;
+use swarmtrace_tests::replica::plan::VOTE;
+use swarmtrace_tests::replica::{Node, Replica, Side};
+use swarmtrace_tests::trace::{LIMIT, Trace};
+use swarmtrace_tests::traffic::{many, request};
+
+const OPTIONS: [&str; 2] = ["--port", "8080"];
+
+#[track_caller]
+fn assert_nothing_left(
+    node: &Node,
+    before: &Hooks,
+    held: &std::collections::BTreeSet<(&'static str, u32)>,
+) {
+    Hooks::of(node.namespaces()).assert_same_as(before);
+    // The kernel frees programs shortly after their last user is gone.
+    let mut rest = still_there(held);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !rest.is_empty() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+        rest = still_there(held);
+    }
+    assert!(rest.is_empty(), "still in the kernel: {rest:?}");
+}
+
+/// Someone else's things on the hooks: a clsact qdisc with a filter of its own on
+/// one device, an empty one on another.
+fn put_something_there(node: &Node) {
+    let host = node.host();
+    host.output("tc", &["qdisc", "add", "dev", "eth0", "clsact"], "");
+    for way in ["ingress", "egress"] {
+        let filter = format!("filter add dev eth0 {way} pref 7 protocol ip matchall action ok");
+        let words: Vec<&str> = filter.split(' ').collect();
+        host.output("tc", &words, "");
+    }
+    host.output(
+        "tc",
+        &["qdisc", "add", "dev", "docker_gwbridge", "clsact"],
+        "",
+    );
+}
+
+/// How many packets someone else's filter on `eth0` counted.
+fn counted(node: &Node, way: &str) -> u64 {
+    let shown = node
+        .host()
+        .output("tc", &["-s", "filter", "show", "dev", "eth0", way], "");
+    let sent = shown.lines().find_map(|l| l.trim().strip_prefix("Sent "));
+    let words: Vec<&str> = sent.expect("a counter").split(' ').collect();
+    words[2].parse().expect("a number of packets")
+}
+
+#[test]
+fn after_ctrl_c_and_sigterm() {
+    let replica = Replica::start();
+    let node = replica.node(Side::A);
+    put_something_there(node);
+    let before = Hooks::of(node.namespaces());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let trace = Trace::start(node, &OPTIONS);
+        let held = held_by(trace.running.pid());
+        assert!(!held.is_empty(), "a running trace holds programs");
+        request(replica.client(), (Side::A.front(), VOTE.published)).expect("an answer");
+        trace.running.signal(signal);
+        let asked = Instant::now();
+        trace.running.wait(LIMIT).expect_code(0);
+        println!("{signal}: gone after {:?}", asked.elapsed());
+        assert_nothing_left(node, &before, &held);
+    }
+}
+
+#[test]
+fn after_its_duration_and_its_count() {
+    let replica = Replica::start();
+    let node = replica.node(Side::A);
+    let before = Hooks::of(node.namespaces());
+
+    let trace = Trace::start(node, &["--port", "8080", "--duration", "3s"]);
+    let held = held_by(trace.running.pid());
+    trace.wait();
+    assert_nothing_left(node, &before, &held);
+
+    let trace = Trace::start(node, &["--port", "8080", "--count", "3"]);
+    let held = held_by(trace.running.pid());
+    assert_eq!(
+        many(replica.client(), (Side::A.front(), VOTE.published), 6, 2),
+        6
+    );
+    let traced = trace.wait();
+    assert_eq!(traced.timelines.len(), 3, "{}", traced.ended.stdout);
+    assert_nothing_left(node, &before, &held);
+}
+
+#[test]
+fn after_a_kill_cleanup_removes_what_stayed() {
+    let replica = Replica::start();
+    let node = replica.node(Side::A);
+    put_something_there(node);
+    let before = Hooks::of(node.namespaces());
+    let trace = Trace::start(node, &OPTIONS);
+    let held = held_by(trace.running.pid());
+    trace.running.signal(Signal::SIGKILL);
+    trace.running.wait(LIMIT).expect_code(137);
+
+    let cleanup = node.swarmtrace(["cleanup"]).wait(LIMIT);
+    cleanup.expect_code(0);
+    assert_nothing_left(node, &before, &held);
+    // Again, with nothing to do.
+    node.swarmtrace(["cleanup"]).wait(LIMIT).expect_code(0);
+    Hooks::of(node.namespaces()).assert_same_as(&before);
+}
+
+#[test]
+fn a_new_trace_removes_what_a_killed_one_left_and_spares_a_running_one() {
+    let replica = Replica::start();
+    let node = replica.node(Side::A);
+    let before = Hooks::of(node.namespaces());
+    let killed = Trace::start(node, &OPTIONS);
+    killed.running.signal(Signal::SIGKILL);
+    killed.running.wait(LIMIT).expect_code(137);
+
+    let first = Trace::start(node, &OPTIONS);
+    let second = Trace::start(node, &OPTIONS);
+    let exchange = request(replica.client(), (Side::A.front(), VOTE.published)).expect("an answer");
+    for trace in [second, first] {
+        let traced = trace.stop();
+        let clients: Vec<_> = traced.timelines.iter().map(|t| t.client).collect();
+        assert_eq!(clients, [exchange.local], "{}", traced.ended.stderr);
+    }
+    Hooks::of(node.namespaces()).assert_same_as(&before);
+}
+
+#[test]
+fn another_program_on_the_same_hook_keeps_running() {
+    let replica = Replica::start();
+    let node = replica.node(Side::A);
+    put_something_there(node);
+    let mesh = (Side::A.front(), VOTE.published);
+    let trace = Trace::start(node, &OPTIONS);
+    let counts = || ["ingress", "egress"].map(|way| counted(node, way));
+    let before = counts();
+    let exchange = request(replica.client(), mesh).expect("an answer");
+    until(LIMIT, "the other filter to count", || {
+        let now = counts();
+        // At least SYN, ACK, request, FIN in; SYN-ACK, response, FIN out.
+        (now[0] >= before[0] + 4 && now[1] >= before[1] + 3).then_some(())
+    });
+    // And swarmtrace saw the packets too.
+    let traced = trace.stop();
+    let timeline = traced.timelines.iter().find(|t| t.client == exchange.local);
+    let timeline = timeline.expect("a timeline of the exchange");
+    assert!(
+        timeline
+            .hops
+            .iter()
+            .any(|h| h.device == "eth0" && h.namespace == "host"),
+        "{timeline:#?}"
+    );
+}

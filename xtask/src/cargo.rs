@@ -1,0 +1,59 @@
+//! Building swarmtrace, and where the results are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::host;
+
+/// The workspace's folder.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// Where cargo builds to.
+pub fn target_folder() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => workspace().join(folder),
+        None => workspace().join("target"),
+    }
+}
+
+/// A `cargo` command in the workspace.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(arguments).current_dir(workspace());
+    cargo
+}
+
+/// Runs `cargo` with its output passed on.
+///
+/// # Errors
+/// When it fails.
+pub fn run(arguments: &[&str]) -> Result<()> {
+    let mut cargo = cargo(arguments);
+    let status = cargo.status().context("cannot run cargo")?;
+    ensure!(
+        status.success(),
+        "cargo {} ended with {status}",
+        arguments.join(" ")
+    );
+    Ok(())
+}
+
+/// The release binary of swarmtrace, up to date.
+///
+/// # Errors
+/// When it does not build.
+pub fn release_binary() -> Result<PathBuf> {
+    host::run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "swarmtrace",
+    ]))?;
+    Ok(target_folder().join("release/swarmtrace"))
+}
