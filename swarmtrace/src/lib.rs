@@ -7,6 +7,7 @@
 pub mod capture;
 pub mod cli;
 pub mod commands;
+pub mod doctor;
 pub mod output;
 pub mod selection;
 pub mod timeline;

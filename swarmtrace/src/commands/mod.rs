@@ -1,6 +1,7 @@
 //! The subcommands, a file each: a struct with its options, and what it does.
 
 pub mod cleanup;
+pub mod doctor;
 pub mod follow;
 mod live;
 mod snapshots;
@@ -34,5 +35,6 @@ macro_rules! commands {
 commands! {
     Follow(follow),
     Topology(topology),
+    Doctor(doctor),
     Cleanup(cleanup),
 }

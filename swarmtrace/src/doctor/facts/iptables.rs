@@ -239,9 +239,7 @@ fn rule(line: &str) -> Option<(String, Rule)> {
 
 fn is_option(word: &str) -> bool {
     word.starts_with("--")
-        || (word.len() == 2
-            && word.starts_with('-')
-            && word.as_bytes()[1].is_ascii_alphabetic())
+        || (word.len() == 2 && word.starts_with('-') && word.as_bytes()[1].is_ascii_alphabetic())
 }
 
 /// Words as a shell would split them: comments are quoted.
@@ -374,16 +372,21 @@ mod tests {
 
     #[test]
     fn dockers_rules_are_understood() {
-        let rule = one("[7:420] -A POSTROUTING -d 10.0.0.0/24 -m ipvs --ipvs -j SNAT --to-source 10.0.0.2");
+        let rule = one(
+            "[7:420] -A POSTROUTING -d 10.0.0.0/24 -m ipvs --ipvs -j SNAT --to-source 10.0.0.2",
+        );
         assert_eq!(rule.matches.len(), 2);
         assert_eq!(rule.matches[1].asks, Asks::Ipvs);
         assert_eq!(rule.target, Some(Target::Snat("10.0.0.2".parse().ok())));
-        let rule = one("-A DOCKER-INGRESS -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.18.0.2:8080");
+        let rule = one(
+            "-A DOCKER-INGRESS -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.18.0.2:8080",
+        );
         assert_eq!(
             rule.target,
             Some(Target::Dnat("172.18.0.2".parse().ok(), Some(8080)))
         );
-        let rule = one("-A PREROUTING -p tcp -m tcp --dport 8080 -j MARK --set-xmark 0x101/0xffffffff");
+        let rule =
+            one("-A PREROUTING -p tcp -m tcp --dport 8080 -j MARK --set-xmark 0x101/0xffffffff");
         assert_eq!(rule.target, Some(Target::Mark(0x101, u32::MAX)));
         let rule = one("-A FORWARD -i docker0 ! -o docker0 -j ACCEPT");
         assert!(rule.matches[1].negated && !rule.matches[0].negated);
@@ -391,7 +394,8 @@ mod tests {
 
     #[test]
     fn what_is_unknown_stays_visible() {
-        let rule = one(r#"-A FORWARD -m comment --comment "a -j \"b\"" -m set --match-set x src -j DROP"#);
+        let rule =
+            one(r#"-A FORWARD -m comment --comment "a -j \"b\"" -m set --match-set x src -j DROP"#);
         assert_eq!(
             rule.matches,
             [Match {

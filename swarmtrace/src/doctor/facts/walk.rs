@@ -91,6 +91,15 @@ impl Walk {
             .all(|e| e.fate == first.fate)
             .then_some(first)
     }
+
+    /// Where it may end otherwise than by going on, and may not: some packets
+    /// do, or it is not known.
+    pub fn doubt(&self) -> Option<&Ending> {
+        if self.certain().is_some_and(|e| e.fate != Fate::Unknown) {
+            return None;
+        }
+        self.endings.iter().find(|e| e.fate != Fate::Accept)
+    }
 }
 
 /// The rules of a namespace, each backend's: a packet meets them all.
@@ -293,7 +302,11 @@ fn holds(asks: &Asks, packet: &Packet) -> Option<bool> {
             if has("DNAT") || has("SNAT") {
                 return None;
             }
-            Some(has(if packet.established { "ESTABLISHED" } else { "NEW" }))
+            Some(has(if packet.established {
+                "ESTABLISHED"
+            } else {
+                "NEW"
+            }))
         }
         Asks::SourceType(ty) => of_type(ty, packet.source_local),
         Asks::DestinationType(ty) => of_type(ty, packet.destination_local),
