@@ -48,9 +48,10 @@ fn summary(report: &Report) -> String {
         n => Some(format!("{n} {word}")),
     })
     .collect();
-    let verdict = match counts.is_empty() {
-        true => "nothing wrong was found".to_owned(),
-        false => counts.join(", "),
+    let verdict = match (counts.as_slice(), report.docker.as_str()) {
+        ([], "") => "hardly examined: Docker did not answer".to_owned(),
+        ([], _) => "nothing wrong was found".to_owned(),
+        (counts, _) => counts.join(", "),
     };
     let docker = match report.docker.as_str() {
         "" => "without Docker".to_owned(),

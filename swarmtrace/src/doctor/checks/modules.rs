@@ -2,6 +2,7 @@
 //! while it is needed could not be loaded.
 
 use super::finding;
+use crate::doctor::facts::iptables::{Asks, Rule, Target};
 use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Place, Severity};
 
@@ -10,33 +11,52 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let Some(modules) = &examined.facts.modules else {
         return Vec::new();
     };
-    let balanced = swarm::balancers(topology).next().is_some()
-        && topology.services.iter().any(|s| {
-            s.vips.iter().any(|v| {
+    let wanted = swarm::balancers(topology).next().is_some()
+        && (topology.services.iter()).any(|s| {
+            (s.vips.iter()).any(|v| {
                 swarm::backends(topology, &s.name, &v.network)
                     .next()
                     .is_some()
             })
         });
     let encrypted = swarm::overlays(topology).any(|(_, _, n)| n.encrypted);
+    // What is seen at work is there, under whatever name.
+    let balances = swarm::balancers(topology).any(|(n, _)| !n.ipvs.is_empty());
+    let rule = |says: &dyn Fn(&Rule) -> bool| {
+        swarm::balancers(topology).any(|(n, _)| {
+            let rules = examined.rules(n);
+            rules.is_some_and(|r| r.all("mangle").chain(r.all("nat")).any(|(_, r)| says(r)))
+        })
+    };
+    let marks = rule(&|r| matches!(r.target, Some(Target::Mark(..))));
+    let asks_ipvs = rule(&|r| r.matches.iter().any(|m| m.asks == Asks::Ipvs));
+    let encrypts = (examined.facts.xfrm.as_ref()).is_some_and(|x| !x.associations.is_empty());
     let needed = [
         (
-            balanced,
+            wanted && !balances,
             "ip_vs",
             "virtual addresses and published ports are not balanced at all",
         ),
         (
-            balanced,
+            wanted && !balances,
             "ip_vs_rr",
             "IPVS lacks the scheduler that Docker asks for",
         ),
         (
-            balanced,
+            wanted && !asks_ipvs,
             "xt_ipvs",
             "the load balancers' SNAT rule cannot be written",
         ),
-        (balanced, "xt_mark", "packets cannot be marked for IPVS"),
-        (encrypted, "esp4", "encrypted overlays cannot encrypt"),
+        (
+            wanted && !marks,
+            "xt_mark",
+            "packets cannot be marked for IPVS",
+        ),
+        (
+            encrypted && !encrypts,
+            "esp4",
+            "encrypted overlays cannot encrypt",
+        ),
     ];
     (needed.into_iter())
         .filter(|(needed, name, _)| *needed && modules.has(name) == Some(false))

@@ -713,14 +713,16 @@ const CASES: &[Case] = &[
         "module missing",
         "swarm/a",
         |e| {
-            let loaded = ["ip_vs", "ip_vs_rr", "xt_mark"].map(String::from);
+            encrypt(e);
+            e.facts.xfrm = None;
+            let loaded = ["ip_vs"].map(String::from);
             e.facts.modules = Some(Modules {
                 loaded: loaded.into(),
                 built_in: Some(BTreeSet::new()),
             });
         },
         "modules",
-        "xt_ipvs is not loaded",
+        "esp4 is not loaded",
     ),
     (
         "half an encryption",
