@@ -6,7 +6,7 @@ use clap::Parser;
 use xtask::test::{self, TestOptions};
 use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
-use xtask::{demo, setup};
+use xtask::{bench, demo, setup};
 
 /// swarmtrace's own chores
 #[derive(Debug, Parser)]
@@ -20,10 +20,22 @@ enum Xtask {
         #[arg(long, value_enum, default_value_t)]
         kernel: Kernel,
     },
+    /// Measure what swarmtrace costs, and write target/bench.json
+    Bench,
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
     Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
-    #[command(subcommand)]
+    ///
+    /// The Swarm has the network overlay1 and these services, whose tasks all say
+    /// which task answered (SERVICE.SLOT NODE HOSTNAME):
+    ///   vote      TCP 8080 by the routing mesh, 2 tasks, one on each node
+    ///   echo-udp  UDP 9053 by the routing mesh, 2 tasks, one on each node
+    ///   hosted    TCP 8081 of each node itself (mode=host), global
+    ///   direct    port 80 on overlay1 without a virtual address (dnsrr), 2 tasks
+    ///   client    sleeps on overlay1, on node-a
+    /// node-a (manager) is 192.168.90.1, node-b is 192.168.90.2, and `vm` is outside
+    /// of both, the external client 192.168.90.254.
+    #[command(subcommand, verbatim_doc_comment)]
     Vm(VmCommand),
 }
 
@@ -31,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
+        Xtask::Bench => bench::run().map(|()| ExitCode::SUCCESS),
         Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Vm(command) => command.run(),
     };

@@ -3,6 +3,7 @@
 pub mod cleanup;
 pub mod doctor;
 pub mod follow;
+pub mod join;
 mod live;
 mod snapshots;
 pub mod topology;
@@ -34,6 +35,7 @@ macro_rules! commands {
 
 commands! {
     Follow(follow),
+    Join(join),
     Topology(topology),
     Doctor(doctor),
     Cleanup(cleanup),

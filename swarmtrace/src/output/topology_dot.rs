@@ -14,18 +14,18 @@ pub fn render(topology: &Topology) -> String {
          edge [fontname=\"sans-serif\", fontsize=9];\n",
     );
     let mut remote = BTreeSet::new();
-    for namespace in &topology.namespaces {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{}", cluster(namespace));
+    for namespace in shown(topology) {
+        out.push_str(&cluster(namespace));
     }
-    for namespace in &topology.namespaces {
+    for namespace in shown(topology) {
         for device in &namespace.devices {
             let at = namespace.at(device);
             match device.kind {
-                DeviceKind::Veth { peer: Some(peer) } if at < peer => {
-                    if topology.device(peer).is_some() {
-                        let _ = writeln!(out, "  {} -- {} [style=bold];", id(at), id(peer));
-                    }
+                // Each pair once. Writing to a String cannot fail.
+                DeviceKind::Veth { peer: Some(peer) }
+                    if at < peer && shown(topology).any(|n| n.inode == peer.namespace) =>
+                {
+                    let _ = writeln!(out, "  {} -- {} [style=bold];", id(at), id(peer));
                 }
                 DeviceKind::Vxlan { vni, .. } => {
                     let vteps: BTreeSet<IpAddr> = (namespace.fdb.iter())
@@ -66,19 +66,21 @@ pub fn render(topology: &Topology) -> String {
     out
 }
 
+fn shown(topology: &Topology) -> impl Iterator<Item = &Namespace> {
+    let all = topology.namespaces.iter();
+    all.filter(|n| n.kind != NamespaceKind::Other)
+}
+
 fn cluster(namespace: &Namespace) -> String {
-    let shown: Vec<_> = (namespace.devices.iter())
-        .filter(|d| d.kind != DeviceKind::Loopback)
-        .collect();
-    if shown.is_empty() || namespace.kind == NamespaceKind::Other {
-        return String::new();
-    }
     let mut out = format!(
         "  subgraph cluster_{} {{\n    label={};\n",
         namespace.inode,
         quote(&namespace.name)
     );
-    for device in shown {
+    for device in &namespace.devices {
+        if device.kind == DeviceKind::Loopback {
+            continue;
+        }
         let mut label = device.name.clone();
         if let DeviceKind::Vxlan { vni, .. } = device.kind {
             let _ = write!(label, "\nVNI {vni}");
@@ -105,4 +107,32 @@ fn id(at: DeviceRef) -> String {
 fn quote(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{}\"", escaped.replace('\n', "\\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::fixtures;
+
+    #[test]
+    fn a_graph_of_a_node() {
+        let text = render(&fixtures::topology("swarm/a"));
+        for part in [
+            "subgraph cluster_4026532339 {\n    label=\"ingress_sbox\";",
+            "d4026532339_6 [label=\"eth0\\n10.0.0.2/24\\n10.0.0.4/32\"];",
+            "d4026532339_6 -- d4026532459_7 [style=bold];",
+            "d4026532459_2 -- d4026532459_5;",
+            "d4026532459_5 -- \"192.168.90.2\" [label=\"VXLAN 4096\", style=dashed];",
+            "\"192.168.90.2\" [label=\"b\\n192.168.90.2\", shape=box3d];",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+        assert_eq!(text.matches("style=bold").count(), 8, "pairs, once each");
+        assert_eq!(text.matches('{').count(), text.matches('}').count());
+    }
+
+    #[test]
+    fn names_cannot_break_out_of_their_quotes() {
+        assert_eq!(quote("a\"b\\c\nd"), r#""a\"b\\c\nd""#);
+    }
 }

@@ -309,7 +309,7 @@ impl Ends {
 }
 
 /// The last hop of the transmission that got furthest on the forward leg.
-fn reached(hops: &[Hop]) -> Option<usize> {
+pub(super) fn reached(hops: &[Hop]) -> Option<usize> {
     let mut best: Option<(usize, usize)> = None;
     let mut start = 0;
     for group in hops.chunk_by(same_packet) {

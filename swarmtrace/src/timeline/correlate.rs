@@ -14,10 +14,10 @@
 //! is another flow, by nature.
 
 use super::belong;
-use super::index::{Printer, Table};
-use super::intern::{Interner, Tap, Tunnel};
-use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Packet, Recorded, is_syn, is_syn_ack, marks};
+use super::intern::Interner;
+use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, Shared, is_syn, is_syn_ack, marks};
 use super::options::Waits;
+use super::store::Store;
 use super::tuples::Facing;
 use super::{Flow, Leg, Options, Phase};
 use std::collections::VecDeque;
@@ -49,19 +49,13 @@ pub struct Statistics {
 /// Recognises flows.
 pub struct Correlator {
     waits: Waits,
-    max_flows: usize,
-    printer: Printer,
-    taps: Interner<Tap>,
-    tunnels: Interner<Tunnel>,
-    slots: Vec<Option<Live>>,
-    deadlines: Vec<u64>,
-    earliest: u64,
-    free: Vec<u32>,
-    order: VecDeque<(u32, u64)>,
-    by_tuple: Table,
-    by_number: Table,
+    store: Store,
+    shared: Shared,
     waiting: VecDeque<PacketEvent>,
     lost: u64,
+    /// The newest event's time at each loss that waiting events may have
+    /// lived through, and what was lost before it.
+    losses: VecDeque<(u64, u64)>,
     counted: Statistics,
 }
 
@@ -70,19 +64,14 @@ impl Correlator {
     pub fn new(options: &Options) -> Self {
         Self {
             waits: Waits::from(options),
-            max_flows: options.max_flows.clamp(1, 1 << 24),
-            printer: Printer::new(),
-            taps: Interner::new(),
-            tunnels: Interner::new(),
-            slots: Vec::new(),
-            deadlines: Vec::new(),
-            earliest: u64::MAX,
-            free: Vec::new(),
-            order: VecDeque::new(),
-            by_tuple: Table::new(),
-            by_number: Table::new(),
+            store: Store::new(options.max_flows),
+            shared: Shared {
+                spots: Interner::new(),
+                tunnels: Interner::new(),
+            },
             waiting: VecDeque::new(),
             lost: 0,
+            losses: VecDeque::new(),
             counted: Statistics::default(),
         }
     }
@@ -108,6 +97,10 @@ impl Correlator {
     /// Notes that so many events were lost on their way here: flows that are
     /// alive now will say so.
     pub fn note_lost(&mut self, count: u64) {
+        match self.waiting.back() {
+            Some(newest) => self.losses.push_back((newest.time, self.lost)),
+            None => self.losses.clear(),
+        }
         self.lost = self.lost.saturating_add(count);
     }
 
@@ -116,21 +109,12 @@ impl Correlator {
     pub fn take_finished(&mut self, now: u64) -> Vec<Flow> {
         self.settle(now);
         let mut told = Vec::new();
-        if now < self.earliest {
-            return told;
+        for slot in self.store.due(now) {
+            told.extend(self.tell(slot));
+            self.keep_or_drop(slot, now);
         }
-        let mut earliest = u64::MAX;
-        for index in 0..self.slots.len() {
-            if self.deadlines[index] <= now
-                && let Ok(slot) = u32::try_from(index)
-            {
-                self.due(slot, &mut told);
-            }
-            earliest = earliest.min(self.deadlines[index]);
-        }
-        self.earliest = earliest;
-        if self.taps.nearly_full() {
-            self.compact_taps();
+        if self.shared.spots.nearly_full() {
+            self.compact_spots();
         }
         told
     }
@@ -140,11 +124,9 @@ impl Correlator {
     pub fn finish(&mut self) -> Vec<Flow> {
         self.settle(u64::MAX);
         let mut told = Vec::new();
-        for index in 0..self.slots.len() {
-            if let Ok(slot) = u32::try_from(index) {
-                self.tell(slot, &mut told);
-                self.drop_flow(slot);
-            }
+        for slot in self.store.taken() {
+            told.extend(self.tell(slot));
+            self.store.remove(slot);
         }
         told.sort_by_key(|flow| flow.number);
         told
@@ -152,16 +134,11 @@ impl Correlator {
 
     /// What was counted so far. Costs a walk over the live flows.
     pub fn statistics(&self) -> Statistics {
-        let live = || self.slots.iter().flatten();
-        let slots = self.slots.capacity() * (size_of::<Option<Live>>() + size_of::<u64>());
-        let indexes = self.by_tuple.bytes() + self.by_number.bytes();
         Statistics {
-            live: live().count(),
-            sightings: live().map(Live::sightings).sum(),
-            bytes: slots
-                + indexes
-                + self.order.capacity() * 16
-                + live().map(Live::bytes).sum::<usize>(),
+            evicted: self.store.evicted(),
+            live: self.store.iter().count(),
+            sightings: self.store.iter().map(Live::sightings).sum(),
+            bytes: self.store.bytes(),
             ..self.counted
         }
     }
@@ -185,18 +162,20 @@ impl Correlator {
             self.counted.unplaced += 1;
             return;
         }
-        let found = self
-            .by_addresses(event)
-            .or_else(|| self.by_conntrack(event))
-            .or_else(|| self.by_numbers(event));
-        match found {
-            Some((slot, leg)) if self.is_next_exchange(slot, event, leg) => {
-                self.supersede(slot);
-                self.begin(event);
-            }
-            Some((slot, leg)) => self.record(slot, event, leg),
-            None => self.begin(event),
+        let by_addresses = self.by_addresses(event);
+        let fresh = |found: &(u32, Leg)| !self.is_next_exchange(found.0, event, found.1);
+        let found = by_addresses
+            .filter(fresh)
+            .or_else(|| self.by_conntrack(event).filter(fresh))
+            .or_else(|| self.by_numbers(event).filter(fresh));
+        if let Some((slot, leg)) = found {
+            self.record(slot, event, leg);
+            return;
         }
+        if let Some((stale, _)) = by_addresses {
+            self.supersede(stale);
+        }
+        self.begin(event);
     }
 
     fn by_addresses(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
@@ -211,15 +190,12 @@ impl Correlator {
         leg_of: impl Fn(Facing) -> Leg,
     ) -> Option<(u32, Leg)> {
         let mut best: Option<(u64, u32, Leg)> = None;
-        for slot in self.by_tuple.slots(self.printer.tuple(tuple)) {
-            let Some(flow) = self.slots.get(slot as usize).and_then(Option::as_ref) else {
-                continue;
-            };
+        for (slot, flow) in self.store.with_tuple(tuple) {
             let Some(facing) = flow.tuples.find(tuple) else {
                 continue;
             };
             let leg = leg_of(facing);
-            let met = || flow.met(facing, event.netns, &self.taps);
+            let met = || flow.met(facing, event.netns, &self.shared);
             let fits = if flow.protocol == PROTOCOL_TCP {
                 belong::tcp_fits(flow, event, leg, met)
             } else {
@@ -251,20 +227,9 @@ impl Correlator {
     }
 
     fn by_numbers(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
-        let print = if event.tuple.protocol == PROTOCOL_UDP {
-            self.printer
-                .datagram(event.ip_id, event.payload_length, event.payload_tag)
-        } else if is_syn(event) {
-            self.printer.isn(event.seq)
-        } else {
-            self.printer.isn(event.ack.wrapping_sub(1))
-        };
         let mut best: Option<(u8, u32, Leg)> = None;
         let mut tied = false;
-        for slot in self.by_number.slots(print) {
-            let Some(flow) = self.slots.get(slot as usize).and_then(Option::as_ref) else {
-                continue;
-            };
+        for (slot, flow) in self.store.with_numbers(event) {
             let Some((leg, score)) = belong::numbers_alone(flow, event) else {
                 continue;
             };
@@ -282,7 +247,7 @@ impl Correlator {
 
     /// UDP: a datagram of the client's after the exchange has fallen silent.
     fn is_next_exchange(&self, slot: u32, event: &PacketEvent, leg: Leg) -> bool {
-        let Some(flow) = self.slots.get(slot as usize).and_then(Option::as_ref) else {
+        let Some(flow) = self.store.get(slot) else {
             return false;
         };
         flow.protocol == PROTOCOL_UDP
@@ -293,10 +258,10 @@ impl Correlator {
     }
 
     fn supersede(&mut self, slot: u32) {
-        if let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) {
+        if let Some(flow) = self.store.get_mut(slot) {
             flow.set(marks::SUPERSEDED);
             let deadline = flow.last.saturating_add(self.waits.linger);
-            self.set_deadline(slot, deadline);
+            self.store.set_deadline(slot, deadline);
         }
     }
 
@@ -323,69 +288,54 @@ impl Correlator {
             (false, true) => event.ack.wrapping_sub(1),
             (false, false) => event.seq,
         };
-        let slot = self.slot();
-        let flow = Live::new(self.counted.begun, event, isn, self.lost);
+        let flow = Live::new(self.counted.begun, event, isn, self.lost_before(event));
         self.counted.begun += 1;
-        self.order.push_back((slot, flow.number));
+        let slot = self.store.add(flow);
         let deadline = event.time.saturating_add(self.waits.unanswered);
-        self.slots[slot as usize] = Some(flow);
-        self.set_deadline(slot, deadline);
-        if !udp {
-            self.by_number.add(self.printer.isn(isn), slot);
-        }
+        self.store.set_deadline(slot, deadline);
         let leg = if backwards { Leg::Reply } else { Leg::Forward };
         self.record(slot, event, leg);
     }
 
-    /// A free slot, made by dropping the oldest flow where there is none.
-    fn slot(&mut self) -> u32 {
-        while self.slots.len() - self.free.len() >= self.max_flows
-            && let Some((slot, number)) = self.order.pop_front()
+    /// What was lost before the event came in.
+    fn lost_before(&mut self, event: &PacketEvent) -> u64 {
+        while let Some((time, _)) = self.losses.front()
+            && *time < event.time
         {
-            if self.holds(slot, number) {
-                self.drop_flow(slot);
-                self.counted.evicted += 1;
-            }
+            self.losses.pop_front();
         }
-        if self.order.len() > 4 * self.max_flows.max(1024) {
-            let mut order = std::mem::take(&mut self.order);
-            order.retain(|&(slot, number)| self.holds(slot, number));
-            self.order = order;
-        }
-        self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.deadlines.push(u64::MAX);
-            (self.slots.len() - 1) as u32
-        })
+        self.losses.front().map_or(self.lost, |(_, before)| *before)
     }
 
-    fn holds(&self, slot: u32, number: u64) -> bool {
-        matches!(self.slots.get(slot as usize), Some(Some(f)) if f.number == number)
+    /// The facing of a tuple on that leg of a flow, which wears it from now on.
+    fn wear(&mut self, slot: u32, tuple: &Tuple, leg: Leg) -> Facing {
+        let Some(flow) = self.store.get_mut(slot) else {
+            return Facing::NONE;
+        };
+        if let Some(facing) = flow.tuples.find(tuple) {
+            return facing;
+        }
+        let forward = match leg {
+            Leg::Forward => *tuple,
+            Leg::Reply => tuple.reversed(),
+        };
+        if flow.tuples.add(&forward).is_none() {
+            return Facing::NONE;
+        }
+        let facing = flow.tuples.find(tuple).unwrap_or(Facing::NONE);
+        self.store.note_tuple(slot, &forward);
+        facing
     }
 
     fn record(&mut self, slot: u32, event: &PacketEvent, leg: Leg) {
-        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        let mut wear = |tuple: &Tuple, leg: Leg| -> Facing {
-            if let Some(facing) = flow.tuples.find(tuple) {
-                return facing;
-            }
-            let forward = match leg {
-                Leg::Forward => *tuple,
-                Leg::Reply => tuple.reversed(),
-            };
-            let Some(_) = flow.tuples.add(&forward) else {
-                return Facing::NONE;
-            };
-            self.by_tuple.add(self.printer.tuple(&forward), slot);
-            flow.tuples.find(tuple).unwrap_or(Facing::NONE)
-        };
-        let facing = wear(&event.tuple, leg);
+        let facing = self.wear(slot, &event.tuple, leg);
         let conntrack = match event.conntrack() {
             Some((original, reply)) if !event.has(flags::ICMP_ERROR) => {
                 let (there, back) = legs_of(event, original, reply, leg);
-                (wear(original, there), wear(reply, back))
+                (
+                    self.wear(slot, original, there),
+                    self.wear(slot, reply, back),
+                )
             }
             _ => (Facing::NONE, Facing::NONE),
         };
@@ -393,6 +343,9 @@ impl Correlator {
             self.counted.omitted += 1;
             return;
         }
+        let Some(flow) = self.store.get_mut(slot) else {
+            return;
+        };
         let phase = belong::phase(flow, event, leg);
         let past_exchange = flow.protocol == PROTOCOL_UDP
             && !event.has(flags::ICMP_ERROR)
@@ -409,21 +362,12 @@ impl Correlator {
             return;
         };
         let packets = flow.packets.len();
-        let recorded = flow.record(
-            event,
-            phase,
-            facing,
-            conntrack,
-            &mut self.taps,
-            &mut self.tunnels,
-        );
-        if flow.protocol == PROTOCOL_UDP && phase == Phase::Request && flow.packets.len() > packets
-        {
-            self.by_number.add(
-                self.printer
-                    .datagram(event.ip_id, event.payload_length, event.payload_tag),
-                slot,
-            );
+        let recorded = flow.record(event, phase, facing, conntrack, &mut self.shared);
+        let asked_again = flow.protocol == PROTOCOL_UDP
+            && phase == Phase::Request
+            && flow.packets.len() > packets;
+        if asked_again {
+            self.store.note_request(slot);
         }
         match recorded {
             Recorded::New => {}
@@ -437,7 +381,7 @@ impl Correlator {
 
     /// Notes what a packet means for its flow and when to look at it again.
     fn after(&mut self, slot: u32, event: &PacketEvent, leg: Leg, phase: Phase) {
-        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+        let Some(flow) = self.store.get_mut(slot) else {
             return;
         };
         let before = flow.marks;
@@ -464,7 +408,8 @@ impl Correlator {
         }
         let news = flow.marks & !before;
         if flow.is(marks::TOLD) {
-            let closed = before & marks::CLIENT_FIN != 0 && before & marks::SERVER_FIN != 0;
+            let closed = marks::CLIENT_FIN | marks::SERVER_FIN;
+            let closed = before & closed == closed;
             let late_response = news & marks::RESPONSE != 0 && before & marks::REQUEST != 0;
             let broken = news & marks::RESET != 0 && !closed;
             if broken || late_response || news & marks::ANSWERED != 0 {
@@ -472,78 +417,45 @@ impl Correlator {
             }
         }
         let deadline = wait_until(flow, event.time, &self.waits);
-        self.set_deadline(slot, deadline);
+        self.store.set_deadline(slot, deadline);
     }
 
-    fn set_deadline(&mut self, slot: u32, deadline: u64) {
-        if let Some(place) = self.deadlines.get_mut(slot as usize) {
-            *place = deadline;
-            self.earliest = self.earliest.min(deadline);
-        }
-    }
-
-    fn due(&mut self, slot: u32, told: &mut Vec<Flow>) {
-        self.tell(slot, told);
-        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+    /// After a flow was looked at.
+    fn keep_or_drop(&mut self, slot: u32, now: u64) {
+        let Some(flow) = self.store.get(slot) else {
             return;
         };
-        let closed = flow.is(marks::CLIENT_FIN) && flow.is(marks::SERVER_FIN);
-        let over = closed || flow.is(marks::RESET) || flow.is(marks::SUPERSEDED);
         let forget = flow.last.saturating_add(self.waits.forget);
-        if over || self.deadlines[slot as usize] >= forget {
-            self.drop_flow(slot);
+        if flow.is_over() || forget <= now {
+            self.store.remove(slot);
         } else {
-            self.set_deadline(slot, forget);
+            self.store.set_deadline(slot, forget);
         }
     }
 
-    fn tell(&mut self, slot: u32, told: &mut Vec<Flow>) {
-        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        let again = flow.is(marks::TOLD);
-        if again && !flow.is(marks::CHANGED) {
-            return;
-        }
-        if again {
+    fn tell(&mut self, slot: u32) -> Option<Flow> {
+        let flow = self.store.get_mut(slot)?;
+        if flow.is(marks::TOLD) {
+            if !flow.is(marks::CHANGED) {
+                return None;
+            }
             flow.revision = flow.revision.saturating_add(1);
         }
         flow.marks = (flow.marks | marks::TOLD) & !marks::CHANGED;
-        told.push(flow.flow(&self.taps, &self.tunnels, self.lost));
+        Some(flow.flow(&self.shared, self.lost))
     }
 
-    fn drop_flow(&mut self, slot: u32) {
-        let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
-            return;
-        };
-        for tuple in flow.tuples.iter() {
-            self.by_tuple.remove(self.printer.tuple(&tuple), slot);
-        }
-        if flow.protocol == PROTOCOL_TCP {
-            self.by_number.remove(self.printer.isn(flow.isn), slot);
-        } else {
-            for packet in flow.packets.iter().filter(|p| p.phase == Phase::Request) {
-                self.by_number.remove(self.print_of(packet), slot);
-            }
-        }
-        self.deadlines[slot as usize] = u64::MAX;
-        self.free.push(slot);
-    }
-
-    fn print_of(&self, packet: &Packet) -> u32 {
-        let tag = packet.seq ^ packet.payload_length;
-        self.printer
-            .datagram(packet.ip_id, packet.payload_length, tag)
-    }
-
-    fn compact_taps(&mut self) {
+    fn compact_spots(&mut self) {
         let mut used = vec![false; usize::from(u16::MAX) + 1];
-        for tap in self.slots.iter().flatten().flat_map(Live::taps) {
-            used[usize::from(tap)] = true;
+        for spot in self.store.iter().flat_map(Live::spots) {
+            used[usize::from(spot)] = true;
         }
-        let numbers = self.taps.compact(|number| used[usize::from(number)]);
-        for flow in self.slots.iter_mut().flatten() {
-            flow.retap(&numbers);
+        let numbers = self
+            .shared
+            .spots
+            .compact(|number| used[usize::from(number)]);
+        for flow in self.store.iter_mut() {
+            flow.renumber(&numbers);
         }
     }
 }
@@ -566,10 +478,8 @@ fn wait_until(flow: &Live, time: u64, waits: &Waits) -> u64 {
             .map_or(time, |p| p.base)
     };
     let udp = flow.protocol == PROTOCOL_UDP;
-    let closed = flow.is(marks::CLIENT_FIN) && flow.is(marks::SERVER_FIN);
-    let ended = flow.is(marks::RESET) || closed || flow.is(marks::SUPERSEDED);
     let complete = flow.is(marks::RESPONSE) && (udp || flow.is(marks::REQUEST));
-    if ended || flow.is(marks::CHANGED) {
+    if flow.is_over() || flow.is(marks::CHANGED) {
         time.saturating_add(waits.linger)
     } else if flow.is(marks::TOLD) {
         time.saturating_add(waits.forget)

@@ -1,6 +1,8 @@
-//! Small numbers for what many flows share: taps and VXLAN tunnels.
+//! Small numbers for what many flows share: where packets are seen and how they
+//! look there, and VXLAN tunnels.
 
 use super::Way;
+use super::tuples::Facing;
 use std::collections::HashMap;
 use std::hash::Hash;
 use swarmtrace_common::Tuple;
@@ -11,6 +13,22 @@ pub(super) struct Tap {
     pub netns: u32,
     pub ifindex: u32,
     pub way: Way,
+}
+
+/// A tap and a packet's looks at it. Addresses are numbers within the flow,
+/// given in the order in which they were met: connections that take one path
+/// share its spots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Spot {
+    pub tap: Tap,
+    pub tuple: Facing,
+    pub original: Facing,
+    pub reply: Facing,
+    /// Which of the flow's ICMP errors; `u8::MAX`: none.
+    pub icmp: u8,
+    /// Which tunnel; `u16::MAX`: none.
+    pub tunnel: u16,
+    pub mark: u32,
 }
 
 /// A VXLAN tunnel: identifier and outer addresses, without the outer source
@@ -25,7 +43,6 @@ pub(super) struct Tunnel {
 pub(super) struct Interner<T> {
     numbers: HashMap<T, u16>,
     things: Vec<T>,
-    last: Option<(T, u16)>,
 }
 
 impl<T: Copy + Eq + Hash> Interner<T> {
@@ -33,29 +50,19 @@ impl<T: Copy + Eq + Hash> Interner<T> {
         Self {
             numbers: HashMap::new(),
             things: Vec::new(),
-            last: None,
         }
     }
 
     /// The thing's number; `None` once every number is taken.
     pub fn number(&mut self, thing: T) -> Option<u16> {
-        if let Some((known, number)) = self.last
-            && known == thing
-        {
-            return Some(number);
+        if let Some(number) = self.numbers.get(&thing) {
+            return Some(*number);
         }
-        let number = match self.numbers.get(&thing) {
-            Some(number) => *number,
-            None => {
-                let number = u16::try_from(self.things.len())
-                    .ok()
-                    .filter(|n| *n != u16::MAX)?;
-                self.numbers.insert(thing, number);
-                self.things.push(thing);
-                number
-            }
-        };
-        self.last = Some((thing, number));
+        let number = u16::try_from(self.things.len())
+            .ok()
+            .filter(|n| *n != u16::MAX)?;
+        self.numbers.insert(thing, number);
+        self.things.push(thing);
         Some(number)
     }
 
@@ -73,7 +80,6 @@ impl<T: Copy + Eq + Hash> Interner<T> {
     pub fn compact(&mut self, used: impl Fn(u16) -> bool) -> Vec<Option<u16>> {
         let old = std::mem::take(&mut self.things);
         self.numbers.clear();
-        self.last = None;
         old.into_iter()
             .enumerate()
             .map(|(index, thing)| {

@@ -1,12 +1,11 @@
 //! A flow while it lives: the same facts as [`Flow`], in few bytes.
 //!
-//! A sighting is eight bytes: when (since its packet was first seen), at which
-//! tap, how it looked, which packet. What packets look like at taps (addresses,
-//! mark, conntrack, tunnel) repeats from packet to packet, so each look is kept
-//! once a flow.
+//! A sighting is seven bytes: when (since its packet was first seen), at which
+//! spot, which packet. A spot is a tap together with how the packet looked
+//! there; spots are shared by all flows.
 
 use super::flow::{FlowPacket, Sighting};
-use super::intern::{Interner, Tap, Tunnel};
+use super::intern::{Interner, Spot, Tap, Tunnel};
 use super::tuples::{Facing, Tuples};
 use super::{Flow, Leg, Phase, Protocol};
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
@@ -55,21 +54,17 @@ pub(super) struct Packet {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed)]
 struct Seen {
     delta: u32,
-    tap: u16,
-    look: u8,
+    spot: u16,
     packet: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Look {
-    tuple: Facing,
-    original: Facing,
-    reply: Facing,
-    icmp: u8,
-    tunnel: u16,
-    mark: u32,
+/// What flows share.
+pub(super) struct Shared {
+    pub spots: Interner<Spot>,
+    pub tunnels: Interner<Tunnel>,
 }
 
 #[derive(Debug)]
@@ -86,7 +81,6 @@ pub(super) struct Live {
     pub protocol: u8,
     pub tuples: Tuples,
     pub packets: Vec<Packet>,
-    looks: Vec<Look>,
     seen: Vec<Seen>,
     icmps: Vec<Tuple>,
 }
@@ -114,7 +108,6 @@ impl Live {
             protocol: event.tuple.protocol,
             tuples: Tuples::new(event.tuple.protocol),
             packets: Vec::new(),
-            looks: Vec::new(),
             seen: Vec::new(),
             icmps: Vec::new(),
         }
@@ -128,18 +121,23 @@ impl Live {
         self.marks |= mark;
     }
 
+    /// Whether no packet of interest can follow.
+    pub fn is_over(&self) -> bool {
+        let closed = self.is(marks::CLIENT_FIN) && self.is(marks::SERVER_FIN);
+        closed || self.is(marks::RESET) || self.is(marks::SUPERSEDED)
+    }
+
     /// Whether that pair of addresses was met in that namespace, on a packet or
     /// in its conntrack entry.
-    pub fn met(&self, facing: Facing, netns: u32, taps: &Interner<Tap>) -> bool {
+    pub fn met(&self, facing: Facing, netns: u32, shared: &Shared) -> bool {
         let index = facing.index();
         self.seen.iter().any(|seen| {
-            let Some(look) = self.looks.get(usize::from(seen.look)) else {
-                return false;
-            };
-            (look.tuple.index() == index
-                || look.original.index() == index
-                || look.reply.index() == index)
-                && taps.get(seen.tap).is_some_and(|tap| tap.netns == netns)
+            shared.spots.get(seen.spot).is_some_and(|spot| {
+                spot.tap.netns == netns
+                    && (spot.tuple.index() == index
+                        || spot.original.index() == index
+                        || spot.reply.index() == index)
+            })
         })
     }
 
@@ -166,26 +164,23 @@ impl Live {
         phase: Phase,
         facing: Facing,
         conntrack: (Facing, Facing),
-        taps: &mut Interner<Tap>,
-        tunnels: &mut Interner<Tunnel>,
+        shared: &mut Shared,
     ) -> Recorded {
         let leg = match (phase, facing.leg()) {
             (Phase::IcmpError, Leg::Forward) => Leg::Reply,
             (Phase::IcmpError, Leg::Reply) => Leg::Forward,
             (_, leg) => leg,
         };
-        let Some(tap) = taps.number(Tap {
+        let tap = Tap {
             netns: event.netns,
             ifindex: event.ifindex,
             way: event.direction().into(),
-        }) else {
-            return self.omit();
         };
         let mut chosen = None;
         let mut attempts = 0;
         for (index, packet) in self.transmissions(event, phase, leg) {
             attempts = attempts.max(packet.attempt);
-            match self.when(index, tap) {
+            match self.when(index, tap, shared) {
                 Some(time) if time == event.time => return Recorded::Duplicate,
                 Some(_) => {}
                 None if packet.may_be(event) => chosen = chosen.or(Some(index)),
@@ -199,10 +194,10 @@ impl Live {
             }
             None => self.begin(event, phase, leg, attempts + 1),
         };
-        let Some(look) = self.look(event, facing, conntrack, tunnels) else {
+        let Some(spot) = self.spot(event, tap, facing, conntrack, shared) else {
             return self.omit();
         };
-        self.see(index, event.time, tap, look)
+        self.see(index, event.time, spot)
     }
 
     fn omit(&mut self) -> Recorded {
@@ -210,13 +205,12 @@ impl Live {
         Recorded::Omitted
     }
 
-    fn when(&self, packet: usize, tap: u16) -> Option<u64> {
+    fn when(&self, packet: usize, tap: Tap, shared: &Shared) -> Option<u64> {
         let base = self.packets.get(packet)?.base;
-        let seen = self
-            .seen
-            .iter()
-            .rev()
-            .find(|s| usize::from(s.packet) == packet && s.tap == tap)?;
+        let seen = self.seen.iter().rev().find(|s| {
+            usize::from(s.packet) == packet
+                && shared.spots.get(s.spot).is_some_and(|s| s.tap == tap)
+        })?;
         Some(base + u64::from(seen.delta))
     }
 
@@ -241,14 +235,16 @@ impl Live {
         self.packets.len() - 1
     }
 
-    fn look(
+    fn spot(
         &mut self,
         event: &PacketEvent,
+        tap: Tap,
         tuple: Facing,
         (original, reply): (Facing, Facing),
-        tunnels: &mut Interner<Tunnel>,
-    ) -> Option<u8> {
-        let mut look = Look {
+        shared: &mut Shared,
+    ) -> Option<u16> {
+        let mut spot = Spot {
+            tap,
             tuple,
             original,
             reply,
@@ -262,7 +258,7 @@ impl Live {
                 self.icmps.push(event.outer);
                 self.icmps.len() - 1
             });
-            look.icmp = u8::try_from(index).ok()?;
+            spot.icmp = u8::try_from(index).ok()?;
         } else if event.has(flags::VXLAN) {
             let mut outer = event.outer;
             outer.src_port = 0;
@@ -270,20 +266,12 @@ impl Live {
                 vni: event.vni,
                 outer,
             };
-            look.tunnel = tunnels.number(tunnel).unwrap_or(u16::MAX);
+            spot.tunnel = shared.tunnels.number(tunnel).unwrap_or(u16::MAX);
         }
-        if let Some(index) = self.looks.iter().position(|l| *l == look) {
-            return u8::try_from(index).ok();
-        }
-        let index = u8::try_from(self.looks.len()).ok()?;
-        if self.looks.len() == self.looks.capacity() {
-            self.looks.reserve_exact(4);
-        }
-        self.looks.push(look);
-        Some(index)
+        shared.spots.number(spot)
     }
 
-    fn see(&mut self, index: usize, time: u64, tap: u16, look: u8) -> Recorded {
+    fn see(&mut self, index: usize, time: u64, spot: u16) -> Recorded {
         let Ok(number) = u8::try_from(index) else {
             return self.omit();
         };
@@ -296,7 +284,7 @@ impl Live {
             };
             packet.base = time;
             for seen in self.seen.iter_mut().filter(|s| s.packet == number) {
-                seen.delta = seen.delta.saturating_add(shift);
+                seen.delta = { seen.delta }.saturating_add(shift);
             }
         }
         let Ok(delta) = u32::try_from(time - packet.base) else {
@@ -310,25 +298,24 @@ impl Live {
         }
         self.seen.push(Seen {
             delta,
-            tap,
-            look,
+            spot,
             packet: number,
         });
         Recorded::New
     }
 
-    /// Renumbers the taps.
-    pub fn retap(&mut self, numbers: &[Option<u16>]) {
+    /// Renumbers the spots.
+    pub fn renumber(&mut self, numbers: &[Option<u16>]) {
         self.seen.retain_mut(|seen| {
-            let new = numbers.get(usize::from(seen.tap)).copied().flatten();
-            seen.tap = new.unwrap_or(u16::MAX);
+            let new = numbers.get(usize::from(seen.spot)).copied().flatten();
+            seen.spot = new.unwrap_or(u16::MAX);
             new.is_some()
         });
     }
 
-    /// The taps that saw it.
-    pub fn taps(&self) -> impl Iterator<Item = u16> + '_ {
-        self.seen.iter().map(|seen| seen.tap)
+    /// The spots where it was seen.
+    pub fn spots(&self) -> impl Iterator<Item = u16> + '_ {
+        self.seen.iter().map(|seen| seen.spot)
     }
 
     /// How many sightings are kept.
@@ -340,13 +327,12 @@ impl Live {
     pub fn bytes(&self) -> usize {
         self.tuples.bytes()
             + self.packets.capacity() * size_of::<Packet>()
-            + self.looks.capacity() * size_of::<Look>()
             + self.seen.capacity() * size_of::<Seen>()
             + self.icmps.capacity() * size_of::<Tuple>()
     }
 
     /// The flow, written out.
-    pub fn flow(&self, taps: &Interner<Tap>, tunnels: &Interner<Tunnel>, lost: u64) -> Flow {
+    pub fn flow(&self, shared: &Shared, lost: u64) -> Flow {
         let tcp = self.protocol == PROTOCOL_TCP;
         let mut packets: Vec<FlowPacket> = self
             .packets
@@ -365,7 +351,7 @@ impl Live {
             .collect();
         for seen in &self.seen {
             let index = usize::from(seen.packet);
-            let made = self.sighting(seen, taps, tunnels);
+            let made = self.sighting(seen, shared);
             if let (Some(packet), Some(sighting)) = (packets.get_mut(index), made) {
                 packet.sightings.push(sighting);
             }
@@ -390,26 +376,20 @@ impl Live {
         }
     }
 
-    fn sighting(
-        &self,
-        seen: &Seen,
-        taps: &Interner<Tap>,
-        tunnels: &Interner<Tunnel>,
-    ) -> Option<Sighting> {
-        let tap = taps.get(seen.tap)?;
-        let look = self.looks.get(usize::from(seen.look))?;
+    fn sighting(&self, seen: &Seen, shared: &Shared) -> Option<Sighting> {
+        let spot = shared.spots.get(seen.spot)?;
         let packet = self.packets.get(usize::from(seen.packet))?;
-        let original = self.tuples.get(look.original);
-        let reply = self.tuples.get(look.reply);
+        let original = self.tuples.get(spot.original);
+        let reply = self.tuples.get(spot.reply);
         Some(Sighting {
             time: packet.base + u64::from(seen.delta),
-            netns: tap.netns,
-            ifindex: tap.ifindex,
-            way: tap.way,
-            tuple: self.tuples.get(look.tuple)?,
-            mark: look.mark,
-            vxlan: tunnels.get(look.tunnel).map(|t| (t.vni, t.outer)),
-            icmp: self.icmps.get(usize::from(look.icmp)).copied(),
+            netns: spot.tap.netns,
+            ifindex: spot.tap.ifindex,
+            way: spot.tap.way,
+            tuple: self.tuples.get(spot.tuple)?,
+            mark: spot.mark,
+            vxlan: shared.tunnels.get(spot.tunnel).map(|t| (t.vni, t.outer)),
+            icmp: self.icmps.get(usize::from(spot.icmp)).copied(),
             conntrack: original.zip(reply),
         })
     }

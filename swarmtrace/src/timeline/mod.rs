@@ -6,19 +6,26 @@
 //! [`Timeline`]: the ordered hops with what happened to the packet between
 //! them. Names are resolved that late because most flows are never looked at
 //! and a topology changes.
+//!
+//! [`join`] puts two nodes' timelines of one connection together, on clocks that
+//! [`clock`] compares; [`Histograms`] gather how long each edge takes.
 
 mod belong;
 mod build;
+pub mod clock;
 mod correlate;
 mod edges;
 mod flow;
 mod histogram;
 mod index;
 mod intern;
+pub mod join;
 mod live;
 mod model;
 mod names;
 mod options;
+pub mod read;
+mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod synthetic;
 #[cfg(test)]

@@ -16,6 +16,9 @@ pub const FORMAT: &str = "swarmtrace-timeline";
 /// The `version` of a timeline's JSON.
 pub const VERSION: u32 = 1;
 
+/// The `format` of the JSON object that follows a trace's timelines: its figures.
+pub const SUMMARY_FORMAT: &str = "swarmtrace-summary";
+
 /// One flow as one node saw it, or as several did together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {

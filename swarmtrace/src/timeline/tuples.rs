@@ -26,7 +26,7 @@ pub(super) struct Tuples {
 }
 
 /// A pair's number and which leg it was met on, in one byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Facing(u8);
 
 impl Facing {

@@ -110,8 +110,9 @@ fn load_balancers(topology: &mut Topology) {
 }
 
 /// Endpoints on other nodes that the kernel was told of and the gossip does not
-/// name. A load balancer is the one thing on an overlay without a name, and
-/// each node has one.
+/// name. A node's load balancer is the one thing on an overlay without a name:
+/// an only nameless address is its; of several (entries of tasks that are gone
+/// may linger) none can be told to be.
 fn remote_endpoints(topology: &mut Topology) {
     let mut found = Vec::new();
     for namespace in &topology.namespaces {
@@ -128,27 +129,34 @@ fn remote_endpoints(topology: &mut Topology) {
             }
         }
     }
-    for (vni, address, vtep) in found {
-        let of = |n: &&mut Network| n.vnis.contains(&vni);
-        let Some(network) = topology.networks.iter_mut().find(of) else {
-            continue;
-        };
-        if let Some(known) = network.endpoints.iter_mut().find(|e| e.address == address) {
-            known.host.get_or_insert(vtep);
-            continue;
-        }
+    for network in &mut topology.networks {
         let gossip = !network.endpoints.is_empty();
-        let lb = |e: &Endpoint| e.name == "lb" && e.host == Some(vtep);
-        let name = match gossip && !network.endpoints.iter().any(lb) {
-            true => "lb".to_owned(),
-            false => String::new(),
+        let mut nameless = Vec::new();
+        for (_, address, vtep) in found.iter().filter(|(vni, ..)| network.vnis.contains(vni)) {
+            match network.endpoints.iter_mut().find(|e| e.address == *address) {
+                Some(known) => known.host = known.host.or(Some(*vtep)),
+                None => nameless.push((*address, *vtep)),
+            }
+        }
+        let has_lb = |vtep: IpAddr| {
+            let mut all = network.endpoints.iter();
+            all.any(|e| e.name == "lb" && e.host == Some(vtep))
         };
-        network.endpoints.push(Endpoint {
-            name,
-            service: None,
-            address,
-            host: Some(vtep),
+        let named = nameless.iter().map(|(address, vtep)| {
+            let only = nameless.iter().filter(|(_, v)| v == vtep).count() == 1;
+            Endpoint {
+                name: if gossip && only && !has_lb(*vtep) {
+                    "lb".to_owned()
+                } else {
+                    String::new()
+                },
+                service: None,
+                address: *address,
+                host: Some(*vtep),
+            }
         });
+        let named = Vec::from_iter(named);
+        network.endpoints.extend(named);
     }
 }
 

@@ -105,7 +105,11 @@ pub fn kernel(name: &str) -> Kernel {
         let index = |name: &str| here.iter().find(|l| l.ifname == name).map(|l| l.ifindex);
         let lines = |file: &str| {
             let path = folder.join(file);
-            let text = path.exists().then(|| text(&path)).unwrap_or_default();
+            let text = if path.exists() {
+                text(&path)
+            } else {
+                String::new()
+            };
             let words = |line: &str| line.split_whitespace().map(String::from).collect();
             text.lines().map(words).collect::<Vec<Vec<String>>>()
         };

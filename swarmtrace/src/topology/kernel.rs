@@ -2,7 +2,7 @@
 //! devices and IPVS services.
 //!
 //! This is the quick half of a snapshot, for keeping taps current: a few
-//! threads walk the namespaces, each is entered once and read in one go. A
+//! threads walk from namespace to namespace, each is read in one go. A
 //! namespace that disappears meanwhile is left out, which is the truth by
 //! then; anything else that fails becomes a gap.
 
@@ -50,7 +50,8 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         for _ in 0..threads.min(THREADS).min(all.len()) {
             scope.spawn(|| {
                 while let Some(namespace) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = namespace.run(|| (links::read(&all), ipvs::read()));
+                    let read = |()| (links::read(&all), ipvs::read());
+                    let result = namespace.enter().map(read);
                     let mut results = results.lock().unwrap_or_else(|e| e.into_inner());
                     results.push((namespace.inode(), result));
                 }
@@ -67,7 +68,7 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         gaps: found.gaps,
         ..Kernel::default()
     };
-    let mut peers = BTreeMap::new();
+    let mut pairs = BTreeMap::new();
     for namespace in &all {
         let inode = namespace.inode();
         let host = inode == host_namespace;
@@ -94,7 +95,7 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         });
         let gaps = links.gaps.iter();
         (kernel.gaps).extend(gaps.map(|gap| format!("namespace {name}: {gap}")));
-        peers.insert(inode, (links.peers, links.nsids));
+        pairs.insert(inode, links.pairs);
         kernel.namespaces.push(Namespace {
             inode,
             kind: if host {
@@ -110,6 +111,6 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
             fdb: links.fdb,
         });
     }
-    links::resolve_peers(&mut kernel.namespaces, &peers);
+    links::resolve_peers(&mut kernel.namespaces, &pairs);
     Ok(kernel)
 }

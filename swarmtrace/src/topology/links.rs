@@ -17,7 +17,8 @@ use super::{Device, DeviceKind, DeviceRef, FdbEntry, Namespace, Neighbour};
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo,
+    LinkLayerType, LinkMessage,
 };
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -33,12 +34,18 @@ pub(super) struct Links {
     pub devices: Vec<Device>,
     pub neighbours: Vec<Neighbour>,
     pub fdb: Vec<FdbEntry>,
-    /// Where each veth's other end is, by the veth's index.
+    pub pairs: Pairs,
+    pub gaps: Vec<String>,
+}
+
+/// Where a namespace's veths lead.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    /// The other end of each veth, by the veth's index.
     pub peers: BTreeMap<u32, Peer>,
     /// Inode of each namespace that this one has a number for and a device
     /// leads to.
     pub nsids: BTreeMap<i32, u32>,
-    pub gaps: Vec<String>,
 }
 
 /// The other end of a veth pair, in its namespace's own terms.
@@ -55,13 +62,17 @@ pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
     let mut netlink = Netlink::open()?;
     let mut links = Links::default();
 
-    let answer = netlink.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    let mut request = LinkMessage::default();
+    // Counters are most of an answer, and not wanted.
+    let skip = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
+    request.attributes.push(skip);
+    let answer = netlink.dump(RouteNetlinkMessage::GetLink(request))?;
     links.count(&answer, "devices");
     for message in answer.messages {
         if let RouteNetlinkMessage::NewLink(message) = message {
             let (device, peer) = device(message);
             if let (DeviceKind::Veth { .. }, Some(peer)) = (&device.kind, peer) {
-                links.peers.insert(device.ifindex, peer);
+                links.pairs.peers.insert(device.ifindex, peer);
             }
             links.devices.push(device);
         }
@@ -102,7 +113,7 @@ pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
 
     // The kernel has no list of numbers with inodes: each namespace is asked
     // for in turn, until every number that a device needs is known.
-    let mut wanted: BTreeSet<i32> = links.peers.values().filter_map(|p| p.nsid).collect();
+    let mut wanted: BTreeSet<i32> = links.pairs.peers.values().filter_map(|p| p.nsid).collect();
     for namespace in all {
         if wanted.is_empty() {
             break;
@@ -110,7 +121,7 @@ pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
         if let Some(nsid) = netlink.nsid(namespace)?
             && wanted.remove(&nsid)
         {
-            links.nsids.insert(nsid, namespace.inode());
+            links.pairs.nsids.insert(nsid, namespace.inode());
         }
     }
     Ok(links)
@@ -284,34 +295,27 @@ fn mac(bytes: &[u8]) -> String {
 /// Points each veth at its other end, once all namespaces are read. A peer
 /// stays unknown where its namespace was not found, or where the device is
 /// gone by now.
-pub(super) fn resolve_peers(
-    namespaces: &mut [Namespace],
-    of: &BTreeMap<u32, (BTreeMap<u32, Peer>, BTreeMap<i32, u32>)>,
-) {
+pub(super) fn resolve_peers(namespaces: &mut [Namespace], pairs: &BTreeMap<u32, Pairs>) {
     let present: BTreeSet<DeviceRef> = (namespaces.iter())
-        .flat_map(|n| n.devices.iter().map(|d| reference(n.inode, d.ifindex)))
+        .flat_map(|n| n.devices.iter().map(|d| n.at(d)))
         .collect();
     for namespace in namespaces {
-        let Some((peers, nsids)) = of.get(&namespace.inode) else {
+        let Some(pairs) = pairs.get(&namespace.inode) else {
             continue;
         };
         for device in &mut namespace.devices {
             if let DeviceKind::Veth { peer } = &mut device.kind {
-                *peer = peers
-                    .get(&device.ifindex)
-                    .and_then(|p| {
-                        let inode = match p.nsid {
+                *peer = (pairs.peers.get(&device.ifindex))
+                    .and_then(|peer| {
+                        let namespace = match peer.nsid {
                             None => namespace.inode,
-                            Some(nsid) => *nsids.get(&nsid)?,
+                            Some(nsid) => *pairs.nsids.get(&nsid)?,
                         };
-                        Some(reference(inode, p.ifindex))
+                        let ifindex = peer.ifindex;
+                        Some(DeviceRef { namespace, ifindex })
                     })
                     .filter(|peer| present.contains(peer));
             }
         }
     }
-}
-
-fn reference(namespace: u32, ifindex: u32) -> DeviceRef {
-    DeviceRef { namespace, ifindex }
 }

@@ -119,25 +119,33 @@ impl Netns {
     /// namespace stays the caller's: `/proc/thread-self/net` is the entered
     /// namespace's there, `/sys/class/net` is not.
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> Result<T, NetnsError> {
-        let failed = |source| NetnsError::Enter {
-            path: self.path.clone(),
-            source,
-        };
         std::thread::scope(|scope| {
             std::thread::Builder::new()
                 .name(format!("netns-{}", self.inode))
                 .spawn_scoped(scope, || {
-                    setns(&self.file, CloneFlags::CLONE_NEWNET)?;
+                    self.enter()?;
                     Ok(f())
                 })
-                .map_err(failed)?
+                .map_err(|source| self.failed(source))?
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                .map_err(|error| match error {
-                    nix::Error::EPERM => NetnsError::NotPermitted,
-                    error => failed(error.into()),
-                })
         })
+    }
+
+    /// Moves the calling thread into it, for good: for threads that do nothing
+    /// else and end soon.
+    pub(super) fn enter(&self) -> Result<(), NetnsError> {
+        setns(&self.file, CloneFlags::CLONE_NEWNET).map_err(|error| match error {
+            nix::Error::EPERM => NetnsError::NotPermitted,
+            error => self.failed(error.into()),
+        })
+    }
+
+    fn failed(&self, source: io::Error) -> NetnsError {
+        NetnsError::Enter {
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 

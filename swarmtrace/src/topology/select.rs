@@ -1,7 +1,7 @@
 //! A part of a snapshot: some services, some networks, and what belongs to
 //! them.
 
-use super::{NamespaceKind, Network, PublishMode, Service, Topology};
+use super::{DeviceKind, IpvsMatch, NamespaceKind, Network, PublishMode, Service, Topology};
 use std::collections::BTreeSet;
 
 /// What to keep; empty keeps everything.
@@ -95,6 +95,22 @@ impl Topology {
             })
             .map(|n| n.inode)
             .collect();
+        for namespace in &mut self.namespaces {
+            // IPVS' view of other services; what nobody knows stays.
+            namespace.ipvs.retain(|entry| {
+                let IpvsMatch::Fwmark(mark) = entry.matches else {
+                    return true;
+                };
+                let owner = |s: &&Service| s.fwmarks.iter().any(|m| m.mark == mark);
+                let owner = self.services.iter().find(owner);
+                owner.is_none_or(|owner| services.contains(&owner.name))
+            });
+            // Devices that lead only to what is not shown.
+            namespace.devices.retain(|device| match device.kind {
+                DeviceKind::Veth { peer: Some(peer) } => namespaces.contains(&peer.namespace),
+                _ => true,
+            });
+        }
         self.namespaces.retain(|n| namespaces.contains(&n.inode));
         self.networks.retain(|n| networks.contains(&key(n)));
         self.services.retain(|s| services.contains(&s.name));
@@ -127,12 +143,16 @@ mod tests {
     use super::*;
     use crate::topology::fixtures;
 
-    fn select(services: &[&str], networks: &[&str]) -> Result<Vec<String>, Unknown> {
+    fn selected(services: &[&str], networks: &[&str]) -> Result<Topology, Unknown> {
         let names = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
-        let topology = fixtures::topology("swarm/a").select(&Selection {
+        fixtures::topology("swarm/a").select(&Selection {
             services: names(services),
             networks: names(networks),
-        })?;
+        })
+    }
+
+    fn select(services: &[&str], networks: &[&str]) -> Result<Vec<String>, Unknown> {
+        let topology = selected(services, networks)?;
         Ok(topology.namespaces.into_iter().map(|n| n.name).collect())
     }
 
@@ -141,6 +161,20 @@ mod tests {
         let overlay = ["host", "1-qookufxbbm", "client.1", "lb_qookufxbb"];
         assert_eq!(select(&["client"], &[]).unwrap(), overlay);
         assert_eq!(select(&["vote"], &[]).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_left_out() {
+        let topology = selected(&["client"], &[]).unwrap();
+        let lb = topology
+            .namespaces
+            .iter()
+            .find(|n| n.name == "lb_qookufxbb");
+        assert_eq!(lb.unwrap().ipvs.len(), 1);
+        let host = topology.host().unwrap().devices.iter();
+        let names: Vec<_> = host.map(|d| d.name.as_str()).collect();
+        let expected = ["lo", "eth0", "docker0", "docker_gwbridge", "vethdf4c7ff"];
+        assert_eq!(names, expected);
     }
 
     #[test]

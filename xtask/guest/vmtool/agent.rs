@@ -16,14 +16,24 @@ use crate::wire;
 /// How long output may still arrive after the command itself has ended, when
 /// something it started in the background holds the pipe open.
 const LINGER: Duration = Duration::from_millis(300);
+const SIGINT: i32 = 2;
+const SIGQUIT: i32 = 3;
 const SIGKILL: i32 = 9;
+const SIG_DFL: usize = 0;
 
 unsafe extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;
+    fn signal(number: i32, handler: usize) -> usize;
 }
 
 /// Serves until the VM ends.
 pub fn run(port: &str) -> io::Result<()> {
+    // A shell starts its background jobs, us, deaf to Ctrl-C, and what we start
+    // would inherit that.
+    for number in [SIGINT, SIGQUIT] {
+        // SAFETY: signal(2) with a default handler touches no memory of ours.
+        unsafe { signal(number, SIG_DFL) };
+    }
     let listener = TcpListener::bind(format!("0.0.0.0:{port}"))?;
     loop {
         if let Ok((stream, _)) = listener.accept() {
@@ -88,14 +98,14 @@ fn serve(stream: &TcpStream) -> io::Result<()> {
     while let Ok(Some((kind, payload))) = wire::read_frame(&mut from_host) {
         match kind {
             wire::STDIN => drop(stdin.send(payload)),
-            wire::SIGNAL => signal(group, payload.first().copied().unwrap_or(0).into()),
+            wire::SIGNAL => send_signal(group, payload.first().copied().unwrap_or(0).into()),
             _ => {}
         }
     }
     // Either the command has ended and the connection with it, and what it left
     // in the background is to stay; or the host has gone.
     if !over.load(Ordering::SeqCst) {
-        signal(group, SIGKILL);
+        send_signal(group, SIGKILL);
     }
     let _ = finished.join();
     Ok(())
@@ -165,7 +175,7 @@ fn feed(child: &mut Child) -> mpsc::SyncSender<Vec<u8>> {
     to_child
 }
 
-fn signal(group: i32, number: i32) {
+fn send_signal(group: i32, number: i32) {
     // SAFETY: kill(2) takes two integers and touches no memory of ours.
     unsafe { kill(-group, number) };
 }

@@ -9,21 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
-use super::{Config, Kernel, Layout, Node, Vm};
+use super::{Config, Kernel, Layout, Node, Vm, interrupt};
 
-/// A real two-node Docker Swarm in QEMU
-///
-/// The Swarm has the network overlay1 and these services, whose tasks all say
-/// which task answered (SERVICE.SLOT NODE HOSTNAME):
-///   vote      TCP 8080 by the routing mesh, 2 tasks, one on each node
-///   echo-udp  UDP 9053 by the routing mesh, 2 tasks, one on each node
-///   hosted    TCP 8081 of each node itself (mode=host), global
-///   direct    port 80 on overlay1 without a virtual address (dnsrr), 2 tasks
-///   client    sleeps on overlay1, on node-a
-/// node-a (manager) is 192.168.90.1, node-b is 192.168.90.2, and `vm` is outside
-/// of both, the external client 192.168.90.254.
+/// What can be done with the VM.
 #[derive(Debug, Subcommand)]
-#[command(verbatim_doc_comment)]
 pub enum VmCommand {
     /// Bring the Swarm up: restored in seconds, or built the first time
     Up {
@@ -52,15 +41,17 @@ pub enum VmCommand {
         command: Vec<String>,
     },
     /// Copy a file or a folder into the VM: [NODE] LOCAL GUEST
+    #[command(override_usage = "cargo xtask vm put [NODE] <LOCAL> <GUEST>")]
     Put {
-        /// NODE (with --two-vms it matters; a if left out), LOCAL and GUEST
-        #[arg(num_args = 2..=3, required = true, value_names = ["[NODE] LOCAL", "GUEST"])]
+        /// Which node's VM (a if left out; it matters with --two-vms), from where, to where
+        #[arg(num_args = 2..=3, required = true, value_name = "NODE, LOCAL, GUEST")]
         paths: Vec<String>,
     },
     /// Copy a file or a folder out of the VM: [NODE] GUEST LOCAL
+    #[command(override_usage = "cargo xtask vm get [NODE] <GUEST> <LOCAL>")]
     Get {
-        /// NODE (with --two-vms it matters; a if left out), GUEST and LOCAL
-        #[arg(num_args = 2..=3, required = true, value_names = ["[NODE] GUEST", "LOCAL"])]
+        /// Which node's VM (a if left out; it matters with --two-vms), from where, to where
+        #[arg(num_args = 2..=3, required = true, value_name = "NODE, GUEST, LOCAL")]
         paths: Vec<String>,
     },
     /// Put the Swarm back to how `up` found it
@@ -77,6 +68,7 @@ impl VmCommand {
     /// # Errors
     /// When it cannot be done.
     pub fn run(self) -> Result<ExitCode> {
+        interrupt::install()?;
         match self {
             Self::Up {
                 two_vms,
@@ -107,10 +99,17 @@ impl VmCommand {
                     return Ok(ExitCode::from(3));
                 }
             },
-            Self::Down => match Vm::running("default")? {
-                Some(vm) => vm.down()?,
-                None => println!("down already"),
-            },
+            Self::Down => {
+                let name = Config::default().name;
+                println!(
+                    "{}",
+                    if Vm::end(&name)? {
+                        "down"
+                    } else {
+                        "down already"
+                    }
+                );
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -16,8 +16,7 @@ static UNFINISHED: [AtomicI32; 4] = [const { AtomicI32::new(0) }; 4];
 /// # Errors
 /// When the system refuses.
 pub fn install() -> Result<()> {
-    let action =
-        SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::all());
+    let action = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::all());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: `end` only calls kill(2) and _exit(2) and reads atomics,
         // all of which a signal handler may.
@@ -41,7 +40,10 @@ extern "C" fn end(signal: libc::c_int) {
 /// This VM is under construction.
 pub fn unfinished(pid: i32) {
     for slot in &UNFINISHED {
-        if slot.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if slot
+            .compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+        {
             return;
         }
     }
@@ -61,8 +63,16 @@ mod tests {
     #[test]
     fn a_finished_vm_is_forgotten() {
         unfinished(4711);
-        assert!(UNFINISHED.iter().any(|slot| slot.load(Ordering::SeqCst) == 4711));
+        assert!(
+            UNFINISHED
+                .iter()
+                .any(|slot| slot.load(Ordering::SeqCst) == 4711)
+        );
         finished(4711);
-        assert!(UNFINISHED.iter().all(|slot| slot.load(Ordering::SeqCst) != 4711));
+        assert!(
+            UNFINISHED
+                .iter()
+                .all(|slot| slot.load(Ordering::SeqCst) != 4711)
+        );
     }
 }

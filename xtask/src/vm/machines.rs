@@ -12,9 +12,14 @@ use serde_json::json;
 
 use super::agent::{self, Output, Request, Running};
 use super::image::Image;
+use super::process::Process;
 use super::qcow2::{self, Format};
-use super::qemu::{Accelerator, Launch, Process, Role};
+use super::qemu::{Accelerator, Launch, Role};
 use super::{Layout, Node};
+
+/// How long a boot may take: some seconds, on a busy machine ten times that.
+const BOOT_LIMIT: Duration = Duration::from_secs(75);
+const BOOT_ATTEMPTS: u32 = 3;
 
 /// The VMs that make up a Swarm.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,11 +33,32 @@ pub fn saved_files(role: Role) -> [String; 3] {
 }
 
 impl Machines {
-    /// Starts the VMs, booting from the image, and waits for their agents.
+    /// Starts the VMs, booting from the image, and waits for their agents. Under
+    /// emulation a boot hangs now and then, both processors waiting for each
+    /// other; such a boot is given up and begun anew.
     ///
     /// # Errors
     /// When one does not come up within the time; carries its console's end.
     pub fn boot(
+        folder: &Path,
+        layout: Layout,
+        image: &Image,
+        accelerator: Accelerator,
+    ) -> Result<Self> {
+        for _ in 1..BOOT_ATTEMPTS {
+            match Self::boot_once(folder, layout, image, accelerator) {
+                Ok(machines) => return Ok(machines),
+                Err(error) => {
+                    let what = error.to_string();
+                    let what = what.lines().next().unwrap_or_default().to_owned();
+                    eprintln!("  booting anew: {what}");
+                }
+            }
+        }
+        Self::boot_once(folder, layout, image, accelerator)
+    }
+
+    fn boot_once(
         folder: &Path,
         layout: Layout,
         image: &Image,
@@ -63,7 +89,7 @@ impl Machines {
         }
         match machines
             .resume()
-            .and_then(|()| machines.await_agents(Duration::from_secs(120)))
+            .and_then(|()| machines.await_agents(BOOT_LIMIT))
         {
             Ok(()) => Ok(machines),
             Err(error) => Err(machines.abandon(error)),
@@ -197,6 +223,31 @@ impl Machines {
         Ok(())
     }
 
+    /// Cuts a node's cable to the wire, or plugs it in again.
+    ///
+    /// # Errors
+    /// When the VM does not do it.
+    pub fn set_cable(&self, node: Node, plugged: bool) -> Result<()> {
+        let process = self.process_of(node)?;
+        let card = match (process.role, node) {
+            (Role::Both, Node::Vm) | (Role::B, Node::A | Node::Vm) => {
+                bail!("{node} has no cable of its own")
+            }
+            (Role::Both, _) => {
+                let change = if plugged { "up" } else { "down" };
+                let set = ["ip", "link", "set", &node.to_string(), change];
+                self.root_exec(node, &set, b"", Duration::from_secs(20))?
+                    .checked()?;
+                return Ok(());
+            }
+            (Role::A, Node::Vm) => "hub-client",
+            (Role::A, _) => "hub-node",
+            (Role::B, _) => "wire",
+        };
+        let link = json!({ "name": card, "up": plugged });
+        process.qmp()?.command("set_link", link).map(drop)
+    }
+
     /// Whether all VMs run.
     pub fn run(&self) -> bool {
         !self.processes.is_empty() && self.processes.iter().all(Process::runs)
@@ -217,19 +268,25 @@ impl Machines {
 
     /// Ends what was started and adds the consoles to the error.
     fn abandon(&self, error: anyhow::Error) -> anyhow::Error {
-        let consoles: Vec<String> = self
+        let error = self.with_consoles(error);
+        let _ = self.stop();
+        error
+    }
+
+    /// The error, and below it how the consoles end.
+    pub fn with_consoles(&self, error: anyhow::Error) -> anyhow::Error {
+        let consoles: String = self
             .processes
             .iter()
             .map(|process| {
                 format!(
-                    "the console of VM {} ends:\n{}",
+                    "\nthe console of VM {} ends:\n{}",
                     process.role.name(),
                     process.console()
                 )
             })
             .collect();
-        let _ = self.stop();
-        error.context(consoles.join("\n"))
+        anyhow::anyhow!("{error:#}{consoles}")
     }
 
     /// The VM a node is in.

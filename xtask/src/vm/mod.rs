@@ -17,32 +17,35 @@ mod accelerator;
 pub mod agent;
 mod apt;
 pub mod cli;
+mod config;
 mod cpio;
 mod files;
 mod guest;
 mod image;
+pub mod interrupt;
 mod machines;
+mod modules;
 mod place;
+mod process;
 mod qcow2;
 mod qemu;
 mod qmp;
+mod services;
 mod snapshot;
 mod state;
 mod swarm;
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
 
 pub use agent::{Output, Running};
+pub use config::{Config, Kernel, Layout, Node};
 use image::Image;
 use machines::Machines;
 use place::Place;
-use qemu::Role;
+use process::Process;
 use snapshot::{Snapshot, Wanted};
 use state::State;
 
@@ -52,144 +55,6 @@ use crate::step::Step;
 pub const EXEC_LIMIT: Duration = Duration::from_secs(300);
 /// A restored Swarm answers within a few seconds, or is damaged.
 const ANSWER_LIMIT: Duration = Duration::from_secs(40);
-
-/// Where a command runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Node {
-    /// The manager, `node-a`, 192.168.90.1.
-    A,
-    /// The worker, `node-b`, 192.168.90.2.
-    B,
-    /// Outside of both nodes, as the external client 192.168.90.254. With one
-    /// VM that is the VM's root namespace, from where both nodes can be seen.
-    Vm,
-}
-
-impl Node {
-    /// `a`, `b` or `vm`.
-    pub fn letter(self) -> &'static str {
-        match self {
-            Self::A => "a",
-            Self::B => "b",
-            Self::Vm => "vm",
-        }
-    }
-
-    /// Its address on the wire.
-    pub fn address(self) -> &'static str {
-        swarm::address(self)
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::A => "node-a",
-            Self::B => "node-b",
-            Self::Vm => "vm",
-        })
-    }
-}
-
-impl FromStr for Node {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "a" | "node-a" => Ok(Self::A),
-            "b" | "node-b" => Ok(Self::B),
-            "vm" => Ok(Self::Vm),
-            _ => Err("a node is a, b (or node-a, node-b) or vm".to_owned()),
-        }
-    }
-}
-
-/// A series of Debian's cloud kernels; the newest of it is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-pub enum Kernel {
-    /// Debian 12's own: clsact, no tcx.
-    #[default]
-    #[value(name = "6.1")]
-    V6_1,
-    /// Debian 12's newer one: tcx, more drop reasons.
-    #[value(name = "6.12")]
-    V6_12,
-}
-
-impl Kernel {
-    /// `6.1` or `6.12`.
-    pub fn series(self) -> &'static str {
-        match self {
-            Self::V6_1 => "6.1",
-            Self::V6_12 => "6.12",
-        }
-    }
-}
-
-/// How the nodes are laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Layout {
-    /// Both nodes in one VM, under one kernel, as namespaces.
-    #[default]
-    OneVm,
-    /// A VM, a kernel and a clock for each node.
-    TwoVms,
-}
-
-impl Layout {
-    fn name(self) -> &'static str {
-        match self {
-            Self::OneVm => "one-vm",
-            Self::TwoVms => "two-vms",
-        }
-    }
-
-    fn roles(self) -> &'static [Role] {
-        match self {
-            Self::OneVm => &[Role::Both],
-            Self::TwoVms => &[Role::A, Role::B],
-        }
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OneVm => "two nodes in one VM",
-            Self::TwoVms => "two nodes in two VMs",
-        })
-    }
-}
-
-/// What [`Vm::up`] is to bring up.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// One VM or two.
-    pub layout: Layout,
-    /// Which kernel.
-    pub kernel: Kernel,
-    /// Build the disk and the Swarm anew even if saved ones would do.
-    /// Packages that are downloaded already and still current are kept.
-    pub cold: bool,
-    /// Swarms of different names run side by side; `cargo xtask vm` uses
-    /// `default`. Use another name in tests, so as not to disturb that one.
-    pub name: String,
-    /// Whether dropping the [`Vm`] ends the VM.
-    pub stop_on_drop: bool,
-}
-
-impl Default for Config {
-    /// One VM, kernel 6.1, the Swarm of `cargo xtask vm`, which stays up.
-    fn default() -> Self {
-        Self {
-            layout: Layout::default(),
-            kernel: Kernel::default(),
-            cold: false,
-            name: "default".to_owned(),
-            stop_on_drop: false,
-        }
-    }
-}
 
 /// A Swarm that is up.
 ///
@@ -209,6 +74,7 @@ impl Vm {
     /// When another kind of Swarm is up under this name, or it cannot be built.
     pub fn up(config: &Config) -> Result<Self> {
         let place = Place::open()?;
+        let _lock = State::lock(&place, &config.name)?;
         if let Some(state) = State::read(&place, &config.name)? {
             if state.machines.run() && !config.cold {
                 if (state.layout, state.kernel) != (config.layout, config.kernel) {
@@ -274,7 +140,7 @@ impl Vm {
 
     fn continue_saved(wanted: &Wanted<'_>, snapshot: &Snapshot, config: &Config) -> Result<State> {
         let step = Step::start(format!("restoring {}", wanted.layout));
-        let folder = wanted.place.fresh_folder(&format!("run/{}", config.name))?;
+        let folder = State::fresh_folder(wanted.place, &config.name)?;
         let machines = Machines::restore(
             &folder,
             snapshot.folder(),
@@ -295,6 +161,7 @@ impl Vm {
             state.machines.stop()?;
             return Err(error.context("the restored Swarm does not answer"));
         }
+        state.machines.processes().iter().for_each(Process::keep);
         step.done_with(state.release.as_str());
         Ok(state)
     }
@@ -386,6 +253,14 @@ impl Vm {
         files::get(&self.state.machines, node, guest, local)
     }
 
+    /// Cuts a node's cable to the wire, or plugs it in again.
+    ///
+    /// # Errors
+    /// When the VM does not do it.
+    pub fn set_cable(&self, node: Node, plugged: bool) -> Result<()> {
+        self.state.machines.set_cable(node, plugged)
+    }
+
     /// The kernel's release, as `uname -r` prints it.
     pub fn kernel_release(&self) -> &str {
         &self.state.release
@@ -403,7 +278,22 @@ impl Vm {
     pub fn down(mut self) -> Result<()> {
         self.stop_on_drop = false;
         self.state.machines.stop()?;
-        self.state.forget(&self.place)
+        State::forget(&self.place, &self.state.name)
+    }
+
+    /// Ends the Swarm of this name, also if an interrupted run left it half
+    /// up; says whether it was up.
+    ///
+    /// # Errors
+    /// When it runs on.
+    pub fn end(name: &str) -> Result<bool> {
+        let vm = Self::running(name)?;
+        let was_up = vm.is_some();
+        match vm {
+            Some(vm) => vm.down()?,
+            None => State::forget(&Place::open()?, name)?,
+        }
+        Ok(was_up)
     }
 }
 
@@ -411,7 +301,7 @@ impl Drop for Vm {
     fn drop(&mut self) {
         if self.stop_on_drop {
             let _ = self.state.machines.stop();
-            let _ = self.state.forget(&self.place);
+            let _ = State::forget(&self.place, &self.state.name);
         }
     }
 }

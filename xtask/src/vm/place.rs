@@ -23,6 +23,14 @@ impl Place {
             Some(folder) => PathBuf::from(folder),
             None => target_folder().join("vm"),
         };
+        Self::at(root)
+    }
+
+    /// Uses this folder and makes it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn at(root: PathBuf) -> Result<Self> {
         fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
         let root = root.canonicalize()?;
         Ok(Self { root })

@@ -1,20 +1,14 @@
-//! One QEMU process: its command line, its start, its end, and the certainty
-//! that a process id still is the QEMU that we started.
+//! QEMU's command line: what a VM is made of, and starting it.
 
-use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::image::Image;
-use super::qmp::Qmp;
+use super::process::Process;
 use crate::host;
 
 /// The program.
@@ -87,7 +81,7 @@ impl Accelerator {
 
 /// The kernel's command line, without the role.
 pub const KERNEL_LINE: &str = "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off nopti \
-    tsc=reliable no_timer_check nokaslr norandmaps init_on_alloc=0";
+    tsc=reliable no_timer_check nokaslr norandmaps init_on_alloc=0 cryptomgr.notests nowatchdog";
 
 /// What to start.
 pub struct Launch<'a> {
@@ -110,19 +104,6 @@ pub struct Launch<'a> {
     pub wire: &'a Path,
 }
 
-/// A VM that runs, or ran.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Process {
-    /// Which VM.
-    pub role: Role,
-    /// Where its files are.
-    pub folder: PathBuf,
-    /// The host's port for its agent.
-    pub port: u16,
-    pid: i32,
-    started: u64,
-}
-
 impl Launch<'_> {
     /// Starts QEMU in the background.
     ///
@@ -134,28 +115,12 @@ impl Launch<'_> {
             attempts += 1;
             let port = free_port()?;
             match host::run(&mut self.command(port)) {
-                Ok(()) => return self.process(port),
+                Ok(()) => return Process::started(self.role, self.folder, port),
                 // Somebody else took the port in between.
                 Err(error) if attempts < 5 && format!("{error:#}").contains("host forwarding") => {}
                 Err(error) => return Err(error.context("cannot start the VM")),
             }
         }
-    }
-
-    fn process(&self, port: u16) -> Result<Process> {
-        let pid = fs::read_to_string(self.folder.join("pid")).context("QEMU left no process id")?;
-        let pid: i32 = pid
-            .trim()
-            .parse()
-            .context("QEMU's process id is no number")?;
-        let started = start_time(pid).context("QEMU ended at once")?;
-        Ok(Process {
-            role: self.role,
-            folder: self.folder.to_owned(),
-            port,
-            pid,
-            started,
-        })
     }
 
     fn command(&self, port: u16) -> Command {
@@ -259,65 +224,6 @@ impl Launch<'_> {
     }
 }
 
-impl Process {
-    /// Whether this very process still runs.
-    pub fn runs(&self) -> bool {
-        start_time(self.pid) == Some(self.started)
-    }
-
-    /// The process id.
-    pub fn pid(&self) -> i32 {
-        self.pid
-    }
-
-    /// Its control socket.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn qmp(&self) -> Result<Qmp> {
-        Qmp::connect(&self.folder, "qmp")
-    }
-
-    /// Ends it. That it has ended already is fine.
-    ///
-    /// # Errors
-    /// When it runs on.
-    pub fn stop(&self) -> Result<()> {
-        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-            if !self.runs() {
-                return Ok(());
-            }
-            let _ = kill(Pid::from_raw(self.pid), signal);
-            let deadline = Instant::now() + Duration::from_secs(5);
-            while self.runs() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(10));
-            }
-        }
-        if self.runs() {
-            bail!("QEMU (process {}) does not end", self.pid);
-        }
-        Ok(())
-    }
-
-    /// The end of what the VM's kernel and first process said.
-    pub fn console(&self) -> String {
-        console_tail(&self.folder)
-    }
-}
-
-/// The last lines of a VM's console.
-pub fn console_tail(folder: &Path) -> String {
-    let text = fs::read(folder.join("console")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let lines: Vec<&str> = text.lines().collect();
-    let tail = lines[lines.len().saturating_sub(15)..].join("\n");
-    if tail.is_empty() {
-        "(the console is empty)".to_owned()
-    } else {
-        tail
-    }
-}
-
 /// The first line of `--version`.
 ///
 /// # Errors
@@ -333,20 +239,8 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// When the process began, in ticks since boot; `None` if it is not a living
-/// QEMU. A process id may be used again, the pair never is.
-fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (head, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    if !head.contains("(qemu") || matches!(fields.next(), Some("Z" | "X")) {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}
-
 /// QEMU separates options by commas and has them doubled in values.
-fn escaped(path: &Path) -> String {
+pub fn escaped(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
@@ -364,13 +258,6 @@ fn relative(from: &Path, to: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_that_is_not_qemu_is_not_ours() {
-        let pid = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(start_time(pid), None);
-        assert_eq!(start_time(i32::MAX), None);
-    }
 
     #[test]
     fn wire_path_is_relative_to_the_vm() {

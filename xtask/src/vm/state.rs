@@ -1,7 +1,7 @@
 //! What is remembered of a running Swarm between two commands: its processes,
 //! ports and kind, in `target/vm/run/NAME/state.json`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::machines::Machines;
 use super::place::{self, Place};
+use super::process;
 use super::qemu::Accelerator;
 use super::{Kernel, Layout};
+use crate::host;
 
 /// A Swarm that runs, or ran.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,11 +37,7 @@ impl State {
     /// # Errors
     /// When the name will not do for a folder or the file cannot be read.
     pub fn read(place: &Place, name: &str) -> Result<Option<Self>> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        ensure!(
-            !name.is_empty() && name.chars().all(plain),
-            "{name:?} will not do as a name"
-        );
+        check(name)?;
         let file = Self::folder(place, name).join("state.json");
         match fs::read(&file) {
             // Written by another version of this program: its VM is unknown.
@@ -59,12 +57,34 @@ impl State {
             .with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Forgets it, and removes its disk.
+    /// Keeps others from bringing up or ending the same Swarm meanwhile.
     ///
     /// # Errors
-    /// When the folder stays.
-    pub fn forget(&self, place: &Place) -> Result<()> {
-        place::remove(&Self::folder(place, &self.name))
+    /// When the name will not do or the lock cannot be taken.
+    pub fn lock(place: &Place, name: &str) -> Result<File> {
+        check(name)?;
+        let file = place.folder("run")?.join(format!("{name}.lock"));
+        host::lock(&file, "bringing up this Swarm")
+    }
+
+    /// An empty folder for its files, with nothing of it running.
+    ///
+    /// # Errors
+    /// When what is left of an earlier one cannot be removed.
+    pub fn fresh_folder(place: &Place, name: &str) -> Result<PathBuf> {
+        Self::forget(place, name)?;
+        place.folder(&format!("run/{name}"))
+    }
+
+    /// Removes its files, after ending what may be left of it.
+    ///
+    /// # Errors
+    /// When a process or the folder stays.
+    pub fn forget(place: &Place, name: &str) -> Result<()> {
+        check(name)?;
+        let folder = Self::folder(place, name);
+        process::end_leftovers(&folder)?;
+        place::remove(&folder)
     }
 
     /// One line: what it is, where it is.
@@ -87,4 +107,14 @@ impl State {
     fn folder(place: &Place, name: &str) -> PathBuf {
         place.path("run").join(name)
     }
+}
+
+/// A name becomes the name of a folder.
+fn check(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    ensure!(
+        !name.is_empty() && name.chars().all(plain),
+        "{name:?} will not do as a name"
+    );
+    Ok(())
 }

@@ -10,13 +10,10 @@ use crate::output;
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
 use crate::output::{json, latency, text};
-use crate::timeline::{Flow, Histograms, Latency, Leg, Statistics, Timeline};
+use crate::timeline::{Flow, Histograms, Latency, Leg, SUMMARY_FORMAT, Statistics, Timeline};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// The `format` of the last line of JSON output.
-const SUMMARY_FORMAT: &str = "swarmtrace-summary";
 
 /// Standard output drops the colours where they are not wanted.
 const COLOUR: Painter = Painter { colour: true };
@@ -53,7 +50,6 @@ impl<'a> Report<'a> {
                 painter: COLOUR,
                 reply: !options.no_reply,
                 all_packets: options.all_packets,
-                ..TextOptions::default()
             },
             histograms: Histograms::new(),
             told: 0,

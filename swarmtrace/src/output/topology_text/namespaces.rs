@@ -12,7 +12,7 @@ pub(super) fn namespaces(topology: &Topology) -> String {
     let mut shown: Vec<_> = (topology.namespaces.iter())
         .filter(|n| n.kind != NamespaceKind::Other)
         .collect();
-    shown.sort_by_key(|n| order(&n.kind));
+    shown.sort_by_key(|n| (order(&n.kind), &n.name));
     let mut out = String::new();
     for namespace in shown {
         let name = paint(HEADING, &namespace.name);
@@ -46,7 +46,11 @@ fn order(kind: &NamespaceKind) -> u8 {
 }
 
 fn what(topology: &Topology, namespace: &Namespace) -> String {
+    let host = namespace.kind == NamespaceKind::Host;
     let networks: BTreeSet<&str> = (namespace.devices.iter())
+        // The host's: in host mode only, and then with their VXLAN devices. A
+        // pair that is being made starts there as well.
+        .filter(|d| !host || matches!(d.kind, DeviceKind::Vxlan { .. }))
         .filter_map(|d| topology.network_of_device(namespace.at(d)))
         .map(|n| n.name.as_str())
         .collect();
@@ -119,7 +123,7 @@ fn connected(topology: &Topology, device: &Device) -> String {
     };
     match peer.and_then(|peer| topology.device(peer)) {
         Some((namespace, peer)) => format!("↔ {} {}", namespace.name, peer.name),
-        // Shown in part (a selection), or a namespace that was not found.
+        // In a namespace that no file leads to.
         None => "↔ elsewhere".to_owned(),
     }
 }
@@ -178,7 +182,9 @@ fn beyond(topology: &Topology, namespace: &Namespace) -> Table {
         let network = topology.network_of_device(namespace.at(device));
         let neighbours = || (namespace.neighbours.iter()).filter(|n| n.ifindex == device.ifindex);
         let entries = || (namespace.fdb.iter()).filter(|e| e.ifindex == device.ifindex);
-        for neighbour in neighbours() {
+        let mut sorted = Vec::from_iter(neighbours());
+        sorted.sort_by_key(|n| n.address);
+        for neighbour in sorted {
             let to: Vec<String> = entries()
                 .filter(|e| e.mac == neighbour.mac)
                 .map(|e| node_at(topology, e.vtep))

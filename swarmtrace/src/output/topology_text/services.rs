@@ -100,7 +100,9 @@ fn backends(
     ipvs: &IpvsService,
 ) -> Table {
     let mut table = Table::default();
-    for to in &ipvs.destinations {
+    let mut destinations = Vec::from_iter(&ipvs.destinations);
+    destinations.sort_by_key(|d| d.address);
+    for to in destinations {
         let task = topology.task_by_address(to.address);
         let ours = task.is_some_and(|t| t.service == service.name);
         table.row([

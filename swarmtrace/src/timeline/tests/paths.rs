@@ -1,15 +1,8 @@
 //! Every route in every ending, nothing lost.
 
+use super::flows;
 use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
-use crate::timeline::{Correlator, Flow, Options, Proof, Rewrite, State};
-
-pub(super) fn flows(events: &[swarmtrace_common::PacketEvent]) -> Vec<Flow> {
-    let mut correlator = Correlator::new(&Options::default());
-    for event in events {
-        correlator.push(event);
-    }
-    correlator.finish()
-}
+use crate::timeline::{Proof, Rewrite, State};
 
 #[test]
 fn every_event_of_every_route_is_one_flow() {

@@ -83,6 +83,24 @@ fn the_other_nodes_load_balancer_is_named() {
 }
 
 #[test]
+fn of_two_nameless_addresses_none_is_the_load_balancer() {
+    let mut kernel = fixtures::kernel("swarm/a");
+    let overlay = kernel
+        .namespaces
+        .iter_mut()
+        .find(|n| n.name == "1-qookufxbbm");
+    let overlay = overlay.unwrap();
+    let mut gone = overlay.neighbours[0].clone();
+    gone.address = ip("10.0.1.99");
+    overlay.neighbours.push(gone);
+    let topology = assemble(kernel, Some(&interpret(&fixtures::answers("swarm/a"))));
+    let network = topology.network_by_vni(4097).unwrap();
+    for address in ["10.0.1.6", "10.0.1.99"] {
+        assert_eq!(network.endpoint(ip(address)).unwrap().name, "");
+    }
+}
+
+#[test]
 fn marks_by_backends_where_docker_did_not_say() {
     let mut answers = fixtures::answers("swarm/a");
     let said = topology("swarm/a").services;

@@ -181,28 +181,27 @@ fn local_endpoints(view: &mut View, network: &api::Network) {
 }
 
 fn a_service(answers: &Answers, view: &mut View, network: &str, name: &str, said: &NetworkService) {
-    let vip = address(&said.vip);
-    let known = view.services.iter().any(|s| s.name == name);
     let service = service(&mut view.services, name);
-    if !known && vip.is_none() {
-        service.endpoint_mode = EndpointMode::Dnsrr;
+    // A service without a virtual address is counted a mark too, and has no
+    // use for it.
+    if let Some(address) = address(&said.vip) {
+        let network = network.to_owned();
+        if said.local_lb_index != 0 {
+            service.fwmarks.push(Fwmark {
+                network: network.clone(),
+                mark: said.local_lb_index,
+            });
+        }
+        if !service.vips.iter().any(|v| v.address == address) {
+            service.vips.push(Vip { network, address });
+        }
     }
-    if let Some(address) = vip
-        && !service.vips.iter().any(|v| v.address == address)
-    {
-        service.vips.push(Vip {
-            network: network.to_owned(),
-            address,
-        });
-    }
-    if said.local_lb_index != 0 {
-        service.fwmarks.push(Fwmark {
-            network: network.to_owned(),
-            mark: said.local_lb_index,
-        });
-    }
-    // On a manager the store has said it all, the protocol included.
+    // On a manager the store has said the rest, a port's protocol included.
     if view.docker.role != SwarmRole::Manager {
+        service.endpoint_mode = match service.vips.is_empty() {
+            true => EndpointMode::Dnsrr,
+            false => EndpointMode::Vip,
+        };
         mesh_ports(service, &said.ports, &answers.udp_ports);
     }
 }

@@ -85,8 +85,13 @@ pub(super) fn interpret(answers: &Answers) -> View {
     cluster::tasks(answers, &mut view);
     gossip::local_containers(answers, &mut view);
     gossip::networks(answers, &mut view);
+    // The routing mesh's first.
+    view.networks
+        .sort_by(|a, b| (!a.ingress, &a.name).cmp(&(!b.ingress, &b.name)));
     view.services.sort_by(|a, b| a.name.cmp(&b.name));
     view.tasks.sort_by(|a, b| a.name.cmp(&b.name));
+    view.nodes
+        .sort_by(|a, b| (!a.local, &a.hostname).cmp(&(!b.local, &b.hostname)));
     view
 }
 

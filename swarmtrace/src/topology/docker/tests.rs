@@ -170,6 +170,20 @@ fn a_worker_tells_udp_by_what_is_bound() {
 }
 
 #[test]
+fn a_worker_tells_dnsrr_by_the_missing_address() {
+    let mut answers = answers("swarm/b");
+    for network in &mut answers.networks {
+        if let Some(vote) = network.services.get_mut("vote") {
+            vote.vip = "<nil>".into();
+        }
+    }
+    let view = interpret(&answers);
+    let vote = view.services.iter().find(|s| s.name == "vote").unwrap();
+    assert_eq!(vote.endpoint_mode, EndpointMode::Dnsrr);
+    assert_eq!(vote.fwmarks, [], "counted, but not used");
+}
+
+#[test]
 fn a_task_being_replaced_is_still_there() {
     let mut answers = answers("swarm/a");
     answers.tasks.clear();

@@ -1,0 +1,108 @@
+//! Timelines from a file of JSON lines.
+//!
+//! A file is what `follow --output json` printed: one timeline a line, and lines
+//! of other formats of swarmtrace's own (figures at the end), which are skipped.
+//! Whatever else stands in it is an error that names the file and the line.
+
+use super::{FORMAT, Timeline, VERSION};
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Longest line that is read; a timeline of thousands of hops is shorter.
+const LONGEST_LINE: u64 = 16 << 20;
+
+/// What every `format` of swarmtrace's begins with.
+const OWN_FORMATS: &str = "swarmtrace-";
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file system said no.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A line is not a timeline.
+    #[error("{}, line {line}: {what}", path.display())]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Stamp {
+    format: Option<String>,
+    version: Option<u32>,
+}
+
+/// The timelines of a file, in its order. Empty lines are skipped.
+pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
+    let file = |source| ReadError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut reader = BufReader::new(File::open(path).map_err(file)?);
+    let mut all = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = Read::by_ref(&mut reader)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(file)?;
+        if read == 0 {
+            break;
+        }
+        let wrong = |what: String| ReadError::Line {
+            path: path.to_owned(),
+            line: number,
+            what,
+        };
+        if read as u64 == LONGEST_LINE {
+            return Err(wrong("is too long to be a timeline".to_owned()));
+        }
+        let text = line.trim_ascii();
+        if !text.is_empty() {
+            all.extend(parse(text, line.ends_with(b"\n")).map_err(wrong)?);
+        }
+    }
+    Ok(all)
+}
+
+/// A line's timeline; `None` for one of swarmtrace's other formats.
+fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
+    let stamp: Stamp = serde_json::from_slice(text).map_err(|error| {
+        if error.is_eof() && !whole {
+            "the file ends in the middle of a timeline".to_owned()
+        } else {
+            format!("not a timeline in JSON ({error})")
+        }
+    })?;
+    match (stamp.format.as_deref(), stamp.version) {
+        (Some(FORMAT), Some(VERSION)) => {}
+        (Some(FORMAT), Some(version)) => {
+            return Err(format!(
+                "a timeline of version {version}; this program reads version {VERSION}"
+            ));
+        }
+        (Some(other), _) if other.starts_with(OWN_FORMATS) => return Ok(None),
+        _ => {
+            return Err(format!(
+                "JSON, but no timeline (its format is not {FORMAT:?})"
+            ));
+        }
+    }
+    serde_json::from_slice(text)
+        .map(Some)
+        .map_err(|error| format!("not a whole timeline ({error})"))
+}

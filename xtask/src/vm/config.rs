@@ -1,0 +1,148 @@
+//! The words of the VM: which node, which kernel, which layout, and what to
+//! bring up.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::qemu::Role;
+use super::swarm;
+
+/// Where a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// The manager, `node-a`, 192.168.90.1.
+    A,
+    /// The worker, `node-b`, 192.168.90.2.
+    B,
+    /// Outside of both nodes, as the external client 192.168.90.254. With one
+    /// VM that is the VM's root namespace, from where both nodes can be seen.
+    Vm,
+}
+
+impl Node {
+    /// `a`, `b` or `vm`.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+            Self::Vm => "vm",
+        }
+    }
+
+    /// Its address on the wire.
+    pub fn address(self) -> &'static str {
+        swarm::address(self)
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "node-a",
+            Self::B => "node-b",
+            Self::Vm => "vm",
+        })
+    }
+}
+
+impl FromStr for Node {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "a" | "node-a" => Ok(Self::A),
+            "b" | "node-b" => Ok(Self::B),
+            "vm" => Ok(Self::Vm),
+            _ => Err("a node is a, b (or node-a, node-b) or vm".to_owned()),
+        }
+    }
+}
+
+/// A series of Debian's cloud kernels; the newest of it is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Kernel {
+    /// Debian 12's own: clsact, no tcx.
+    #[default]
+    #[value(name = "6.1")]
+    V6_1,
+    /// Debian 12's newer one: tcx, more drop reasons.
+    #[value(name = "6.12")]
+    V6_12,
+}
+
+impl Kernel {
+    /// `6.1` or `6.12`.
+    pub fn series(self) -> &'static str {
+        match self {
+            Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+        }
+    }
+}
+
+/// How the nodes are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// Both nodes in one VM, under one kernel, as namespaces.
+    #[default]
+    OneVm,
+    /// A VM, a kernel and a clock for each node.
+    TwoVms,
+}
+
+impl Layout {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::OneVm => "one-vm",
+            Self::TwoVms => "two-vms",
+        }
+    }
+
+    pub(super) fn roles(self) -> &'static [Role] {
+        match self {
+            Self::OneVm => &[Role::Both],
+            Self::TwoVms => &[Role::A, Role::B],
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneVm => "two nodes in one VM",
+            Self::TwoVms => "two nodes in two VMs",
+        })
+    }
+}
+
+/// What [`Vm::up`](super::Vm::up) is to bring up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// One VM or two.
+    pub layout: Layout,
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// Build the disk and the Swarm anew even if saved ones would do.
+    /// Packages that are downloaded already and still current are kept.
+    pub cold: bool,
+    /// Swarms of different names run side by side; `cargo xtask vm` uses
+    /// `default`. Use another name in tests, so as not to disturb that one.
+    pub name: String,
+    /// Whether dropping the [`Vm`](super::Vm) ends the VM.
+    pub stop_on_drop: bool,
+}
+
+impl Default for Config {
+    /// One VM, kernel 6.1, the Swarm of `cargo xtask vm`, which stays up.
+    fn default() -> Self {
+        Self {
+            layout: Layout::default(),
+            kernel: Kernel::default(),
+            cold: false,
+            name: "default".to_owned(),
+            stop_on_drop: false,
+        }
+    }
+}
