@@ -78,7 +78,7 @@ pub fn routing_mesh(kernel: Kernel) {
 pub fn container_to_service(kernel: Kernel) {
     let swarm = Swarm::up(kernel);
     let client = "$(docker ps -q -f name=client.1)";
-    let outcome = watch(&swarm, "--network overlay1 --port 80", || {
+    let ask = || {
         swarm.sh(
             Node::A,
             &format!(
@@ -86,7 +86,12 @@ pub fn container_to_service(kernel: Kernel) {
                  wget -q -O - http://$name/; done'"
             ),
         );
-    });
+    };
+    // A bridge floods what is for an address that it has not heard of yet, and
+    // the copies have no order: each task is heard of first.
+    ask();
+    ask();
+    let outcome = watch(&swarm, "--network overlay1 --port 80", ask);
     let networks = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'";
     let own = swarm.sh(Node::A, &format!("{networks} {client}"));
     let own: BTreeSet<_> = own.split_whitespace().collect();
