@@ -1,12 +1,14 @@
 //! swarmtrace: an eBPF packet-path tracer for Docker Swarm.
 //!
-//! Data flows one way: taps → `capture` → `timeline` → `output`, with read-only
-//! snapshots of the `topology` beside it. A module imports only from those
-//! before it; `commands` wires them together.
+//! Data flows one way: taps → `capture` → `timeline` → `diagnose` → `output`, with
+//! read-only snapshots of the `topology` beside it, which `doctor` examines by
+//! itself. A module imports only from those before it; `commands` wires them together.
 
 pub mod capture;
 pub mod cli;
 pub mod commands;
+pub mod diagnose;
+pub mod doctor;
 pub mod output;
 pub mod selection;
 pub mod timeline;

@@ -1,6 +1,7 @@
 //! The subcommands, a file each: a struct with its options, and what it does.
 
 pub mod cleanup;
+pub mod doctor;
 pub mod follow;
 pub mod join;
 mod live;
@@ -36,5 +37,6 @@ commands! {
     Follow(follow),
     Join(join),
     Topology(topology),
+    Doctor(doctor),
     Cleanup(cleanup),
 }

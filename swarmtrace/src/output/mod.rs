@@ -3,6 +3,7 @@
 //! Text for people is rendered with ANSI styles and loses them on its way out
 //! where standard output is no terminal or `NO_COLOR` is set.
 
+pub mod doctor_text;
 pub mod json;
 pub mod latency;
 pub mod paint;
@@ -11,6 +12,7 @@ pub mod table;
 pub mod text;
 pub mod topology_dot;
 pub mod topology_text;
+pub mod verdict;
 
 use std::io::{self, Write};
 

@@ -1,0 +1,86 @@
+//! `swarmtrace doctor`: what is wrong with this node's part of the Swarm, found
+//! without traffic.
+
+use crate::doctor::{self, Severity};
+use crate::output::{self, doctor_text};
+use crate::topology::{PublishMode, Service, Topology};
+use clap::ValueEnum;
+use std::process::ExitCode;
+
+/// Something broken or risky was found.
+const FOUND: u8 = 1;
+/// This node could not be examined, or only without Docker's word.
+const NOT_EXAMINED: u8 = 2;
+
+/// Compares what Docker says with what the kernel has, and lists what differs
+///
+/// Needs no traffic and changes nothing: load balancers' destinations, firewall
+/// marks and rules, forwarding and neighbour entries, addresses, MTUs, settings,
+/// modules, ports and encryption, in every network namespace. Worst first: each
+/// finding says what, where, why it matters, how to confirm and how to fix it.
+/// What could not be read is listed as not checked.
+///
+/// What is found is looked at again after three seconds, and only what is still
+/// so is reported.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code:
+  0  nothing broken or risky was found (there may be notes)
+  1  something broken or risky was found
+  2  this node could not be examined: not root, or nothing was found but Docker
+     did not answer, so that most of it was not checked")]
+pub struct Args {
+    /// How to show it
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    output: Format,
+
+    /// Only what concerns this service, by name or id: its own findings and those
+    /// of the whole node
+    #[arg(long, short, value_name = "SERVICE")]
+    service: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One object with findings and what was not checked
+    Json,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let (topology, mut report) = doctor::examine().await?;
+        if let Some(asked) = &self.service {
+            let service = topology
+                .service(asked)
+                .ok_or_else(|| anyhow::anyhow!("no service {asked} on this node"))?;
+            report.only(service, &networks_of(&topology, service));
+        }
+        output::print(&match self.output {
+            Format::Text => doctor_text::render(&report),
+            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+        })?;
+        let bad = report.count(Severity::Broken) + report.count(Severity::Risky);
+        Ok(match (bad, &topology.docker) {
+            (0, Some(_)) => ExitCode::SUCCESS,
+            (0, None) => ExitCode::from(NOT_EXAMINED),
+            _ => ExitCode::from(FOUND),
+        })
+    }
+}
+
+/// Names of the networks that a service is on, the routing mesh's included where
+/// it publishes a port.
+fn networks_of<'a>(topology: &'a Topology, service: &Service) -> Vec<&'a str> {
+    let mesh = (service.ports.iter()).any(|p| p.mode == PublishMode::Ingress);
+    let on = |id: &str| {
+        let tasks = topology.tasks.iter().filter(|t| t.service == service.name);
+        service.vips.iter().any(|v| v.network == id)
+            || tasks.flat_map(|t| &t.addresses).any(|a| a.network == id)
+    };
+    (topology.networks.iter())
+        .filter(|n| on(&n.id) || (n.ingress && mesh))
+        .map(|n| n.name.as_str())
+        .collect()
+}

@@ -1,0 +1,109 @@
+//! What a verdict is reached from: one flow's timeline and what surrounds it.
+//!
+//! A [`Case`] only borrows. Everything in it is plain data that can be read
+//! from a recording, so that a rule gives the same verdict live and on a file.
+//! The drops and resets are those that were joined to this very flow; which
+//! leg they belong to and where on the path they lie is worked out here.
+
+pub use crate::timeline::{Drop, ResetSent};
+use crate::timeline::{Timeline, Way};
+use crate::topology::Topology;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One flow, everything known about it, and about the machine around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The path that was seen.
+    pub timeline: &'a Timeline,
+    /// Packets of this flow that the kernel freed as dropped.
+    pub drops: &'a [Drop],
+    /// Resets that a kernel says it sent for this flow.
+    pub resets: &'a [ResetSent],
+    /// What was watched, and whether all of it arrived.
+    pub coverage: &'a Coverage,
+    /// This node.
+    pub topology: &'a Topology,
+    /// Other nodes' snapshots, where recordings were joined; empty live.
+    pub others: &'a [Topology],
+    /// What the backend's task was doing when it happened, where it is known.
+    pub task_state: Option<TaskState>,
+}
+
+/// What was watched while the flow lived, node by node. A node that is not in
+/// it was not watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// By name of the node.
+    pub nodes: BTreeMap<String, NodeCoverage>,
+}
+
+/// What was watched on one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeCoverage {
+    /// The taps that were attached for the whole of the flow's life.
+    pub taps: BTreeSet<Tap>,
+    /// Events that were lost on the way from the kernel in that time.
+    pub lost: u64,
+}
+
+/// Where a tap is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Tap {
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// Index of the device in the namespace.
+    pub ifindex: u32,
+    /// Direction.
+    pub way: Way,
+}
+
+impl Coverage {
+    /// Coverage of one node.
+    pub fn of(node: impl Into<String>, taps: impl IntoIterator<Item = Tap>, lost: u64) -> Self {
+        let taps = taps.into_iter().collect();
+        let nodes = BTreeMap::from([(node.into(), NodeCoverage { taps, lost })]);
+        Self { nodes }
+    }
+
+    /// Whether that tap was attached.
+    pub fn tapped(&self, node: &str, tap: Tap) -> bool {
+        self.nodes.get(node).is_some_and(|n| n.taps.contains(&tap))
+    }
+
+    /// Events lost on all nodes together.
+    pub fn lost(&self) -> u64 {
+        self.nodes
+            .values()
+            .fold(0, |sum, node| sum.saturating_add(node.lost))
+    }
+}
+
+/// What a task was doing at the moment of the failure, by Docker's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum TaskState {
+    /// It ran, and had for a while.
+    Running,
+    /// Its container had been started, its health check had not passed yet (or
+    /// it was started a moment before).
+    Starting,
+    /// Its container had been told to stop, or was gone.
+    Stopped {
+        /// For how long.
+        ms_ago: u64,
+    },
+}
+
+impl TaskState {
+    /// `stopped 3.2 s before`
+    pub fn describe(self) -> String {
+        match self {
+            Self::Running => "running".to_owned(),
+            Self::Starting => "starting".to_owned(),
+            Self::Stopped { ms_ago } => {
+                format!("stopped {}.{} s before", ms_ago / 1000, ms_ago % 1000 / 100)
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Commands that a person can paste to see for themselves.
+//!
+//! Names and addresses come from the topology, so that a command runs as it
+//! is printed. They change nothing. A namespace is entered by the file that opens
+//! it; a command for another node says so in a shell comment. Whatever a
+//! container could have chosen (a device's name) is quoted.
+
+use super::case::Case;
+use crate::topology::{Namespace, NamespaceKind, Topology};
+use std::net::IpAddr;
+
+/// `command` in that namespace of that node.
+pub fn inside(case: &Case<'_>, node: &str, namespace: &Namespace, command: &str) -> String {
+    let mut line = match namespace.kind {
+        NamespaceKind::Host => command.to_owned(),
+        _ => {
+            let path = namespace.path.to_string_lossy();
+            format!("nsenter --net={} {command}", quoted(&path))
+        }
+    };
+    if case.topology.hostname != node {
+        line.push_str(&format!("  # on {}", plain(node)));
+    }
+    line
+}
+
+/// `command` in the namespace with that inode, if the node's topology has it.
+pub fn within(case: &Case<'_>, node: &str, netns: u32, command: &str) -> Option<String> {
+    let namespace = case.topology_of(node)?.namespace(netns)?;
+    Some(inside(case, node, namespace, command))
+}
+
+/// `command` in the node's own namespace.
+pub fn on_node(case: &Case<'_>, node: &str, command: &str) -> String {
+    if case.topology.hostname == node {
+        command.to_owned()
+    } else {
+        format!("{command}  # on {}", plain(node))
+    }
+}
+
+/// `command` in the sandbox that balances this flow.
+pub fn in_balancer(case: &Case<'_>, command: &str) -> Option<String> {
+    let namespace = case.balancer()?;
+    Some(inside(case, &case.topology.hostname, namespace, command))
+}
+
+/// `command` in the overlay namespace of the network that `address` is on.
+pub fn in_overlay_of(
+    case: &Case<'_>,
+    node: &str,
+    address: IpAddr,
+    command: &str,
+) -> Option<String> {
+    let overlay = overlay_of(case.topology_of(node)?, address)?;
+    Some(inside(case, node, overlay, command))
+}
+
+/// The namespace that holds the VXLAN device of the network with that address.
+pub fn overlay_of(topology: &Topology, address: IpAddr) -> Option<&Namespace> {
+    use crate::topology::DeviceKind::Vxlan;
+    let networks = topology.networks.iter();
+    let vnis: Vec<u32> = networks
+        .filter(|n| n.subnets.iter().any(|s| s.contains(&address)))
+        .flat_map(|n| n.vnis.iter().copied())
+        .collect();
+    topology.namespaces.iter().find(|n| {
+        (n.devices.iter()).any(|d| matches!(d.kind, Vxlan { vni, .. } if vnis.contains(&vni)))
+    })
+}
+
+/// `word` as one word of a shell command.
+pub fn quoted(word: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=".contains(c);
+    if !word.is_empty() && word.chars().all(safe) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// `text` on one line, for a comment.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

@@ -1,0 +1,379 @@
+//! Which hop ought to follow a hop.
+//!
+//! The template of a path is not a list: a packet is handed from device to
+//! device, and who comes next follows from the device's wiring (the other end
+//! of a veth pair, the bridge port behind which an address lives, the VXLAN
+//! device where none is) and, inside a namespace, from what the namespace is
+//! for (a load balancer passes on what it gets). One step of that, from the
+//! topology alone, is [`next`]. It never guesses: where the topology does not
+//! say, the answer is [`Next::Unknown`], and no rule can call silence a proof.
+
+use super::case::{Case, Tap};
+use super::entry::{Kind, holds, kind};
+use super::spot::{Spot, peer, spot};
+use crate::timeline::{Hop, Leg, Way};
+use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
+use std::net::IpAddr;
+
+/// What ought to follow a hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// This hop.
+    Hop(Expected),
+    /// A hop on another node that no topology was given of.
+    Node(IpAddr),
+    /// Nothing on this node: it is on its way to a client outside.
+    Outside,
+    /// Nothing: it is where it was going.
+    End,
+    /// The topology does not say.
+    Unknown,
+}
+
+/// A hop that ought to follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Name of the node.
+    pub node: String,
+    /// The devices' part on the path.
+    pub spot: Spot,
+    /// Direction.
+    pub way: Way,
+    /// The devices that it could be, never empty.
+    pub devices: Vec<ExpectedDevice>,
+}
+
+/// A device that a packet ought to cross.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedDevice {
+    /// Inode of its namespace.
+    pub netns: u32,
+    /// Name of its namespace.
+    pub namespace: String,
+    /// Its index there.
+    pub ifindex: u32,
+    /// Its name there.
+    pub device: String,
+}
+
+impl Expected {
+    /// Whether a tap was on every device that it could be.
+    pub fn tapped(&self, case: &Case<'_>) -> bool {
+        let way = self.way;
+        self.devices.iter().all(|d| {
+            let (netns, ifindex) = (d.netns, d.ifindex);
+            let tap = Tap {
+                netns,
+                ifindex,
+                way,
+            };
+            case.coverage.tapped(&self.node, tap)
+        })
+    }
+}
+
+/// What ought to follow hop number `index` of the timeline.
+pub fn next(case: &Case<'_>, index: usize) -> Next {
+    let Some(hop) = case.hop(index) else {
+        return Next::Unknown;
+    };
+    let Some(topology) = case.topology_of(&hop.node) else {
+        return Next::Unknown;
+    };
+    let at = DeviceRef {
+        namespace: hop.netns,
+        ifindex: hop.ifindex,
+    };
+    let Some((namespace, device)) = topology.device(at) else {
+        return Next::Unknown;
+    };
+    let Some(part) = spot(topology, namespace, device) else {
+        return Next::Unknown;
+    };
+    let step = Step {
+        case,
+        topology,
+        hop,
+        namespace,
+        device,
+    };
+    match (part, hop.way) {
+        (Spot::Tunnel, Way::Out) => step.through_tunnel(),
+        (Spot::Underlay, Way::Out) => step.onto_wire(),
+        (Spot::Underlay, Way::In) => step.off_wire(),
+        (Spot::Tunnel | Spot::OverlayPort, Way::In) => step.bridged(),
+        (Spot::GatewayBridge, Way::Out) => step.gateway_port(hop.destination.ip()),
+        (Spot::GatewayBridge, Way::In) => step.past_gateway(),
+        (Spot::GatewayPort, Way::In) => step.onto_gateway(),
+        (Spot::IngressGateway, Way::In) => step.within(Spot::IngressOverlay),
+        (Spot::IngressOverlay, Way::In) if hop.leg == Leg::Reply => {
+            step.within(Spot::IngressGateway)
+        }
+        (Spot::IngressOverlay, Way::In) => Next::Unknown,
+        (Spot::Balancer, Way::In) => step.within(Spot::Balancer),
+        (Spot::TaskOverlay | Spot::TaskGateway, Way::In) => Next::End,
+        (_, Way::Out) => step.across_veth(),
+    }
+}
+
+/// A hop with what the topology knows of where it was seen.
+struct Step<'a> {
+    case: &'a Case<'a>,
+    topology: &'a Topology,
+    hop: &'a Hop,
+    namespace: &'a Namespace,
+    device: &'a Device,
+}
+
+impl Step<'_> {
+    /// Out of one end of a veth pair, into the other.
+    fn across_veth(&self) -> Next {
+        let other: Vec<_> = peer(self.topology, self.device).into_iter().collect();
+        self.expect(&other, Way::In)
+    }
+
+    /// From a sandbox's one device to its device of the given part.
+    fn within(&self, part: Spot) -> Next {
+        let out = self.parts_of(self.namespace, part);
+        self.expect(&out, Way::Out)
+    }
+
+    /// Across an overlay's bridge: to the port behind which the destination
+    /// lives, else, from a local port, to the VXLAN device.
+    fn bridged(&self) -> Next {
+        let address = self.hop.destination.ip();
+        if self
+            .topology
+            .networks
+            .iter()
+            .any(|n| n.dsr && within(n, address))
+        {
+            return Next::Unknown;
+        }
+        let mut ports = self.ports_of(address);
+        if ports.is_empty() && self.topology.service_by_vip(address).is_some() {
+            ports = self.balancer_ports();
+            if ports.is_empty() {
+                return Next::Unknown;
+            }
+        }
+        if !ports.is_empty() {
+            return self.expect(&ports, Way::Out);
+        }
+        if matches!(self.device.kind, DeviceKind::Vxlan { .. }) {
+            return Next::Unknown;
+        }
+        let tunnels: Vec<_> = (self.namespace.devices.iter())
+            .filter(|d| d.master == self.device.master && is_vxlan(d))
+            .map(|d| (self.namespace, d))
+            .collect();
+        self.expect(&tunnels, Way::Out)
+    }
+
+    /// Out of the VXLAN device: in a datagram through one of the node's own
+    /// interfaces; unseen there where the overlay is encrypted.
+    fn through_tunnel(&self) -> Next {
+        let DeviceKind::Vxlan { vni, .. } = self.device.kind else {
+            return Next::Unknown;
+        };
+        let encrypted = self
+            .topology
+            .network_by_vni(vni)
+            .is_some_and(|n| n.encrypted);
+        let behind = self.case.vtep_of(self.namespace, self.hop.destination.ip());
+        match (encrypted, behind) {
+            (true, Some(vtep)) => self.tunnel_of(vtep, vni),
+            (true, None) => Next::Unknown,
+            (false, _) => self.expect(&self.underlay(behind), Way::Out),
+        }
+    }
+
+    /// Out of the node.
+    fn onto_wire(&self) -> Next {
+        let Some(vxlan) = &self.hop.vxlan else {
+            return Next::Outside;
+        };
+        let Some((node, topology)) = self.case.node_of_vtep(vxlan.to) else {
+            return Next::Node(vxlan.to);
+        };
+        let devices: Vec<_> = (topology.host().into_iter())
+            .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
+            .filter(|(_, d)| d.addresses.iter().any(|a| a.addr() == vxlan.to))
+            .collect();
+        expected(node, topology, &devices, Way::In).unwrap_or(Next::Node(vxlan.to))
+    }
+
+    /// Into the node, in a VXLAN datagram or to a published port.
+    fn off_wire(&self) -> Next {
+        if let Some(vxlan) = &self.hop.vxlan {
+            let tunnels = tunnels(self.topology, vxlan.vni);
+            return self.expect(&tunnels, Way::In);
+        }
+        let published = matches!(kind(self.case), Kind::Published | Kind::PublishedOnHost);
+        if self.hop.leg == Leg::Reply || !published {
+            return Next::Unknown;
+        }
+        let bridges = self.parts_of(self.namespace, Spot::GatewayBridge);
+        self.expect(&bridges, Way::Out)
+    }
+
+    /// Out of `docker_gwbridge`: to the port behind which the address lives.
+    fn gateway_port(&self, address: IpAddr) -> Next {
+        let ports: Vec<_> = (holders(self.topology, address))
+            .filter_map(|(_, d)| peer(self.topology, d))
+            .filter(|(n, d)| spot(self.topology, n, d) == Some(Spot::GatewayPort))
+            .collect();
+        self.expect(&ports, Way::Out)
+    }
+
+    /// From a sandbox into `docker_gwbridge`: to another port of it (a container
+    /// that dials its own node), else to the bridge itself.
+    fn onto_gateway(&self) -> Next {
+        if self.hop.leg == Leg::Forward {
+            let ports = self.ports_to(&NamespaceKind::IngressSandbox);
+            return self.expect(&ports, Way::Out);
+        }
+        let local = self.gateway_port(self.hop.destination.ip());
+        if let Next::Hop(_) = local {
+            return local;
+        }
+        let bridges = self.parts_of(self.namespace, Spot::GatewayBridge);
+        self.expect(&bridges, Way::In)
+    }
+
+    /// Past `docker_gwbridge`, inbound: out of the node, or to the node's own
+    /// client.
+    fn past_gateway(&self) -> Next {
+        if self.hop.leg == Leg::Forward {
+            return Next::Unknown;
+        }
+        let client = self.case.timeline.client.ip().to_canonical();
+        if client.is_loopback() || holds(self.namespace, client) {
+            return Next::End;
+        }
+        if holds(self.namespace, self.hop.destination.ip()) {
+            return Next::Unknown;
+        }
+        self.expect(&self.underlay(Some(client)), Way::Out)
+    }
+
+    /// The other node's VXLAN device, where its topology is known.
+    fn tunnel_of(&self, vtep: IpAddr, vni: u32) -> Next {
+        let Some((node, topology)) = self.case.node_of_vtep(vtep) else {
+            return Next::Node(vtep);
+        };
+        let tunnels = tunnels(topology, vni);
+        expected(node, topology, &tunnels, Way::In).unwrap_or(Next::Node(vtep))
+    }
+
+    /// The node's interfaces that packets to `towards` may leave by.
+    fn underlay(&self, towards: Option<IpAddr>) -> Vec<(&Namespace, &Device)> {
+        let Some(host) = self.topology.host() else {
+            return Vec::new();
+        };
+        let all: Vec<_> = self
+            .parts_of(host, Spot::Underlay)
+            .into_iter()
+            .filter(|(_, d)| d.up && !d.addresses.is_empty())
+            .collect();
+        let direct: Vec<_> = (all.iter().copied())
+            .filter(|(_, d)| towards.is_some_and(|to| d.addresses.iter().any(|a| a.contains(&to))))
+            .collect();
+        if direct.is_empty() { all } else { direct }
+    }
+
+    /// Ports of this bridge whose other end has that address.
+    fn ports_of(&self, address: IpAddr) -> Vec<(&Namespace, &Device)> {
+        holders(self.topology, address)
+            .filter_map(|(_, d)| peer(self.topology, d))
+            .filter(|(n, d)| n.inode == self.namespace.inode && d.master == self.device.master)
+            .collect()
+    }
+
+    /// Ports of this bridge whose other end is a load balancer's.
+    fn balancer_ports(&self) -> Vec<(&Namespace, &Device)> {
+        self.parts_of(self.namespace, Spot::OverlayPort)
+            .into_iter()
+            .filter(|(_, d)| d.master == self.device.master)
+            .filter(|(_, d)| {
+                peer(self.topology, d)
+                    .and_then(|(n, d)| spot(self.topology, n, d))
+                    .is_some_and(Spot::balances)
+            })
+            .collect()
+    }
+
+    /// Ports of `docker_gwbridge` whose other end is in such a namespace.
+    fn ports_to(&self, kind: &NamespaceKind) -> Vec<(&Namespace, &Device)> {
+        self.parts_of(self.namespace, Spot::GatewayPort)
+            .into_iter()
+            .filter(|(_, d)| peer(self.topology, d).is_some_and(|(n, _)| n.kind == *kind))
+            .collect()
+    }
+
+    fn parts_of<'n>(
+        &self,
+        namespace: &'n Namespace,
+        part: Spot,
+    ) -> Vec<(&'n Namespace, &'n Device)> {
+        (namespace.devices.iter())
+            .filter(|d| spot(self.topology, namespace, d) == Some(part))
+            .map(|d| (namespace, d))
+            .collect()
+    }
+
+    fn expect(&self, devices: &[(&Namespace, &Device)], way: Way) -> Next {
+        expected(&self.hop.node, self.topology, devices, way).unwrap_or(Next::Unknown)
+    }
+}
+
+fn expected(
+    node: &str,
+    topology: &Topology,
+    devices: &[(&Namespace, &Device)],
+    way: Way,
+) -> Option<Next> {
+    let (namespace, device) = devices.first()?;
+    Some(Next::Hop(Expected {
+        node: node.to_owned(),
+        spot: spot(topology, namespace, device)?,
+        way,
+        devices: devices
+            .iter()
+            .map(|(n, d)| ExpectedDevice {
+                netns: n.inode,
+                namespace: n.name.clone(),
+                ifindex: d.ifindex,
+                device: d.name.clone(),
+            })
+            .collect(),
+    }))
+}
+
+/// The VXLAN devices of that network identifier.
+fn tunnels(topology: &Topology, vni: u32) -> Vec<(&Namespace, &Device)> {
+    (topology.namespaces.iter())
+        .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
+        .filter(|(_, d)| matches!(d.kind, DeviceKind::Vxlan { vni: v, .. } if v == vni))
+        .collect()
+}
+
+/// Every device but loopbacks that has that address.
+pub fn holders(
+    topology: &Topology,
+    address: IpAddr,
+) -> impl Iterator<Item = (&Namespace, &Device)> {
+    (topology.namespaces.iter())
+        .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
+        .filter(move |(_, d)| {
+            d.kind != DeviceKind::Loopback && d.addresses.iter().any(|a| a.addr() == address)
+        })
+}
+
+fn within(network: &Network, address: IpAddr) -> bool {
+    network.subnets.iter().any(|s| s.contains(&address))
+}
+
+fn is_vxlan(device: &Device) -> bool {
+    matches!(device.kind, DeviceKind::Vxlan { .. })
+}

@@ -1,0 +1,249 @@
+//! The questions that rules ask of a case.
+//!
+//! What did the client dial? Which sandbox balances it? Where was the reset
+//! born? Was all of it seen? Every rule is a few of these, where the packet
+//! stopped ([`Stop`](super::stop::Stop)), and a look at the topology.
+
+use super::case::{Case, Drop, ResetSent, Tap};
+use super::entry::{Kind, kind};
+use super::spot::{Spot, guess, spot};
+use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
+use crate::topology::{DeviceRef, Namespace, NamespaceKind, Service, Topology};
+use std::net::IpAddr;
+
+impl<'a> Case<'a> {
+    /// Hop number `index`.
+    pub fn hop(&self, index: usize) -> Option<&'a Hop> {
+        self.timeline.hops.get(index)
+    }
+
+    /// Every hop with its index.
+    pub fn hops(&self) -> impl Iterator<Item = (usize, &'a Hop)> + use<'a> {
+        self.timeline.hops.iter().enumerate()
+    }
+
+    /// The first hop of that leg at that part of the path, in any phase.
+    pub fn at(&self, leg: Leg, spot: Spot, way: Way) -> Option<(usize, &'a Hop)> {
+        self.hops()
+            .find(|(_, h)| h.leg == leg && h.way == way && self.spot(h) == Some(spot))
+    }
+
+    /// What opens a flow of this protocol.
+    pub fn opening(&self) -> Phase {
+        match self.timeline.protocol {
+            Protocol::Tcp => Phase::Syn,
+            Protocol::Udp => Phase::Request,
+        }
+    }
+
+    /// What answers it.
+    pub fn answer(&self) -> Phase {
+        match self.timeline.protocol {
+            Protocol::Tcp => Phase::SynAck,
+            Protocol::Udp => Phase::Response,
+        }
+    }
+
+    /// IP protocol number.
+    pub fn protocol_number(&self) -> u8 {
+        match self.timeline.protocol {
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+        }
+    }
+
+    /// What the client dialled.
+    pub fn kind(&self) -> Kind {
+        kind(self)
+    }
+
+    /// The part of the hop's device on the path.
+    pub fn spot(&self, hop: &Hop) -> Option<Spot> {
+        let at = DeviceRef {
+            namespace: hop.netns,
+            ifindex: hop.ifindex,
+        };
+        match self
+            .topology_of(&hop.node)
+            .and_then(|t| t.device(at).map(|d| (t, d)))
+        {
+            Some((topology, (namespace, device))) => spot(topology, namespace, device),
+            None => guess(hop),
+        }
+    }
+
+    /// The snapshot of that node.
+    pub fn topology_of(&self, node: &str) -> Option<&'a Topology> {
+        let (this, others) = (self.topology, self.others);
+        std::iter::once(this).chain(others).find(|t| is_of(t, node))
+    }
+
+    /// The node that has that VTEP among its own devices, and its snapshot.
+    pub fn node_of_vtep(&self, vtep: IpAddr) -> Option<(&'a str, &'a Topology)> {
+        let (this, others) = (self.topology, self.others);
+        std::iter::once(this)
+            .chain(others)
+            .find(|t| {
+                t.host().is_some_and(|host| {
+                    (host.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == vtep))
+                })
+            })
+            .map(|t| (t.hostname.as_str(), t))
+    }
+
+    /// The VTEP that an overlay's forwarding table puts that address behind.
+    pub fn vtep_of(&self, overlay: &Namespace, address: IpAddr) -> Option<IpAddr> {
+        let mac = neighbour_mac(overlay, address)?;
+        let entry = overlay
+            .fdb
+            .iter()
+            .find(|f| f.mac.eq_ignore_ascii_case(mac))?;
+        Some(entry.vtep)
+    }
+
+    /// The service that was asked for.
+    pub fn service(&self) -> Option<&'a Service> {
+        let topology = self.topology;
+        if let Some(name) = &self.timeline.service {
+            return topology.service(name);
+        }
+        topology.service_by_vip(self.timeline.entry.ip().to_canonical())
+    }
+
+    /// The sandbox that balances this flow on this node: `ingress_sbox` for a
+    /// published port, the network's `lb_…` for a virtual address.
+    pub fn balancer(&self) -> Option<&'a Namespace> {
+        let topology = self.topology;
+        let kind = self.kind();
+        let entry = self.timeline.entry.ip().to_canonical();
+        let vips = || topology.services.iter().flat_map(|s| &s.vips);
+        topology.namespaces.iter().find(|n| match &n.kind {
+            NamespaceKind::IngressSandbox => kind == Kind::Published,
+            NamespaceKind::LoadBalancer { network: Some(id) } if kind == Kind::Virtual => {
+                vips().any(|v| v.address == entry && v.network == *id)
+            }
+            NamespaceKind::LoadBalancer { network: None } if kind == Kind::Virtual => {
+                (n.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == entry))
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether all that was watched arrived: no event lost on any node, none
+    /// left out, and the flow seen from its start.
+    pub fn complete(&self) -> bool {
+        let gap = |g: &Gap| !matches!(g, Gap::OtherNodeMissing);
+        self.coverage.lost() == 0 && !self.timeline.gaps.iter().any(gap)
+    }
+
+    /// Whether no event was lost and none left out; the start may not have been
+    /// seen.
+    pub fn lossless(&self) -> bool {
+        let harmless = |g: &Gap| matches!(g, Gap::OtherNodeMissing | Gap::StartNotSeen);
+        self.coverage.lost() == 0 && self.timeline.gaps.iter().all(harmless)
+    }
+
+    /// Whether the flow failed.
+    pub fn failing(&self) -> bool {
+        !matches!(self.timeline.state, State::Established | State::Closed)
+    }
+
+    /// Whether a tap was on every device of the node that plays that part.
+    pub fn watched(&self, node: &str, part: Spot, way: Way) -> bool {
+        let Some(topology) = self.topology_of(node) else {
+            return false;
+        };
+        let mut devices = (topology.namespaces.iter())
+            .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
+            .filter(|(n, d)| spot(topology, n, d) == Some(part))
+            .map(|(n, d)| (n.inode, d.ifindex))
+            .peekable();
+        devices.peek().is_some()
+            && devices.all(|(netns, ifindex)| {
+                self.coverage.tapped(
+                    node,
+                    Tap {
+                        netns,
+                        ifindex,
+                        way,
+                    },
+                )
+            })
+    }
+
+    /// A drop for which `fits` holds.
+    pub fn drop_where(&self, fits: impl Fn(&Drop) -> bool) -> Option<&'a Drop> {
+        let drops = self.drops;
+        drops.iter().find(|d| fits(d))
+    }
+
+    /// What the namespace of a drop is for.
+    pub fn drop_place(&self, drop: &Drop) -> Option<&'a NamespaceKind> {
+        Some(&self.topology_of(&drop.node)?.namespace(drop.netns)?.kind)
+    }
+
+    /// Where the reset of a refused or broken connection was first seen.
+    pub fn reset_birth(&self) -> Option<(usize, &'a Hop)> {
+        let by = match self.timeline.state {
+            State::Refused { by } | State::Reset { by, .. } => by,
+            _ => return None,
+        };
+        self.hop(by).map(|h| (by, h))
+    }
+
+    /// The reset that a kernel says it sent from there.
+    pub fn reset_sent(&self, hop: &Hop) -> Option<&'a ResetSent> {
+        let resets = self.resets;
+        resets
+            .iter()
+            .find(|r| r.node == hop.node && r.netns == hop.netns)
+    }
+
+    /// Where an ICMP error that answered the flow was first seen.
+    pub fn icmp_birth(&self) -> Option<(usize, &'a Hop, u8, u8)> {
+        match self.timeline.state {
+            State::IcmpError { by, kind, code } => self.hop(by).map(|h| (by, h, kind, code)),
+            _ => None,
+        }
+    }
+
+    /// Whether the handshake (first exchange) was ever answered.
+    pub fn answered(&self) -> bool {
+        self.hops()
+            .any(|(_, h)| h.leg == Leg::Reply && h.phase == self.answer())
+    }
+}
+
+/// The link-layer address that an overlay's neighbour table gives an address.
+pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<&str> {
+    (overlay.neighbours.iter())
+        .find(|n| n.address == address && !n.mac.is_empty() && n.state != "failed")
+        .map(|n| n.mac.as_str())
+}
+
+/// Whether the kernel says that a neighbour could not be resolved.
+pub fn unresolved(drop: &Drop) -> bool {
+    drop.is(&[
+        "NEIGH_FAILED",
+        "NEIGH_QUEUEFULL",
+        "NEIGH_DEAD",
+        "NEIGH_CREATEFAIL",
+    ]) || drop.reason().is_none()
+        && drop.at(&["arp_error_report", "neigh_invalidate", "__neigh_event_send"])
+}
+
+/// Whether an answer that was first seen leaving a sandbox was born in it: the
+/// kernel says so, or the sandbox's inner side was watched and nothing was lost.
+pub fn born_in_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
+    let inner = match case.spot(hop) {
+        Some(Spot::IngressGateway | Spot::IngressOverlay) => Spot::IngressOverlay,
+        Some(Spot::Balancer) => Spot::Balancer,
+        _ => return false,
+    };
+    let sent = case.reset_sent(hop).is_some();
+    sent || case.lossless() && case.watched(&hop.node, inner, Way::In)
+}
+
+fn is_of(topology: &Topology, node: &str) -> bool {
+    topology.hostname == node || (topology.nodes.iter()).any(|n| n.local && n.hostname == node)
+}

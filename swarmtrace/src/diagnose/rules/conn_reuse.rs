@@ -1,0 +1,90 @@
+//! IPVS swallows the first SYN of a connection that reuses a recent one's port.
+//!
+//! With `net.ipv4.vs.conn_reuse_mode=1` and conntrack on, IPVS drops the SYN to
+//! make the old conntrack entry expire and counts on the client to send it
+//! again a second later. The same SYN is then seen going into the sandbox
+//! twice and coming out once.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::in_balancer;
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
+use crate::timeline::{Hop, Leg, Phase, Way};
+
+pub(super) const RULE: Rule = Rule {
+    id: "ipvs-conn-reuse",
+    title: "The load balancer swallowed the first SYN: the connection waits a second for the next",
+    symptom: "Some connections take one second (three, seven) longer, the more the busier the \
+              client: a proxy or a load test with many short connections.",
+    cause: "The client reused a source port that IPVS still remembers; with conn_reuse_mode=1 \
+            and conntrack, IPVS drops such a SYN.",
+    needs: "Proven: the SYN went into the sandbox and not out of it while a later one did, and \
+            the kernel reports a netfilter drop in the sandbox. Likely: the same without the \
+            report, both sides watched without a loss.",
+    fix: "sysctl -w net.ipv4.vs.conn_reuse_mode=0 in the sandbox (Docker 20.10 and later sets \
+          it); on kernels before 5.9 also give clients keep-alive or more source ports.",
+    references: &["moby#35082"],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    let (index, swallowed) = case.hops().find(|(_, h)| is_swallowed(case, h))?;
+    let drop = case
+        .drop_where(|d| d.node == swallowed.node && d.netns == swallowed.netns && d.by_netfilter());
+    let part = case.spot(swallowed)?;
+    let out = if part == Spot::Balancer {
+        part
+    } else {
+        Spot::IngressOverlay
+    };
+    if drop.is_none() && !(case.complete() && case.watched(&swallowed.node, out, Way::Out)) {
+        return None;
+    }
+    let again = case.hops().find(|(_, h)| {
+        same_place(h, swallowed) && h.phase == Phase::Syn && h.attempt == swallowed.attempt + 1
+    });
+    let wait = again.map(|(_, h)| {
+        let ms = h.time_ns.saturating_sub(swallowed.time_ns) / 1_000_000;
+        format!("the same SYN came again {ms} ms later and passed")
+    });
+    Some(
+        Verdict::new(&RULE, Certainty::proven_if(drop.is_some()), case, index)
+            .because(format!(
+                "SYN {} seen at {}, not leaving it",
+                swallowed.attempt,
+                name(case, swallowed)
+            ))
+            .because_of(wait)
+            .because_of(drop.map(dropped))
+            .confirm_all(in_balancer(
+                case,
+                "sysctl net.ipv4.vs.conn_reuse_mode net.ipv4.vs.conntrack",
+            ))
+            .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
+    )
+}
+
+/// Whether that SYN went into the load balancer, did not come out, and a later
+/// one did.
+fn is_swallowed(case: &Case<'_>, hop: &Hop) -> bool {
+    let entered = hop.leg == Leg::Forward
+        && hop.way == Way::In
+        && hop.phase == Phase::Syn
+        && matches!(case.spot(hop), Some(Spot::IngressGateway | Spot::Balancer));
+    let left = |fits: &dyn Fn(u32) -> bool| {
+        case.hops().any(|(_, h)| {
+            h.leg == Leg::Forward
+                && h.phase == Phase::Syn
+                && h.way == Way::Out
+                && (&h.node, h.netns) == (&hop.node, hop.netns)
+                && fits(h.attempt)
+        })
+    };
+    entered && left(&|a| a > hop.attempt) && !left(&|a| a == hop.attempt)
+}
+
+fn same_place(a: &Hop, b: &Hop) -> bool {
+    (&a.node, a.netns, a.ifindex, a.way, a.leg) == (&b.node, b.netns, b.ifindex, b.way, b.leg)
+}

@@ -1,0 +1,110 @@
+//! One address, two owners, on one overlay.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{inside, overlay_of, quoted};
+use crate::diagnose::path::holders;
+use crate::diagnose::spot::peer;
+use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::timeline::Leg;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+pub(super) const DUPLICATE: Rule = Rule {
+    id: "duplicate-address",
+    title: "Two endpoints share one overlay address",
+    symptom: "Connections to one task alternate between working, reset, and another service's \
+              answer.",
+    cause: "Docker's address management gave an address away twice: after a leader change, or a \
+            restore of an old cluster state.",
+    needs: "Proven: two devices on the same overlay of this node have the address that the \
+            failing connection went to. Likely: Docker itself lists two owners of it.",
+    fix: "Replace both tasks one after the other (docker service update --force) so that they \
+          get new addresses; if it comes back, create the network anew.",
+    references: &["moby#33795", "swarmkit#2871"],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    if !case.failing() {
+        return None;
+    }
+    let (index, hop, owners) = case.hops().find_map(|(i, h)| {
+        let address = match h.leg {
+            Leg::Forward => h.destination.ip(),
+            Leg::Reply => h.source.ip(),
+        };
+        let owners = owners(case, address);
+        (owners.names.len() > 1).then_some((i, h, owners))
+    })?;
+    let address = match hop.leg {
+        Leg::Forward => hop.destination.ip(),
+        Leg::Reply => hop.source.ip(),
+    };
+    let names: Vec<String> = owners.names.into_iter().collect();
+    let network = (case.topology.networks.iter())
+        .find(|n| n.subnets.iter().any(|s| s.contains(&address)))
+        .map(|n| quoted(&n.name));
+    let learnt = overlay_of(case.topology, address).map(|o| {
+        let command = "bridge fdb show br br0";
+        inside(case, &case.topology.hostname, o, command)
+    });
+    Some(
+        Verdict::new(
+            &DUPLICATE,
+            Certainty::proven_if(owners.by_kernel),
+            case,
+            index,
+        )
+        .because(format!("{address} belongs to {}", names.join(" and ")))
+        .because(format!("the connection went by it at {}", name(case, hop)))
+        .confirm_all(network.map(|n| format!("docker network inspect --verbose {n}")))
+        .confirm_all(learnt),
+    )
+}
+
+/// Whether more than one endpoint has that address.
+pub(super) fn is_shared(case: &Case<'_>, address: IpAddr) -> bool {
+    owners(case, address).names.len() > 1
+}
+
+struct Owners {
+    names: BTreeSet<String>,
+    by_kernel: bool,
+}
+
+/// Who has an address on one overlay: by the devices, else by what Docker says.
+fn owners(case: &Case<'_>, address: IpAddr) -> Owners {
+    let topology = case.topology;
+    let mut wired = Vec::new();
+    for (namespace, device) in holders(topology, address) {
+        if let Some((other, port)) = peer(topology, device)
+            && overlay_of(topology, address).is_some_and(|o| o.inode == other.inode)
+        {
+            wired.push((port.master, namespace.name.clone(), device.name.clone()));
+        }
+    }
+    let same = |bridge| wired.iter().filter(move |(b, ..)| *b == bridge);
+    if let Some((bridge, ..)) = wired.iter().find(|(b, ..)| same(*b).count() > 1) {
+        let names = same(*bridge).map(|(_, n, d)| format!("{n} {d}")).collect();
+        return Owners {
+            names,
+            by_kernel: true,
+        };
+    }
+    let mut names = BTreeSet::new();
+    for network in &topology.networks {
+        let tasks = topology.tasks.iter().filter(|t| {
+            (t.addresses.iter()).any(|a| a.network == network.id && a.address == address)
+        });
+        let listed: BTreeSet<String> = tasks.map(|t| t.name.clone()).collect();
+        if !network.id.is_empty() && listed.len() > 1 {
+            names = listed;
+        }
+    }
+    Owners {
+        names,
+        by_kernel: false,
+    }
+}

@@ -1,0 +1,188 @@
+//! The overlay's forwarding database does not say which node an address is on,
+//! or says a wrong one.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{inside, overlay_of, quoted, within};
+use crate::diagnose::reading::neighbour_mac;
+use crate::diagnose::spot::Spot;
+use crate::diagnose::stop::Stop;
+use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
+use crate::timeline::Way;
+use crate::topology::{DeviceRef, Namespace};
+use std::net::IpAddr;
+
+pub(super) const MISSING: Rule = Rule {
+    id: "fdb-missing",
+    title: "The overlay does not know which node the address is on: its forwarding entry is gone",
+    symptom: "One node cannot reach one container; every other pair works.",
+    cause: "The permanent forwarding entry for the address's MAC is missing from this node's \
+            VXLAN device; the neighbour entry may well be there.",
+    needs: "Proven: the packet went into the VXLAN device and the kernel reports no transmit \
+            target; or it did not come out at the node's interface, which was watched without a \
+            loss, and the table has no entry for its MAC. Likely: no entry, and events lost.",
+    fix: "Restart Docker on this node. As a stopgap add the entry by hand in the overlay's \
+          namespace: bridge fdb replace MAC dev vxlan0 dst NODE self permanent.",
+    references: &["moby#52661", "moby#53663"],
+    fallback: false,
+    judge: missing,
+};
+
+pub(super) const WRONG_NODE: Rule = Rule {
+    id: "fdb-wrong-node",
+    title: "The overlay sends to the wrong node: its forwarding entry is stale",
+    symptom: "After a task moved or an address was given to another task, one node cannot reach \
+              it.",
+    cause: "The forwarding entry for the address's MAC still names the node that had the address \
+            before.",
+    needs: "Proven: the VXLAN datagram was addressed to a node that Docker knows, and Docker says \
+            the address lives on another. Likely: it was addressed to nobody that Docker knows.",
+    fix: "Restart Docker on the sending node. As a stopgap correct the entry by hand in the \
+          overlay's namespace: bridge fdb replace MAC dev vxlan0 dst NODE self permanent.",
+    references: &["moby#35401"],
+    fallback: false,
+    judge: wrong_node,
+};
+
+fn missing(case: &Case<'_>) -> Option<Verdict> {
+    let stop = case.stop().filter(|s| s.is_at(Spot::Tunnel, Way::Out))?;
+    let untargeted = |d: &&_| {
+        let drop: &crate::diagnose::case::Drop = d;
+        drop.is(&["NO_TX_TARGET"]) || drop.at(&["vxlan_xmit"])
+    };
+    let reported = stop.drop.filter(untargeted);
+    if stop.drop.is_some() && reported.is_none() {
+        return None;
+    }
+    let address = stop.hop.destination.ip();
+    let absent = overlay(case, &stop).and_then(|o| unlisted(o, address));
+    if reported.is_none() && absent.is_none() {
+        return None;
+    }
+    let proof = reported.is_some() || stop.silent;
+    let line = absent.map(|mac| format!("no forwarding entry for {mac} ({address})"));
+    let home = home_of(case, address).first().copied();
+    let entry = absent.zip(home).and_then(|(mac, home)| {
+        let device = quoted(&stop.hop.device);
+        let add = format!("bridge fdb replace {mac} dev {device} dst {home} self permanent");
+        within(case, &stop.hop.node, stop.hop.netns, &add)
+    });
+    let verdict = Verdict::stopped(&MISSING, Certainty::proven_if(proof), case, &stop);
+    let verdict = confirmed(case, &stop, verdict.because_of(line));
+    Some(match entry {
+        Some(entry) => verdict.fix(format!(
+            "Restart Docker on {}. As a stopgap: {entry}",
+            stop.hop.node
+        )),
+        None => verdict,
+    })
+}
+
+fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
+    if !case.failing() {
+        return None;
+    }
+    let topology = case.topology;
+    let (index, hop, vxlan) = case.hops().find_map(|(i, h)| {
+        let vxlan = h.vxlan.as_ref()?;
+        let home = home_of(case, h.destination.ip());
+        (!home.is_empty() && !home.contains(&vxlan.to)).then_some((i, h, vxlan))
+    })?;
+    let address = hop.destination.ip();
+    let home = home_of(case, address);
+    let known = topology.node_by_address(vxlan.to);
+    let right = home.first().and_then(|a| topology.node_by_address(*a));
+    let right = right.map_or_else(|| "another node".to_owned(), |n| n.hostname.clone());
+    let sent = known.map_or_else(|| "nobody Docker knows".to_owned(), |n| n.hostname.clone());
+    let overlay = overlay_of(topology, address);
+    let list = overlay.map(|o| {
+        let node = &topology.hostname;
+        inside(case, node, o, "bridge fdb show dev vxlan0")
+    });
+    Some(
+        Verdict::new(
+            &WRONG_NODE,
+            Certainty::proven_if(known.is_some()),
+            case,
+            index,
+        )
+        .because(format!(
+            "VXLAN to {} ({sent}): {}",
+            vxlan.to,
+            seen(case, hop)
+        ))
+        .because(format!("Docker says {address} is on {right}"))
+        .confirm_all(list)
+        .confirm(format!(
+            "docker network inspect --verbose {}",
+            network(case, address)
+        )),
+    )
+}
+
+/// Every underlay address of the node that Docker says an address is on.
+fn home_of(case: &Case<'_>, address: IpAddr) -> Vec<IpAddr> {
+    let topology = case.topology;
+    let endpoints = (topology.networks.iter())
+        .filter(|n| n.subnets.iter().any(|s| s.contains(&address)))
+        .flat_map(|n| &n.endpoints);
+    let mut homes: Vec<IpAddr> = Vec::new();
+    for host in endpoints
+        .filter(|e| e.address == address)
+        .filter_map(|e| e.host)
+    {
+        homes.push(host);
+        homes.extend(
+            topology
+                .node_by_address(host)
+                .iter()
+                .flat_map(|n| &n.addresses),
+        );
+    }
+    let task = topology.task_by_address(address);
+    if let Some(node) = task.and_then(|t| topology.node(&t.node)) {
+        homes.extend(&node.addresses);
+    }
+    homes
+}
+
+fn overlay<'a>(case: &Case<'a>, stop: &Stop<'_>) -> Option<&'a Namespace> {
+    let topology = case.topology_of(&stop.hop.node)?;
+    let at = DeviceRef {
+        namespace: stop.hop.netns,
+        ifindex: stop.hop.ifindex,
+    };
+    topology
+        .gaps
+        .is_empty()
+        .then(|| topology.device(at))
+        .flatten()
+        .map(|(n, _)| n)
+}
+
+/// The MAC of the address, if the forwarding table has nothing for it.
+fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<&str> {
+    let mac = neighbour_mac(overlay, address)?;
+    let listed = overlay.fdb.iter().any(|f| f.mac.eq_ignore_ascii_case(mac));
+    (!listed).then_some(mac)
+}
+
+fn confirmed(case: &Case<'_>, stop: &Stop<'_>, verdict: Verdict) -> Verdict {
+    let hop = stop.hop;
+    let device = quoted(&hop.device);
+    let list = |command: String| within(case, &hop.node, hop.netns, &command);
+    let from = name(case, hop);
+    let verdict = verdict
+        .confirm_all(list(format!("bridge fdb show dev {device}")))
+        .confirm_all(list(format!("ip neigh show dev {device}")));
+    if verdict.confirm.is_empty() {
+        return verdict.confirm(format!("bridge fdb show dev {device}  # at {from}"));
+    }
+    verdict
+}
+
+fn network(case: &Case<'_>, address: IpAddr) -> String {
+    (case.topology.networks.iter())
+        .find(|n| n.subnets.iter().any(|s| s.contains(&address)))
+        .map_or_else(|| "NETWORK".to_owned(), |n| quoted(&n.name))
+}

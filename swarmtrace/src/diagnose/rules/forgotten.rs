@@ -1,0 +1,86 @@
+//! The load balancer no longer knows a connection that its ends still hold.
+//!
+//! IPVS forgets an idle connection after 900 seconds (two minutes after a FIN).
+//! The next packet of the connection is then nobody's: the sandbox's own stack
+//! answers it with a reset.
+
+use super::Rule;
+use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::confirm::in_balancer;
+use crate::diagnose::reading::born_in_sandbox;
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
+use crate::timeline::{Gap, Leg, State, Way};
+
+const IPVS_IDLE_NS: u64 = 890_000_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    id: "ipvs-connection-forgotten",
+    title: "The load balancer had forgotten the connection and reset it",
+    symptom: "Long-lived connections (database pools, gRPC, AMQP) break after about 15 minutes \
+              without traffic: \"connection reset by peer\" on the next query.",
+    cause: "IPVS drops the entry of a TCP connection that is idle for 900 seconds (120 after a \
+            FIN), or lost it because its destination was removed.",
+    needs: "Proven: a reset of an open connection that the sandbox itself sent (the kernel says \
+            so, or the sandbox's inner side was watched without a loss and saw no reset). \
+            Likely: the same with events lost.",
+    fix: "Have clients or servers send TCP keep-alives more often than every 900 s: \
+          net.ipv4.tcp_keepalive_time=600 in the service (docker service update --sysctl-add), \
+          or the pool's own idle limit; or use endpoint_mode dnsrr, which has no load balancer.",
+    references: &["moby#31208", "moby#37822", "moby#29655"],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    let State::Reset {
+        leg: Leg::Reply, ..
+    } = case.timeline.state
+    else {
+        return None;
+    };
+    let (index, hop) = case.reset_birth()?;
+    let leaves = matches!(case.spot(hop), Some(Spot::IngressGateway | Spot::Balancer));
+    if !leaves || (hop.leg, hop.way) != (Leg::Reply, Way::Out) {
+        return None;
+    }
+    let idle = idle(case, index);
+    let quiet =
+        idle.map(|ns| format!("nothing was seen of it for {} s before", ns / 1_000_000_000));
+    let old = case.timeline.gaps.contains(&Gap::StartNotSeen);
+    let stopped = match case.task_state {
+        Some(state @ TaskState::Stopped { .. }) => Some(format!("its task: {}", state.describe())),
+        _ => None,
+    };
+    let sent = case
+        .reset_sent(hop)
+        .map(|r| format!("the kernel says {} sent it", r.namespace));
+    let long = idle.is_some_and(|ns| ns >= IPVS_IDLE_NS);
+    Some(
+        Verdict::new(
+            &RULE,
+            Certainty::proven_if(born_in_sandbox(case, hop)),
+            case,
+            index,
+        )
+        .because(format!("first seen: {}", seen(case, hop)))
+        .because_of(sent)
+        .because_of(quiet.filter(|_| long || idle.is_some_and(|ns| ns > 60_000_000_000)))
+        .because_of(old.then(|| format!("opened before the trace; reset at {}", name(case, hop))))
+        .because_of(stopped)
+        .confirm_all(in_balancer(case, "ipvsadm -L --timeout"))
+        .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
+    )
+}
+
+/// The longest silence before the reset.
+fn idle(case: &Case<'_>, reset: usize) -> Option<u64> {
+    let at = case.hop(reset)?;
+    let mut times: Vec<u64> = (case.hops())
+        .filter(|(_, h)| h.node == at.node && h.time_ns <= at.time_ns)
+        .map(|(_, h)| h.time_ns)
+        .collect();
+    times.sort_unstable();
+    let longest = times.windows(2).map(|w| w[1].saturating_sub(w[0]));
+    longest.max()
+}

@@ -1,0 +1,181 @@
+//! The load balancer has nowhere to send: no destination, or no service.
+//!
+//! IPVS without a destination answers with ICMP port unreachable. Without an
+//! IPVS service for it (or without the mark that selects one) the packet is
+//! delivered to the sandbox's own stack, which refuses it with a reset. Both
+//! are born in the sandbox, which is what tells them from a task's answer.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{in_balancer, quoted};
+use crate::diagnose::reading::born_in_sandbox;
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
+use crate::timeline::{Hop, Leg, Protocol, State, Way};
+use crate::topology::{IpvsMatch, IpvsService};
+
+pub(super) const NO_DESTINATION: Rule = Rule {
+    id: "ipvs-no-destination",
+    title: "The load balancer has no task to send to",
+    symptom: "\"Connection refused\" at once on every connection, through every node or through \
+              one.",
+    cause: "The service has no running (healthy) task, or this node never learnt of the ones on \
+            other nodes (gossip on TCP/UDP 7946 blocked).",
+    needs: "Proven: ICMP port unreachable in answer to TCP born in the sandbox; or the packet \
+            stopped in the sandbox and its IPVS service has no destination with weight. Likely: \
+            the same with events lost.",
+    fix: "Look at `docker service ps`: start tasks or mend their health check. If tasks run, open \
+          TCP and UDP 7946 between the nodes and restart Docker on this node.",
+    references: &["moby#26351"],
+    fallback: false,
+    judge: no_destination,
+};
+
+pub(super) const NO_SERVICE: Rule = Rule {
+    id: "ipvs-service-missing",
+    title: "The load balancer does not know the service: its mark rule or IPVS service is missing",
+    symptom: "\"Connection refused\" at once, through one node; the task never sees anything.",
+    cause: "The mangle rule that marks the port is missing in the sandbox (or is in the \
+            iptables flavour that the kernel does not consult), or the IPVS service for the mark \
+            is.",
+    needs: "Proven: a reset in answer to the SYN that the sandbox itself sent: the kernel says \
+            so, or its inner side was watched without a loss and saw no reset. Likely: the same \
+            with events lost.",
+    fix: "Restart Docker on this node; use one iptables flavour (update-alternatives --config \
+          iptables) for the host and everything else that writes rules.",
+    references: &["moby#46636"],
+    fallback: false,
+    judge: no_service,
+};
+
+fn no_destination(case: &Case<'_>) -> Option<Verdict> {
+    let table = table(case);
+    let empty = table
+        .as_ref()
+        .is_some_and(|(_, s)| s.is_some_and(|s| !usable(s)));
+    let (certainty, index, what) = match case.icmp_birth() {
+        Some((index, hop, 3, 3)) => {
+            if !leaves_sandbox(case, hop) || went_on(case) {
+                return None;
+            }
+            let tcp = case.timeline.protocol == Protocol::Tcp;
+            let service_missing = table.as_ref().is_some_and(|(_, s)| s.is_none());
+            if !tcp && service_missing {
+                return None;
+            }
+            let proof = (tcp || empty) && born_in_sandbox(case, hop);
+            let what = format!("ICMP port unreachable, first seen at {}", name(case, hop));
+            (Certainty::proven_if(proof), index, what)
+        }
+        Some(_) => return None,
+        None => {
+            let stop = case.forward_stop().filter(|_| empty)?;
+            let inside =
+                stop.is_at(Spot::IngressGateway, Way::In) || stop.is_at(Spot::Balancer, Way::In);
+            if !inside || stop.drop.is_some_and(|d| !d.at(&["ip_vs_leave"])) && !stop.silent {
+                return None;
+            }
+            let what = format!("last seen: {}", seen(case, stop.hop));
+            (Certainty::proven_if(stop.silent), stop.last, what)
+        }
+    };
+    let verdict = Verdict::new(&NO_DESTINATION, certainty, case, index).because(what);
+    Some(confirmed(case, verdict, table))
+}
+
+fn no_service(case: &Case<'_>) -> Option<Verdict> {
+    let (index, hop) = match case.timeline.state {
+        State::Refused { .. } => case.reset_birth()?,
+        State::IcmpError {
+            by,
+            kind: 3,
+            code: 3,
+        } if case.timeline.protocol == Protocol::Udp
+            && table(case).is_some_and(|(_, s)| s.is_none()) =>
+        {
+            (by, case.hop(by)?)
+        }
+        _ => return None,
+    };
+    if !leaves_sandbox(case, hop) || went_on(case) {
+        return None;
+    }
+    let sent = case.reset_sent(hop).map(|r| match r.reason() {
+        Some(reason) => format!("the kernel says {} sent it: {reason}", r.namespace),
+        None => format!("the kernel says {} sent it", r.namespace),
+    });
+    let certainty = Certainty::proven_if(born_in_sandbox(case, hop));
+    let verdict = Verdict::new(&NO_SERVICE, certainty, case, index)
+        .because(format!("first seen: {}", seen(case, hop)))
+        .because_of(sent);
+    let table = table(case);
+    let line = table.map(|(mark, service)| match service {
+        None => format!("IPVS has no service for mark {mark:#x}"),
+        Some(_) => format!("IPVS has a service for mark {mark:#x}: the mark is what is missing"),
+    });
+    Some(
+        verdict
+            .because_of(line)
+            .confirm_all(in_balancer(case, "iptables -t mangle -nvL"))
+            .confirm_all(in_balancer(case, "ipvsadm -Ln")),
+    )
+}
+
+/// Whether the hop is where an answer leaves the sandbox for the client.
+fn leaves_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
+    let part = case.spot(hop);
+    hop.leg == Leg::Reply
+        && hop.way == Way::Out
+        && matches!(part, Some(Spot::IngressGateway | Spot::Balancer))
+}
+
+/// Whether the opening packet was seen to leave the load balancer again.
+fn went_on(case: &Case<'_>) -> bool {
+    case.hops().any(|(_, h)| {
+        h.leg == Leg::Forward && h.way == Way::Out && case.spot(h).is_some_and(Spot::balances)
+    })
+}
+
+/// The service's mark on this node and its IPVS service, as the kernel has it.
+fn table<'a>(case: &Case<'a>) -> Option<(u32, Option<&'a IpvsService>)> {
+    let namespace = case.balancer()?;
+    let service = case.service()?;
+    let find = |mark| (namespace.ipvs.iter()).find(|s| s.matches == IpvsMatch::Fwmark(mark));
+    let network = |id: &str| {
+        let here = namespace.devices.iter().flat_map(|d| &d.addresses);
+        let subnets = case.topology.network(id).map(|n| n.subnets.as_slice());
+        let mut subnets = subnets.unwrap_or_default().iter();
+        subnets.any(|s| here.clone().any(|a| s.contains(&a.addr())))
+    };
+    let mark = service.fwmarks.iter().find(|f| network(&f.network))?.mark;
+    Some((mark, find(mark)))
+}
+
+fn usable(service: &IpvsService) -> bool {
+    service.destinations.iter().any(|d| d.weight > 0)
+}
+
+/// What the table has, and what to look at.
+fn confirmed(
+    case: &Case<'_>,
+    verdict: Verdict,
+    table: Option<(u32, Option<&IpvsService>)>,
+) -> Verdict {
+    let line = table.map(|(mark, service)| match service {
+        None => format!("IPVS has no service for mark {mark:#x}"),
+        Some(s) if s.destinations.is_empty() => format!("IPVS FWM {mark} has no destination"),
+        Some(s) if !usable(s) => format!("IPVS FWM {mark}: every destination has weight 0"),
+        Some(s) => format!(
+            "IPVS FWM {mark} has {} destinations by now",
+            s.destinations.len()
+        ),
+    });
+    let tasks = case.service().map(|s| {
+        let name = quoted(&s.name);
+        format!("docker service ps --filter desired-state=running {name}")
+    });
+    verdict
+        .because_of(line)
+        .confirm_all(in_balancer(case, "ipvsadm -Ln"))
+        .confirm_all(tasks)
+}

@@ -1,0 +1,109 @@
+//! Small packets pass, large ones do not.
+//!
+//! The handshake fits any MTU; the first data may not. What shows is an open
+//! connection whose first data is sent again and again and gets no further
+//! than a device.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{in_overlay_of, on_node};
+use crate::diagnose::path::Next;
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::timeline::{Hop, State, Way};
+use crate::topology::{DeviceKind, DeviceRef};
+
+/// What VXLAN adds over IPv4.
+const VXLAN_OVERHEAD: u32 = 50;
+
+pub(super) const RULE: Rule = Rule {
+    id: "mtu-black-hole",
+    title: "Large packets vanish: the overlay's MTU is too large for the path",
+    symptom: "Connections open and small requests work, but large requests or responses (TLS \
+              handshakes, file transfers) hang.",
+    cause: "The overlay's MTU plus 50 bytes of VXLAN (76 and more if encrypted) is larger than \
+            the MTU between the nodes, which is 1450 or less in many clouds and VPNs, and ICMP \
+            is filtered.",
+    needs: "Proven: an ICMP \"fragmentation needed\" or a drop as too big; or data that is sent \
+            again stops between the VXLAN device and the node's interface, watched without a \
+            loss, and their MTUs do not fit. Likely: data is sent again after a handshake that \
+            passed, and was last seen there or leaving for the other node.",
+    fix: "Create the network anew with an MTU 50 below the path's: docker network create --opt \
+          com.docker.network.driver.mtu=1400 … (also the ingress network), or raise the MTU \
+          between the nodes.",
+    references: &["moby#24906", "libnetwork#2661", "moby#41775"],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    if let State::IcmpError { by, kind, code } = case.timeline.state {
+        let hop = case.hop(by)?;
+        let v6 = hop.icmp.as_ref().is_some_and(|i| i.from.is_ipv6());
+        if (kind, code, v6) != (3, 4, false) && (kind, v6) != (2, true) {
+            return None;
+        }
+        let line = format!(
+            "ICMP packet too big ({kind}/{code}), first at {}",
+            name(case, hop)
+        );
+        let verdict = Verdict::new(&RULE, Certainty::Proven, case, by).because(line);
+        return Some(confirmed(case, verdict, hop));
+    }
+    let stop = case.data_stop()?;
+    let too_big = stop.drop.filter(|d| d.is(&["PKT_TOO_BIG"]));
+    let leaving = stop.is_at(Spot::Tunnel, Way::Out)
+        || stop.is_at(Spot::Underlay, Way::Out) && stop.hop.vxlan.is_some();
+    let other_drop = stop.drop.is_some() && too_big.is_none();
+    if too_big.is_none() && (!leaving || other_drop || !case.lossless()) {
+        return None;
+    }
+    if too_big.is_none() && !stop.silent && !matches!(stop.next, Next::Node(_)) {
+        return None;
+    }
+    let misfit = misfit(case, stop.hop);
+    let inside = stop.is_at(Spot::Tunnel, Way::Out) && stop.silent && misfit.is_some();
+    let certainty = Certainty::proven_if(too_big.is_some() || inside);
+    let verdict = Verdict::stopped(&RULE, certainty, case, &stop)
+        .because("the handshake passed, the first data is sent again and again")
+        .because_of(misfit);
+    Some(confirmed(case, verdict, stop.hop))
+}
+
+fn confirmed(case: &Case<'_>, verdict: Verdict, hop: &Hop) -> Verdict {
+    let tunnel = case.hops().find_map(|(_, h)| h.vxlan.as_ref());
+    let ping = tunnel.map(|v| format!("ping -c 3 -M do -s 1472 {}", v.to));
+    let sender = tunnel.and_then(|v| v.from_node.as_deref());
+    let inner = case
+        .hops()
+        .find(|(_, h)| h.vxlan.is_some() || case.spot(h) == Some(Spot::Tunnel));
+    let address = inner.map_or(hop.destination, |(_, h)| h.destination).ip();
+    let overlay = in_overlay_of(case, &hop.node, address, "ip -d link show type vxlan");
+    verdict
+        .confirm_all(overlay)
+        .confirm(on_node(case, &hop.node, "ip -br link"))
+        .confirm_all(ping.map(|p| on_node(case, sender.unwrap_or(&hop.node), &p)))
+}
+
+/// That the hop's VXLAN device is larger than every interface can carry.
+fn misfit(case: &Case<'_>, hop: &Hop) -> Option<String> {
+    let topology = case.topology_of(&hop.node)?;
+    let at = DeviceRef {
+        namespace: hop.netns,
+        ifindex: hop.ifindex,
+    };
+    let (_, device) = topology.device(at)?;
+    let DeviceKind::Vxlan { .. } = device.kind else {
+        return None;
+    };
+    let host = topology.host()?;
+    let largest = (host.devices.iter())
+        .filter(|d| d.up && d.kind == DeviceKind::Physical && !d.addresses.is_empty())
+        .map(|d| d.mtu)
+        .max()?;
+    let needs = device.mtu.saturating_add(VXLAN_OVERHEAD);
+    (needs > largest).then(|| {
+        let (name, mtu) = (&device.name, device.mtu);
+        format!("{name} has MTU {mtu}, which needs {needs} outside; the node has {largest}")
+    })
+}

@@ -1,0 +1,88 @@
+//! VXLAN datagrams for a network that the receiving node does not have.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{on_node, quoted};
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::timeline::Way;
+use crate::topology::{DeviceKind, NamespaceKind, Topology};
+
+pub(super) const RULE: Rule = Rule {
+    id: "overlay-network-absent",
+    title: "The receiving node does not have the overlay network",
+    symptom: "Every connection to tasks on one node hangs or gets \"connection refused\" (UDP: \
+              port unreachable between the nodes).",
+    cause: "The node has no VXLAN device for the network: no task of it runs there any more, \
+            Docker failed to set the network up (another program holds UDP 4789), or Docker is \
+            down.",
+    needs: "Proven: the kernel drops the datagram for want of the VNI or of a socket, the node \
+            answers it with ICMP port unreachable, or its topology, read in full, has no VXLAN \
+            device of that VNI.",
+    fix: "Restart Docker on the receiving node, and see its log for \"failed to create vxlan\" or \
+          \"address already in use\"; free UDP 4789 or choose another data-path port.",
+    references: &["moby#33416", "moby#35401"],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    if let Some((index, hop, 3, 3)) = case.icmp_birth() {
+        let underlay = case.spot(hop) == Some(Spot::Underlay);
+        let peer = hop.icmp.as_ref().map(|i| i.from)?;
+        let sent_to = case
+            .hops()
+            .find_map(|(_, h)| h.vxlan.as_ref().filter(|v| v.to == peer));
+        let vxlan = sent_to.filter(|_| underlay)?;
+        let line = format!(
+            "{peer} answers VXLAN with port unreachable, at {}",
+            name(case, hop)
+        );
+        let node = vxlan.to_node.clone().unwrap_or_else(|| peer.to_string());
+        let verdict = Verdict::new(&RULE, Certainty::Proven, case, index).because(line);
+        return Some(confirmed(case, verdict, &node, vxlan.vni));
+    }
+    let stop = case.stop().filter(|s| s.is_at(Spot::Underlay, Way::In))?;
+    let vxlan = stop.hop.vxlan.as_ref()?;
+    let node = &stop.hop.node;
+    let reported = stop.drop.is_some_and(|d| {
+        let on_host = case.drop_place(d) == Some(&NamespaceKind::Host);
+        d.is(&["VXLAN_VNI_NOT_FOUND"]) || (on_host && d.is(&["NO_SOCKET"]))
+    });
+    let absent = case.complete()
+        && stop.drop.is_none()
+        && case
+            .topology_of(node)
+            .is_some_and(|t| t.gaps.is_empty() && !has_vni(t, vxlan.vni));
+    if !reported && !absent {
+        return None;
+    }
+    let line = absent.then(|| format!("{node} has no VXLAN device with VNI {}", vxlan.vni));
+    let verdict = Verdict::stopped(&RULE, Certainty::Proven, case, &stop).because_of(line);
+    Some(confirmed(case, verdict, node, vxlan.vni))
+}
+
+fn confirmed(case: &Case<'_>, verdict: Verdict, node: &str, vni: u32) -> Verdict {
+    let port = case
+        .topology
+        .docker
+        .as_ref()
+        .map_or(4789, |d| d.data_path_port);
+    let port = if port == 0 { 4789 } else { port };
+    let network = case
+        .topology
+        .network_by_vni(vni)
+        .filter(|n| !n.name.is_empty());
+    let inspect = network.map(|n| {
+        let name = quoted(&n.name);
+        on_node(case, node, &format!("docker network inspect {name}"))
+    });
+    verdict
+        .confirm(on_node(case, node, &format!("ss -lunp 'sport = :{port}'")))
+        .confirm_all(inspect)
+}
+
+fn has_vni(topology: &Topology, vni: u32) -> bool {
+    (topology.namespaces.iter().flat_map(|n| &n.devices))
+        .any(|d| matches!(d.kind, DeviceKind::Vxlan { vni: v, .. } if v == vni))
+}

@@ -1,0 +1,160 @@
+//! Open connections that one of the two ends reset.
+
+use super::Rule;
+use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::confirm::{quoted, within};
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::timeline::{Hop, Leg, Phase, State, Way};
+
+pub(super) const TASK: Rule = Rule {
+    id: "task-reset",
+    title: "The task's own process reset the connection",
+    symptom: "\"Connection reset by peer\" in the middle of a request; the network is innocent.",
+    cause: "The process closed the connection with unread data in its buffer, crashed, or aborts \
+            connections on purpose (a timeout, a limit).",
+    needs: "Proven: the reset of an open connection was first seen leaving the task.",
+    fix: "Look at the application: read a request to its end before closing, raise its idle or \
+          request timeout above the client's, and look for crashes in docker service logs.",
+    references: &[],
+    fallback: false,
+    judge: task,
+};
+
+pub(super) const TASK_STOPPED: Rule = Rule {
+    id: "task-stopped-midstream",
+    title: "The task was stopped with the connection still open",
+    symptom: "Connections break in rolling updates and scale-downs.",
+    cause: "The container was stopped (SIGKILL after the grace period, or a process that exits \
+            at once) and its kernel reset what was open.",
+    needs: "Proven: the reset of an open connection was first seen leaving the task, and Docker's \
+            events say that it had been stopped.",
+    fix: "Have the process finish its connections on SIGTERM and give it time: \
+          --stop-grace-period. For long-lived connections, have clients reconnect.",
+    references: &["moby#30321", "moby#44815"],
+    fallback: false,
+    judge: task_stopped,
+};
+
+pub(super) const CLIENT: Rule = Rule {
+    id: "client-reset",
+    title: "The client itself reset the connection",
+    symptom: "The server logs \"connection reset by peer\".",
+    cause: "The client's process gave up (a timeout, a cancelled request) or closed with unread \
+            data; health checks and port scanners do it by design.",
+    needs: "Proven: the reset was first seen where the client's packets come in, and the answers \
+            it got were addressed as it had asked.",
+    fix: "Nothing to mend in the Swarm. If it is a timeout, look at how long the answer took in \
+          the timeline.",
+    references: &[],
+    fallback: false,
+    judge: client,
+};
+
+fn task(case: &Case<'_>) -> Option<Verdict> {
+    match case.task_state {
+        Some(TaskState::Stopped { .. }) => None,
+        _ => by_task(&TASK, case),
+    }
+}
+
+fn task_stopped(case: &Case<'_>) -> Option<Verdict> {
+    match case.task_state {
+        Some(TaskState::Stopped { .. }) => by_task(&TASK_STOPPED, case),
+        _ => None,
+    }
+}
+
+fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
+    let (index, hop) = broken_by(case, Leg::Reply)?;
+    if !case.spot(hop).is_some_and(Spot::in_container) || hop.way != Way::Out {
+        return None;
+    }
+    let why = case.reset_sent(hop).and_then(|r| r.reason()).map(explained);
+    let state = case.task_state.map(|s| {
+        let task = case.timeline.task.as_deref().unwrap_or("the task");
+        format!("{task} was {}", s.describe())
+    });
+    let logs = case
+        .timeline
+        .service
+        .as_ref()
+        .map(|s| format!("docker service logs --since 10m {}", quoted(s)));
+    let count = within(
+        case,
+        &hop.node,
+        hop.netns,
+        "nstat -asz TcpExtTCPAbortOnClose TcpExtTCPAbortOnData",
+    );
+    Some(
+        Verdict::new(rule, Certainty::Proven, case, index)
+            .because(format!("first seen leaving the task: {}", seen(case, hop)))
+            .because_of(why)
+            .because_of(state)
+            .confirm_all(logs)
+            .confirm_all(count),
+    )
+}
+
+fn client(case: &Case<'_>) -> Option<Verdict> {
+    let (index, hop) = broken_by(case, Leg::Forward)?;
+    let enters = match case.spot(hop)? {
+        Spot::Underlay => hop.way == Way::In && hop.vxlan.is_none(),
+        Spot::TaskOverlay | Spot::TaskGateway => hop.way == Way::Out,
+        Spot::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
+        _ => false,
+    };
+    let misled = super::untranslated::is_misled(case);
+    if !enters || misled {
+        return None;
+    }
+    let when = match (
+        case.answered(),
+        case.hops().any(|(_, h)| h.phase == Phase::Request),
+    ) {
+        (false, _) => "before the handshake was answered",
+        (true, false) => "after the handshake, before any data",
+        (true, true) => "with data under way",
+    };
+    let client = case.timeline.client.ip();
+    let service = case.timeline.service.as_deref().map(quoted);
+    let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
+    Some(
+        Verdict::new(&CLIENT, Certainty::Proven, case, index)
+            .because(format!("first seen: {}, {when}", seen(case, hop)))
+            .confirm_all(follow),
+    )
+}
+
+/// Where the reset of an open connection by that side was first seen.
+fn broken_by<'a>(case: &Case<'a>, side: Leg) -> Option<(usize, &'a Hop)> {
+    match case.timeline.state {
+        State::Reset { by, leg } if leg == side => {
+            case.hop(by).filter(|h| h.leg == side).map(|h| (by, h))
+        }
+        _ => None,
+    }
+}
+
+/// What the kernel's reason for a reset means.
+fn explained(reason: &str) -> String {
+    let meaning = match reason {
+        "TCP_ABORT_ON_CLOSE" => "closed with unread data",
+        "TCP_ABORT_ON_DATA" => "data came after the process had closed",
+        "TCP_ABORT_ON_LINGER" => "closed with SO_LINGER set to abort",
+        "TCP_ABORT_ON_MEMORY" => "out of memory for sockets",
+        "TCP_KEEPALIVE_TIMEOUT" => "keep-alives went unanswered",
+        "TCP_DISCONNECT_WITH_DATA" => "disconnected with data unsent",
+        "NO_SOCKET" => "the process no longer had the connection",
+        _ => return format!("the kernel's reason: {reason}"),
+    };
+    format!("the kernel's reason: {reason} ({meaning})")
+}
+
+fn index_is_first(case: &Case<'_>, hop: &Hop) -> bool {
+    case.hop(0).is_some_and(|first| same_device(first, hop))
+}
+
+fn same_device(a: &Hop, b: &Hop) -> bool {
+    (&a.node, a.netns, a.ifindex) == (&b.node, b.netns, b.ifindex)
+}

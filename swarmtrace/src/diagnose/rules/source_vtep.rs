@@ -1,0 +1,92 @@
+//! VXLAN datagrams that come from another address than the receiver expects.
+//!
+//! A node with several addresses may send VXLAN from one that is not the
+//! data-path address it advertised. The receiver's forwarding table then has a
+//! permanent entry for the sender's MAC behind another VTEP, and its VXLAN
+//! device discards the packet.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{in_overlay_of, on_node, overlay_of};
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::timeline::Way;
+
+pub(super) const RULE: Rule = Rule {
+    id: "source-vtep-mismatch",
+    title: "The node sends VXLAN from another address than it advertised",
+    symptom: "Overlay traffic from one node arrives at the others and is ignored there; often \
+              after an address was added to an interface.",
+    cause: "The route to the other node prefers a source address other than the advertised \
+            data-path address, and the receiver discards packets of a known MAC from an unknown \
+            VTEP.",
+    needs: "Proven: the receiver's kernel drops it as VXLAN_ENTRY_EXISTS; or it reached the \
+            receiver and not its VXLAN device, watched without a loss, whose table has the \
+            sender's MAC behind another VTEP. Likely: only the sender was watched, and Docker \
+            knows it by another address.",
+    fix: "Join the node again with --advertise-addr and --data-path-addr set to the address it \
+          really sends from, or pin the source: ip route change … src ADVERTISED.",
+    references: &["moby#53004"],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    let stop = case.stop()?;
+    let hop = stop.hop;
+    let vxlan = hop
+        .vxlan
+        .as_ref()
+        .filter(|_| stop.spot == Some(Spot::Underlay))?;
+    let source = hop.source.ip();
+    let (certainty, line) = if hop.way == Way::In {
+        let topology = case.topology_of(&hop.node);
+        let overlay = topology.and_then(|t| overlay_of(t, source));
+        let known = overlay.and_then(|o| case.vtep_of(o, source));
+        let other = known.filter(|vtep| *vtep != vxlan.from);
+        let reported = stop.drop.is_some_and(|d| d.is(&["VXLAN_ENTRY_EXISTS"]));
+        if !reported && (other.is_none() || stop.drop.is_some()) {
+            return None;
+        }
+        let line = match other {
+            Some(vtep) => format!("{source} came from {}, its table says {vtep}", vxlan.from),
+            None => format!("{source} came from {}", vxlan.from),
+        };
+        (Certainty::proven_if(reported || stop.silent), line)
+    } else {
+        let advertised = advertised(case, source)?;
+        if advertised == vxlan.from {
+            return None;
+        }
+        let line = format!(
+            "sent from {}, but Docker says {source} is at {advertised}",
+            vxlan.from
+        );
+        (Certainty::Likely, line)
+    };
+    let sender = vxlan
+        .from_node
+        .as_deref()
+        .unwrap_or(&case.topology.hostname);
+    let route = format!("ip route get {}", vxlan.to);
+    let table = in_overlay_of(case, &hop.node, source, "bridge fdb show dev vxlan0");
+    Some(
+        Verdict::stopped(&RULE, certainty, case, &stop)
+            .because(line)
+            .because_of((certainty == Certainty::Likely).then(|| seen(case, hop)))
+            .confirm(on_node(case, sender, &route))
+            .confirm(on_node(
+                case,
+                sender,
+                "docker info --format '{{.Swarm.NodeAddr}}'",
+            ))
+            .confirm_all(table),
+    )
+}
+
+/// The data-path address that Docker's gossip has for the node of an address.
+fn advertised(case: &Case<'_>, address: std::net::IpAddr) -> Option<std::net::IpAddr> {
+    (case.topology.networks.iter().flat_map(|n| &n.endpoints))
+        .find(|e| e.address == address)
+        .and_then(|e| e.host)
+}

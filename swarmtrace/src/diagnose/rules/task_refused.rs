@@ -1,0 +1,197 @@
+//! The task's own stack refused the connection.
+//!
+//! A reset that answers a SYN and was born at the task's device is the most
+//! common failure and the plainest: nobody listens. What Docker's events say
+//! of the task at that moment tells a mistake from a rolling update.
+
+use super::Rule;
+use super::duplicate::is_shared;
+use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::confirm::{quoted, within};
+use crate::diagnose::entry::Kind;
+use crate::diagnose::spot::{Spot, peer, spot};
+use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
+use crate::topology::DeviceRef;
+use std::net::SocketAddr;
+
+pub(super) const NO_LISTENER: Rule = Rule {
+    id: "no-listener",
+    title: "Nothing listens on the port in the task",
+    symptom: "\"Connection refused\" at once, on every connection that goes to that task.",
+    cause: "The process in the container does not listen on the target port: it listens on \
+            another, on 127.0.0.1 only, or has died while its container lives.",
+    needs: "Proven: the reset (UDP: ICMP port unreachable) was first seen leaving the task. Likely: \
+            it was first seen at the other end of the task's device.",
+    fix: "Have the process listen on 0.0.0.0 and the target port, or correct the published \
+          target port: docker service update --publish-rm/--publish-add. A health check keeps \
+          traffic away from a task that does not listen.",
+    references: &[],
+    fallback: false,
+    judge: no_listener,
+};
+
+pub(super) const STARTING: Rule = Rule {
+    id: "task-starting",
+    title: "The task was still starting: it did not listen yet",
+    symptom: "\"Connection refused\" for some seconds after a deployment, an update or a restart.",
+    cause: "Swarm puts a task into the load balancer as soon as it runs; without a health check \
+            that is before its process listens.",
+    needs: "Proven: the reset was first seen leaving the task, and Docker's events say that it \
+            was starting.",
+    fix: "Give the image a HEALTHCHECK: Swarm then waits for it before sending traffic. Update \
+          with --update-order start-first.",
+    references: &["moby#30321"],
+    fallback: false,
+    judge: starting,
+};
+
+pub(super) const STOPPING: Rule = Rule {
+    id: "task-stopping",
+    title: "The task was stopping: its port was closed while connections still came",
+    symptom: "\"Connection refused\" for some seconds in every rolling update or scale-down.",
+    cause: "The process closed its port on SIGTERM before every node had taken the task out of \
+            its load balancer.",
+    needs: "Proven: the reset was first seen leaving the task, and Docker's events say that it \
+            had been stopped.",
+    fix: "Have the process keep accepting for some seconds after SIGTERM (a stop hook that \
+          sleeps), with --stop-grace-period longer than that.",
+    references: &["moby#30321", "moby#44815"],
+    fallback: false,
+    judge: stopping,
+};
+
+fn no_listener(case: &Case<'_>) -> Option<Verdict> {
+    match case.task_state {
+        Some(TaskState::Starting | TaskState::Stopped { .. }) => None,
+        Some(TaskState::Running) | None => verdict(&NO_LISTENER, case),
+    }
+}
+
+fn starting(case: &Case<'_>) -> Option<Verdict> {
+    let starting = case.task_state == Some(TaskState::Starting);
+    starting.then(|| verdict(&STARTING, case)).flatten()
+}
+
+fn stopping(case: &Case<'_>) -> Option<Verdict> {
+    let stopped = matches!(case.task_state, Some(TaskState::Stopped { .. }));
+    stopped.then(|| verdict(&STOPPING, case)).flatten()
+}
+
+fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
+    let (index, hop, certainty) = refusal(case)?;
+    let server = refused(hop);
+    if is_shared(case, server.ip()) {
+        return None;
+    }
+    let from = match certainty {
+        Certainty::Proven => "leaving",
+        _ => "coming from",
+    };
+    let container = inside(case, hop).unwrap_or(hop.netns);
+    let port = target_port(case, hop);
+    let sent = case.reset_sent(hop).map(|r| match r.reason() {
+        Some(reason) => format!("the kernel says {} sent it: {reason}", r.namespace),
+        None => format!("the kernel says {} sent it", r.namespace),
+    });
+    let state = case.task_state.map(|s| {
+        let task = case.timeline.task.as_deref().unwrap_or("the task");
+        format!("{task} was {}", s.describe())
+    });
+    let listeners = match case.timeline.protocol {
+        Protocol::Tcp => "ss -ltn",
+        Protocol::Udp => "ss -lun",
+    };
+    let redirect = (port != server.port())
+        .then(|| format!("port {} is redirected to {port} in the task", server.port()));
+    Some(
+        Verdict::new(rule, certainty, case, index)
+            .because(format!("first seen {from} the task: {}", seen(case, hop)))
+            .because_of(redirect)
+            .because_of(sent)
+            .because_of(state)
+            .confirm_all(within(
+                case,
+                &hop.node,
+                container,
+                &format!("{listeners} 'sport = :{port}'"),
+            ))
+            .confirm_all(
+                case.timeline
+                    .service
+                    .as_ref()
+                    .map(|s| format!("docker service ps {}", quoted(s))),
+            ),
+    )
+}
+
+/// The refusal, where it was first seen leaving a container; only likely where
+/// that was the other end of the container's device.
+fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
+    let (index, hop) = match case.timeline.state {
+        State::Refused { by } => (by, case.hop(by)?),
+        State::IcmpError {
+            by,
+            kind: 3,
+            code: 3,
+        } if case.timeline.protocol == Protocol::Udp => (by, case.hop(by)?),
+        _ => return None,
+    };
+    inside(case, hop)?;
+    match (hop.leg, hop.way) {
+        (Leg::Reply, Way::Out) => Some((index, hop, Certainty::Proven)),
+        (Leg::Reply, Way::In) => Some((index, hop, Certainty::Likely)),
+        (Leg::Forward, _) => None,
+    }
+}
+
+/// The container that the hop is where packets come out of: its own namespace
+/// on the way out, the one at the other end of a veth on the way in.
+fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
+    if hop.way == Way::Out {
+        let inside = case.spot(hop).is_some_and(Spot::in_container);
+        return inside.then_some(hop.netns);
+    }
+    let topology = case.topology_of(&hop.node)?;
+    let at = DeviceRef {
+        namespace: hop.netns,
+        ifindex: hop.ifindex,
+    };
+    let (_, device) = topology.device(at)?;
+    let (namespace, device) = peer(topology, device)?;
+    let part = spot(topology, namespace, device)?;
+    part.in_container().then_some(namespace.inode)
+}
+
+/// The address that refused; an ICMP error quotes what was sent to it.
+fn refused(hop: &Hop) -> SocketAddr {
+    match hop.phase {
+        Phase::IcmpError => hop.destination,
+        _ => hop.source,
+    }
+}
+
+/// The port inside the task: after a REDIRECT, as conntrack shows it or as the
+/// service is published.
+fn target_port(case: &Case<'_>, hop: &Hop) -> u16 {
+    let server = refused(hop);
+    let redirected = case.hops().find_map(|(_, h)| {
+        (h.then.iter().chain(&h.rewrites)).find_map(|r| match r {
+            Rewrite::Redirect { to_port, .. } => Some(*to_port),
+            _ => None,
+        })
+    });
+    let tracked = hop
+        .conntrack
+        .filter(|c| c.reply.0.ip() == server.ip() && c.original.1 == server);
+    let published = || {
+        let protocol = case.protocol_number();
+        let mut ports = case.service()?.ports.iter();
+        let port = ports.find(|p| p.published == server.port() && p.protocol == protocol)?;
+        (case.kind() == Kind::Published).then_some(port.target)
+    };
+    (tracked.map(|c| c.reply.0.port()))
+        .or(redirected)
+        .or_else(published)
+        .unwrap_or(server.port())
+}

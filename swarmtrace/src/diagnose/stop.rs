@@ -1,0 +1,203 @@
+//! Where a packet stopped, and whether it is proven that it did.
+//!
+//! Silence after a hop proves something only if the hop that had to follow was
+//! tapped on every device that it could have been, on a node that lost no
+//! event, for a flow that was seen whole and would have been recognised. A drop event of the same leg, at or
+//! after the hop, proves it too.
+
+use super::case::{Case, Drop};
+use super::path::{Expected, Next, next};
+use super::spot::Spot;
+use super::verdict::Certainty;
+use crate::timeline::{Hop, Leg, Phase, Protocol, State, Way};
+
+/// Where a packet was last seen, and what ought to have followed.
+#[derive(Clone, Debug)]
+pub struct Stop<'a> {
+    /// Index of the last hop.
+    pub last: usize,
+    /// The last hop.
+    pub hop: &'a Hop,
+    /// Its device's part on the path.
+    pub spot: Option<Spot>,
+    /// What ought to have followed.
+    pub next: Next,
+    /// A drop of this leg at or after that hop.
+    pub drop: Option<&'a Drop>,
+    /// The hop that ought to have followed was tapped, and nothing was lost.
+    pub silent: bool,
+}
+
+impl Stop<'_> {
+    /// Whether the last hop is there.
+    pub fn is_at(&self, spot: Spot, way: Way) -> bool {
+        self.spot == Some(spot) && self.hop.way == way
+    }
+
+    /// Whether it is known that the packet went no further.
+    pub fn proven(&self) -> bool {
+        self.silent || self.drop.is_some()
+    }
+
+    /// The hop that ought to have followed.
+    pub fn expected(&self) -> Option<&Expected> {
+        match &self.next {
+            Next::Hop(expected) => Some(expected),
+            _ => None,
+        }
+    }
+
+    /// Proven where it is, else likely.
+    pub fn certainty(&self) -> Certainty {
+        Certainty::proven_if(self.proven())
+    }
+}
+
+impl<'a> Case<'a> {
+    /// The furthest hop that a packet of that phase got to.
+    pub fn furthest(&self, leg: Leg, phase: Phase) -> Option<usize> {
+        let of = |h: &Hop| h.leg == leg && h.phase == phase;
+        let named = self.timeline.reached;
+        if let Some(index) = named.filter(|i| self.hop(*i).is_some_and(of)) {
+            return Some(index);
+        }
+        let count = |attempt| {
+            self.hops()
+                .filter(|(_, h)| of(h) && h.attempt == attempt)
+                .count()
+        };
+        self.hops()
+            .filter(|(_, h)| of(h))
+            .max_by_key(|(i, h)| (count(h.attempt), *i))
+            .map(|(i, _)| i)
+    }
+
+    /// How often a packet of that phase was sent, as far as was seen.
+    pub fn attempts(&self, leg: Leg, phase: Phase) -> u32 {
+        self.hops()
+            .filter(|(_, h)| h.leg == leg && h.phase == phase)
+            .map(|(_, h)| h.attempt)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Where the opening packet stopped, in a flow that nothing answered.
+    pub fn forward_stop(&self) -> Option<Stop<'a>> {
+        if !matches!(
+            self.timeline.state,
+            State::Unanswered | State::IcmpError { .. }
+        ) {
+            return None;
+        }
+        self.stop_at(self.furthest(Leg::Forward, self.opening())?)
+    }
+
+    /// Where the answer stopped, in a flow whose answer was lost.
+    pub fn reply_stop(&self) -> Option<Stop<'a>> {
+        match self.timeline.state {
+            State::AnswerLost { last } => self.stop_at(last),
+            _ => None,
+        }
+    }
+
+    /// Where the first data stopped, in a flow that was opened and whose first
+    /// data was sent again without ever being answered.
+    pub fn data_stop(&self) -> Option<Stop<'a>> {
+        let open = matches!(
+            self.timeline.state,
+            State::Established | State::Reset { .. }
+        );
+        if !open || self.timeline.protocol != Protocol::Tcp {
+            return None;
+        }
+        if self.attempts(Leg::Reply, Phase::Response) > 1 {
+            return self.stop_at(self.furthest(Leg::Reply, Phase::Response)?);
+        }
+        let answered = self.hops().any(|(_, h)| h.phase == Phase::Response);
+        if answered || self.attempts(Leg::Forward, Phase::Request) < 2 {
+            return None;
+        }
+        self.stop_at(self.furthest(Leg::Forward, Phase::Request)?)
+    }
+
+    /// Any of the three.
+    pub fn stop(&self) -> Option<Stop<'a>> {
+        self.forward_stop()
+            .or_else(|| self.reply_stop())
+            .or_else(|| self.data_stop())
+    }
+
+    fn stop_at(&self, last: usize) -> Option<Stop<'a>> {
+        let hop = self.hop(last)?;
+        let next = next(self, last);
+        let silent = match &next {
+            Next::Hop(expected) => {
+                self.complete() && expected.tapped(self) && self.recognised(hop, expected)
+            }
+            _ => false,
+        };
+        Some(Stop {
+            last,
+            hop,
+            spot: self.spot(hop),
+            drop: self.drop_after(hop),
+            silent,
+            next,
+        })
+    }
+
+    /// Whether the packet would have been taken for this flow's at the next hop.
+    /// TCP's sequence numbers see to that; a datagram that is rewritten on the
+    /// way, or seen by another node, may have become a flow of its own.
+    pub fn recognised(&self, hop: &Hop, next: &Expected) -> bool {
+        self.timeline.protocol == Protocol::Tcp
+            || next.node == hop.node && !self.spot(hop).is_some_and(|s| rewrites(s, hop.way))
+    }
+
+    /// A drop of the hop's leg: on its node since a packet first got to the
+    /// hop's place, or on another node.
+    fn drop_after(&self, hop: &Hop) -> Option<&'a Drop> {
+        let drops = self.drops;
+        let place = |h: &Hop| (h.netns, h.ifindex, h.way, h.leg, h.phase);
+        let since = (self.timeline.hops.iter())
+            .filter(|h| h.node == hop.node && place(h) == place(hop))
+            .map(|h| h.time_ns)
+            .min()
+            .unwrap_or(hop.time_ns);
+        (drops.iter())
+            .find(|d| self.leg_of(d) == hop.leg && (d.node != hop.node || d.time >= since))
+    }
+
+    /// The leg that a dropped packet belongs to, by its addresses: its own, or
+    /// those of the VXLAN datagram that it is in.
+    pub fn leg_of(&self, drop: &Drop) -> Leg {
+        let (source, destination) = (drop.source, drop.destination);
+        let outer = (source.ip(), destination.ip());
+        let along = |h: &Hop| {
+            (h.source, h.destination) == (source, destination)
+                || h.vxlan.as_ref().is_some_and(|v| (v.from, v.to) == outer)
+        };
+        let against = |h: &Hop| {
+            (h.destination, h.source) == (source, destination)
+                || h.vxlan.as_ref().is_some_and(|v| (v.to, v.from) == outer)
+        };
+        let hops = || self.timeline.hops.iter().filter(|h| h.icmp.is_none());
+        if let Some(hop) = hops().find(|h| along(h)) {
+            return hop.leg;
+        }
+        if let Some(hop) = hops().find(|h| against(h)) {
+            return match hop.leg {
+                Leg::Forward => Leg::Reply,
+                Leg::Reply => Leg::Forward,
+            };
+        }
+        let backend = self.timeline.backend.unwrap_or(self.timeline.entry);
+        let replies = source == backend || source == self.timeline.entry;
+        if replies { Leg::Reply } else { Leg::Forward }
+    }
+}
+
+/// Whether addresses may change after that place.
+fn rewrites(spot: Spot, way: Way) -> bool {
+    way == Way::In && !matches!(spot, Spot::OverlayPort | Spot::Tunnel)
+}

@@ -1,0 +1,13 @@
+//! Every rule against traffic that is broken in its way, and against the same
+//! traffic whole.
+
+mod bed;
+mod cases;
+mod docs;
+mod healthy;
+mod host_cases;
+mod overlay_cases;
+mod positive;
+mod rewritten;
+mod scene;
+mod task_cases;

@@ -1,0 +1,67 @@
+//! iptables has two kernel halves, and a packet meets both. Docker's rules in
+//! one and another program's in the other are easily overlooked; Docker's in
+//! both means that one half is stale.
+
+use super::finding;
+use crate::doctor::facts::Rules;
+use crate::doctor::facts::iptables::{Backend, Ruleset};
+use crate::doctor::swarm::command;
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::Namespace;
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    (examined.topology.namespaces.iter())
+        .filter_map(|n| mixture(examined, n, examined.rules(n)?))
+        .collect()
+}
+
+fn mixture(examined: &Examined, namespace: &Namespace, rules: &Rules) -> Option<Finding> {
+    if rules.sets.len() < 2 {
+        return None;
+    }
+    let docker: Vec<Backend> = (rules.sets.iter())
+        .filter(|(_, set)| is_dockers(set))
+        .map(|(backend, _)| *backend)
+        .collect();
+    let (severity, what, why) = match docker.as_slice() {
+        [] => return None,
+        [one] => (
+            Severity::Note,
+            format!(
+                "rules in iptables-nft and iptables-legacy at once (Docker's are in {})",
+                one.name()
+            ),
+            "A packet must pass both. The command iptables shows one of them only: what the \
+             other one drops seems to vanish.",
+        ),
+        _ => (
+            Severity::Risky,
+            "Docker's rules are in iptables-nft and iptables-legacy at once".to_owned(),
+            "iptables' backend was switched after Docker had written its rules: one set is stale \
+             and still sends packets to where its containers were.",
+        ),
+    };
+    Some(Finding {
+        why: why.to_owned(),
+        issues: &["moby#46636"],
+        confirm: command(
+            &examined.topology,
+            namespace,
+            "sh -c 'iptables-nft-save; iptables-legacy-save'",
+        ),
+        fix: "Choose one (update-alternatives --config iptables), flush the other one's rules, \
+              restart the node."
+            .to_owned(),
+        ..finding(
+            severity,
+            format!("{what} in {}", namespace.name),
+            Place::namespace(&namespace.name),
+        )
+    })
+}
+
+fn is_dockers(set: &Ruleset) -> bool {
+    let chains = set.tables.values().flat_map(|t| t.keys());
+    let marks = set.rules("mangle").any(|(_, r)| r.text.contains("-j MARK"));
+    chains.into_iter().any(|c| c.starts_with("DOCKER")) || marks
+}

@@ -1,0 +1,121 @@
+//! An address on an overlay must be one thing's. Docker has given the same one
+//! out twice before.
+
+use super::finding;
+use crate::doctor::swarm;
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::{DeviceKind, NamespaceKind, Network, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let overlays = topology.networks.iter().filter(|n| n.driver == "overlay");
+    let mut found = Vec::new();
+    for network in overlays {
+        let mut owners: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+        let mut add = |address: IpAddr, owner: String| {
+            owners.entry(address).or_default().insert(owner);
+        };
+        for task in &topology.tasks {
+            for address in task.addresses.iter().filter(|a| a.network == network.id) {
+                add(
+                    address.address,
+                    format!("task {} ({:.12})", task.name, task.id),
+                );
+            }
+        }
+        for service in &topology.services {
+            for vip in service.vips.iter().filter(|v| v.network == network.id) {
+                add(vip.address, format!("virtual address of {}", service.name));
+            }
+        }
+        for namespace in &topology.namespaces {
+            on_device(topology, network, namespace, &mut add);
+        }
+        for (address, owners) in owners.into_iter().filter(|(_, o)| o.len() > 1) {
+            let owners: Vec<String> = owners.into_iter().collect();
+            found.push(Finding {
+                why: "Two answer for one address: connections to it reach the one or the \
+                      other, or are reset."
+                    .to_owned(),
+                issues: &["moby#33795", "swarmkit#2871"],
+                confirm: format!("docker network inspect --verbose {}", network.name),
+                fix: "Restart one of the two (docker service update --force); it gets another \
+                      address."
+                    .to_owned(),
+                ..finding(
+                    Severity::Broken,
+                    format!("{address} belongs to {}", owners.join(" and ")),
+                    Place::default().network(&network.name),
+                )
+            });
+        }
+    }
+    found
+}
+
+/// What the kernel has: addresses of containers that are no known task's, and
+/// addresses that are here and said to be elsewhere.
+fn on_device(
+    topology: &Topology,
+    network: &Network,
+    namespace: &crate::topology::Namespace,
+    add: &mut impl FnMut(IpAddr, String),
+) {
+    let balancer = matches!(
+        namespace.kind,
+        NamespaceKind::IngressSandbox | NamespaceKind::LoadBalancer { .. }
+    );
+    if let Some(device) = swarm::port_on(topology, namespace, network)
+        && !matches!(
+            namespace.kind,
+            NamespaceKind::Overlay { .. } | NamespaceKind::Host
+        )
+    {
+        let task = topology.task_of_namespace(namespace);
+        for address in device.addresses.iter().map(|a| a.addr()) {
+            // A load balancer has its services' virtual addresses.
+            if balancer && topology.service_by_vip(address).is_some() {
+                continue;
+            }
+            // A task under its own name, whose address this is.
+            let owner = match task {
+                Some(t) if t.addresses.iter().any(|a| a.address == address) => {
+                    format!("task {} ({:.12})", t.name, t.id)
+                }
+                // Direct server return: tasks have the virtual address as well.
+                Some(_) if topology.service_by_vip(address).is_some() => continue,
+                _ if address.is_ipv6() => continue,
+                _ => format!("{} on this node", namespace.name),
+            };
+            add(address, owner);
+        }
+    }
+    // Not the permanent entries of load balancers that have no name.
+    let vxlan = namespace.devices.iter().filter(|d| match d.kind {
+        DeviceKind::Vxlan { vni, .. } => network.vnis.contains(&vni),
+        _ => false,
+    });
+    for device in vxlan {
+        for entry in namespace
+            .neighbours
+            .iter()
+            .filter(|n| n.ifindex == device.ifindex)
+        {
+            let local = topology.namespaces.iter().any(|n| {
+                !matches!(n.kind, NamespaceKind::Overlay { .. } | NamespaceKind::Host)
+                    && swarm::port_on(topology, n, network)
+                        .is_some_and(|d| d.addresses.iter().any(|a| a.addr() == entry.address))
+            });
+            let fdb = namespace.fdb.iter().find(|e| e.mac == entry.mac);
+            if local
+                && let Some(fdb) = fdb
+                && entry.state == "permanent"
+            {
+                let node = swarm::node_of(topology, fdb.vtep);
+                add(entry.address, format!("something on {node}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The node's own firewall must let the Swarm's ports pass: the data path
+//! (VXLAN, or ESP where it is encrypted), the gossip, and a manager's API.
+
+use super::{doubtful, finding};
+use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::swarm;
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::SwarmRole;
+use std::net::{IpAddr, Ipv4Addr};
+
+struct Traffic {
+    what: String,
+    protocol: u8,
+    port: Option<u16>,
+    why: &'static str,
+}
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let Some(host) = topology.host() else {
+        return Vec::new();
+    };
+    let (Some(rules), Some(uplink), Some(own)) = (
+        examined.rules(host),
+        swarm::uplink(topology),
+        swarm::own_address(topology),
+    ) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (node, address) in others(examined) {
+        for traffic in traffic(examined) {
+            let incoming = Packet {
+                input: Some(uplink.name.clone()),
+                source: Some(address),
+                destination: Some(own),
+                destination_local: true,
+                protocol: traffic.protocol,
+                destination_port: traffic.port,
+                ..Packet::default()
+            };
+            let outgoing = Packet {
+                output: Some(uplink.name.clone()),
+                source: Some(own),
+                source_local: true,
+                destination: Some(address),
+                protocol: traffic.protocol,
+                destination_port: traffic.port,
+                ..Packet::default()
+            };
+            for (table, chain, packet) in [
+                ("raw", "PREROUTING", &incoming),
+                ("mangle", "INPUT", &incoming),
+                ("filter", "INPUT", &incoming),
+                ("raw", "OUTPUT", &outgoing),
+                ("filter", "OUTPUT", &outgoing),
+            ] {
+                let walk = rules.walk(table, chain, packet);
+                if let Some(doubt) = walk.doubt() {
+                    let what = format!(
+                        "this node's firewall drops some of {} with {node}",
+                        traffic.what
+                    );
+                    let place = Place::namespace("host").node(&node);
+                    let confirm = format!("sudo iptables -t {table} -S {chain}");
+                    found.push(doubtful(what, place, doubt, &confirm));
+                }
+                let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) else {
+                    continue;
+                };
+                let way = match packet.input {
+                    Some(_) => "from",
+                    None => "to",
+                };
+                found.push(Finding {
+                    why: format!("{} Dropped by: {}.", traffic.why, ending.by),
+                    issues: &["photon#1321", "moby#33416"],
+                    confirm: format!("sudo iptables -t {table} -S {chain}"),
+                    fix: format!(
+                        "Accept it before that rule: sudo iptables -I {chain} -p {}{} -j ACCEPT, \
+                         and in the firewall's own configuration.",
+                        protocol(traffic.protocol),
+                        traffic
+                            .port
+                            .map_or(String::new(), |p| format!(" --dport {p}"))
+                    ),
+                    ..finding(
+                        Severity::Broken,
+                        format!("this node's firewall drops {} {way} {node}", traffic.what),
+                        Place::namespace("host").device(&uplink.name).node(&node),
+                    )
+                });
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// The other nodes, an address each: the data path's where it is known.
+fn others(examined: &Examined) -> Vec<(String, Ipv4Addr)> {
+    let topology = &examined.topology;
+    let remote = topology.nodes.iter().filter(|n| !n.local);
+    remote
+        .filter_map(|node| {
+            let data_path = |a: &&IpAddr| examined.facts.routes.iter().any(|r| r.to == **a);
+            let address = node
+                .addresses
+                .iter()
+                .find(data_path)
+                .or(node.addresses.first());
+            match address? {
+                IpAddr::V4(v4) => Some((topology.node_name(node), *v4)),
+                IpAddr::V6(_) => None,
+            }
+        })
+        .collect()
+}
+
+fn traffic(examined: &Examined) -> Vec<Traffic> {
+    let topology = &examined.topology;
+    let Some(docker) = &topology.docker else {
+        return Vec::new();
+    };
+    let port = match docker.data_path_port {
+        0 => 4789,
+        port => port,
+    };
+    let mut all = vec![
+        Traffic {
+            what: format!("VXLAN (udp/{port})"),
+            protocol: 17,
+            port: Some(port),
+            why: "Nothing passes between the two nodes on any overlay.",
+        },
+        Traffic {
+            what: "gossip (tcp/7946)".to_owned(),
+            protocol: 6,
+            port: Some(7946),
+            why: "The nodes do not learn of each other's tasks.",
+        },
+        Traffic {
+            what: "gossip (udp/7946)".to_owned(),
+            protocol: 17,
+            port: Some(7946),
+            why: "The nodes do not learn of each other's tasks.",
+        },
+    ];
+    if topology.networks.iter().any(|n| n.encrypted) {
+        all.push(Traffic {
+            what: "ESP (ip protocol 50)".to_owned(),
+            protocol: 50,
+            port: None,
+            why: "Nothing passes between the two nodes on encrypted overlays.",
+        });
+    }
+    if docker.role == SwarmRole::Manager {
+        all.push(Traffic {
+            what: "the manager's API (tcp/2377)".to_owned(),
+            protocol: 6,
+            port: Some(2377),
+            why: "Other nodes cannot reach this manager.",
+        });
+    }
+    all
+}
+
+fn protocol(number: u8) -> &'static str {
+    match number {
+        6 => "tcp",
+        17 => "udp",
+        _ => "esp",
+    }
+}

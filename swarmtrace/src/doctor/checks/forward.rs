@@ -1,0 +1,75 @@
+//! The node must forward between its card and docker_gwbridge: a FORWARD policy
+//! of DROP is fine with Docker's accepting rules before it, and fatal without.
+
+use super::{doubtful, finding};
+use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::swarm::{self, port_name};
+use crate::doctor::{Examined, Finding, Place, Severity};
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let (Some(host), Some(sandbox)) = (topology.host(), swarm::ingress_sandbox(topology)) else {
+        return Vec::new();
+    };
+    let (Some(rules), Some(bridge), Some((_, gateway))) = (
+        examined.rules(host),
+        swarm::gateway_bridge(topology),
+        swarm::gateway_port(topology, sandbox),
+    ) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (service, port) in swarm::mesh_ports(topology) {
+        let Some(client) = swarm::from_client(topology, port) else {
+            continue;
+        };
+        let there = Packet {
+            output: Some(bridge.name.clone()),
+            destination: Some(gateway),
+            destination_local: false,
+            ..client.clone()
+        };
+        let back = Packet {
+            input: Some(bridge.name.clone()),
+            output: client.input.clone(),
+            source: Some(gateway),
+            source_port: Some(port.published),
+            protocol: port.protocol,
+            established: true,
+            ..Packet::default()
+        };
+        for (packet, which) in [(there, "to"), (back, "from")] {
+            let walk = rules.walk("filter", "FORWARD", &packet);
+            let name = port_name(port.protocol, port.published);
+            if let Some(doubt) = walk.doubt() {
+                let what = format!("FORWARD drops some packets {which} {name}");
+                let place = Place::namespace("host").service(&service.name);
+                found.push(doubtful(what, place, doubt, "sudo iptables -S"));
+            }
+            let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) else {
+                continue;
+            };
+            found.push(Finding {
+                why: format!(
+                    "Packets {which} the routing mesh's sandbox are dropped on this node by: {}. \
+                     Connections to it time out.",
+                    ending.by
+                ),
+                issues: &["photon#558"],
+                confirm: "sudo iptables -S FORWARD; sudo iptables -S DOCKER-INGRESS".to_owned(),
+                fix: "Restart dockerd to have its accepting rules back, or accept in \
+                      DOCKER-USER, which Docker keeps: sudo iptables -I DOCKER-USER -j RETURN \
+                      and narrower."
+                    .to_owned(),
+                ..finding(
+                    Severity::Broken,
+                    format!("FORWARD drops packets {which} {name}"),
+                    Place::namespace("host")
+                        .device(&bridge.name)
+                        .service(&service.name),
+                )
+            });
+        }
+    }
+    found
+}

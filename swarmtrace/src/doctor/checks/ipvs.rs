@@ -1,0 +1,156 @@
+//! A load balancer's destinations must be the service's running tasks, no more
+//! and no fewer.
+
+use super::{finding, marks};
+use crate::doctor::swarm::{self, command};
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::{
+    EndpointMode, IpvsMatch, IpvsService, Namespace, Network, Service, Topology,
+};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let mut found = Vec::new();
+    for (sandbox, network) in swarm::balancers(topology) {
+        for service in &topology.services {
+            let Some(ipvs) = ipvs_of(examined, sandbox, network, service) else {
+                continue;
+            };
+            if service.endpoint_mode == EndpointMode::Vip {
+                found.extend(compare(topology, sandbox, network, service, ipvs));
+            }
+        }
+    }
+    found
+}
+
+/// The service's virtual service, by its mark: the rules', else Docker's word.
+fn ipvs_of<'a>(
+    examined: &Examined,
+    sandbox: &'a Namespace,
+    network: &Network,
+    service: &Service,
+) -> Option<&'a IpvsService> {
+    let vip = service.vips.iter().find(|v| v.network == network.id)?;
+    let rules = examined.rules(sandbox);
+    let mark = rules
+        .and_then(|r| marks::of_vip(r, vip.address))
+        .or_else(|| {
+            let mark = service.fwmarks.iter().find(|m| m.network == network.id)?;
+            Some(mark.mark)
+        })?;
+    let mut all = sandbox.ipvs.iter();
+    all.find(|s| s.matches == IpvsMatch::Fwmark(mark))
+}
+
+fn compare(
+    topology: &Topology,
+    sandbox: &Namespace,
+    network: &Network,
+    service: &Service,
+    ipvs: &IpvsService,
+) -> Vec<Finding> {
+    let tasks: BTreeMap<IpAddr, &str> = swarm::backends(topology, &service.name, &network.id)
+        .map(|(task, address)| (address, task.name.as_str()))
+        .collect();
+    let place = Place::namespace(&sandbox.name)
+        .network(&network.name)
+        .service(&service.name);
+    let confirm = command(topology, sandbox, "ipvsadm -Ln");
+    let mut found = Vec::new();
+    let missing: Vec<String> = (tasks.iter())
+        .filter(|(address, _)| !ipvs.destinations.iter().any(|d| d.address == **address))
+        .map(|(address, name)| format!("{name} ({address})"))
+        .collect();
+    if !missing.is_empty() {
+        let none = missing.len() == tasks.len();
+        found.push(Finding {
+            why: match none {
+                true => "The load balancer of this node knows none of the service's tasks: \
+                         every connection is refused."
+                    .to_owned(),
+                false => "The task gets no connections by this node; the others carry its share."
+                    .to_owned(),
+            },
+            confirm: confirm.clone(),
+            fix: format!("docker service update --force {}", service.name),
+            ..finding(
+                Severity::Broken,
+                format!("no IPVS destination for {}", missing.join(", ")),
+                place.clone(),
+            )
+        });
+    }
+    let extra: Vec<String> = (ipvs.destinations.iter())
+        // Weight 0 lets open connections end; no new one goes there.
+        .filter(|d| d.weight > 0 && !tasks.contains_key(&d.address))
+        .filter(|d| !coming_or_going(topology, service, d.address))
+        .map(|d| d.address.to_string())
+        .collect();
+    if !extra.is_empty() {
+        found.push(Finding {
+            why: format!(
+                "{} of {} new connections go to an address behind which no task runs: they \
+                 are reset or time out.",
+                extra.len(),
+                ipvs.destinations.iter().filter(|d| d.weight > 0).count()
+            ),
+            issues: &["moby#33790", "moby#41896", "moby#36878"],
+            confirm,
+            fix: format!(
+                "docker service update --force {}; at once: {}",
+                service.name,
+                remove(topology, sandbox, ipvs, &extra)
+            ),
+            ..finding(
+                Severity::Broken,
+                format!(
+                    "IPVS destination without a running task: {}",
+                    extra.join(", ")
+                ),
+                place.clone(),
+            )
+        });
+    }
+    if !tasks.is_empty()
+        && !ipvs.destinations.is_empty()
+        && ipvs.destinations.iter().all(|d| d.weight == 0)
+    {
+        found.push(Finding {
+            why: "A destination of weight 0 takes no new connections.".to_owned(),
+            issues: &["moby#30321"],
+            confirm: command(topology, sandbox, "ipvsadm -Ln"),
+            fix: format!("docker service update --force {}", service.name),
+            ..finding(
+                Severity::Broken,
+                "every IPVS destination has weight 0".to_owned(),
+                place,
+            )
+        });
+    }
+    found
+}
+
+/// Tasks that start or stop may have a destination or not.
+fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> bool {
+    topology.task_by_address(address).is_some_and(|t| {
+        t.service == service.name && !matches!(t.state.as_str(), "failed" | "rejected" | "complete")
+    })
+}
+
+fn remove(
+    topology: &Topology,
+    sandbox: &Namespace,
+    ipvs: &IpvsService,
+    addresses: &[String],
+) -> String {
+    let IpvsMatch::Fwmark(mark) = ipvs.matches else {
+        return "ipvsadm -d".to_owned();
+    };
+    let commands: Vec<String> = (addresses.iter())
+        .map(|a| command(topology, sandbox, &format!("ipvsadm -d -f {mark} -r {a}:0")))
+        .collect();
+    commands.join("; ")
+}

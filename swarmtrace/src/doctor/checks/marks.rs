@@ -1,0 +1,211 @@
+//! Within a load balancer, a mangle rule gives a packet a mark, and IPVS has a
+//! virtual service for that mark. One without the other balances nothing.
+
+use super::finding;
+use crate::doctor::facts::Rules;
+use crate::doctor::facts::iptables::Target;
+use crate::doctor::facts::walk::Packet;
+use crate::doctor::swarm::{self, command, port_name};
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+const FIX: &str = "Let Docker write both anew: docker service update --force SERVICE, else \
+                   restart dockerd on this node. If iptables' backend was switched while \
+                   Docker ran, switch it back first.";
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let mut found = Vec::new();
+    for (sandbox, network) in swarm::balancers(topology) {
+        let Some(rules) = examined.rules(sandbox) else {
+            continue;
+        };
+        let one = Sandbox {
+            topology,
+            namespace: sandbox,
+            network,
+            rules,
+        };
+        match network.ingress {
+            true => found.extend(one.ports()),
+            false => found.extend(one.vips()),
+        }
+        found.extend(one.unmarked());
+    }
+    found
+}
+
+/// The mark that a load balancer gives to packets for a virtual address.
+pub(super) fn of_vip(rules: &Rules, vip: IpAddr) -> Option<u32> {
+    let IpAddr::V4(vip) = vip else { return None };
+    let packet = Packet {
+        // Any device; its name is not known and no rule of Docker's asks.
+        destination: Some(vip),
+        destination_local: true,
+        protocol: 6,
+        ..Packet::default()
+    };
+    let mark = rules.walk("mangle", "INPUT", &packet).mark;
+    (mark != 0).then_some(mark)
+}
+
+struct Sandbox<'a> {
+    topology: &'a Topology,
+    namespace: &'a Namespace,
+    network: &'a Network,
+    rules: &'a Rules,
+}
+
+impl Sandbox<'_> {
+    fn ports(&self) -> Vec<Finding> {
+        let gateway = swarm::gateway_port(self.topology, self.namespace);
+        let mut found = Vec::new();
+        for (service, port) in swarm::mesh_ports(self.topology) {
+            let mut packet = Packet {
+                input: gateway.map(|(d, _)| d.name.clone()),
+                destination: gateway.map(|(_, a)| a),
+                destination_local: true,
+                protocol: port.protocol,
+                destination_port: Some(port.published),
+                ..Packet::default()
+            };
+            let walk = self.rules.walk("mangle", "PREROUTING", &packet);
+            packet.mark = walk.mark;
+            let walk = self.rules.walk("mangle", "INPUT", &packet);
+            let name = port_name(port.protocol, port.published);
+            found.extend(self.judge(service, &name, walk.mark));
+        }
+        found
+    }
+
+    fn vips(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for service in &self.topology.services {
+            let balanced = service.endpoint_mode == EndpointMode::Vip
+                && swarm::backends(self.topology, &service.name, &self.network.id)
+                    .next()
+                    .is_some();
+            let vips = service.vips.iter().filter(|v| v.network == self.network.id);
+            for vip in vips.filter(|_| balanced) {
+                let mark = of_vip(self.rules, vip.address).unwrap_or(0);
+                let name = format!("virtual address {}", vip.address);
+                found.extend(self.judge(service, &name, mark));
+                let mut devices = self.namespace.devices.iter();
+                if !devices.any(|d| d.addresses.iter().any(|a| a.addr() == vip.address)) {
+                    found.push(self.not_there(service, vip.address));
+                }
+            }
+        }
+        found
+    }
+
+    fn judge(&self, service: &Service, name: &str, mark: u32) -> Option<Finding> {
+        if mark == 0 {
+            return Some(Finding {
+                why: "IPVS finds its virtual service by the mark: unmarked packets are \
+                      answered by the load balancer itself, with a reset."
+                    .to_owned(),
+                issues: &["moby#46636"],
+                confirm: command(self.topology, self.namespace, "iptables -t mangle -S"),
+                fix: FIX.to_owned(),
+                ..finding(
+                    Severity::Broken,
+                    format!("{name} gets no mark in {}", self.namespace.name),
+                    self.place().service(&service.name),
+                )
+            });
+        }
+        let known = |m: &IpvsMatch| *m == IpvsMatch::Fwmark(mark);
+        if self.namespace.ipvs.iter().any(|s| known(&s.matches)) {
+            return None;
+        }
+        Some(Finding {
+            why: "A marked packet without a virtual service is answered by the load balancer \
+                  itself, with a reset."
+                .to_owned(),
+            issues: &["moby#46636"],
+            confirm: command(self.topology, self.namespace, "ipvsadm -Ln"),
+            fix: FIX.to_owned(),
+            ..finding(
+                Severity::Broken,
+                format!(
+                    "{name} gets mark {mark:#x}, for which {} has no IPVS service",
+                    self.namespace.name
+                ),
+                self.place().service(&service.name),
+            )
+        })
+    }
+
+    fn not_there(&self, service: &Service, vip: IpAddr) -> Finding {
+        Finding {
+            why: "Nobody on the overlay answers ARP for the address: containers of this node \
+                  cannot connect to the service by name."
+                .to_owned(),
+            confirm: command(self.topology, self.namespace, "ip address"),
+            fix: FIX.to_owned(),
+            ..finding(
+                Severity::Broken,
+                format!(
+                    "{} does not have the virtual address {vip}",
+                    self.namespace.name
+                ),
+                self.place().service(&service.name),
+            )
+        }
+    }
+
+    /// IPVS services that no rule marks packets for.
+    fn unmarked(&self) -> Vec<Finding> {
+        let marks: BTreeSet<u32> = (self.rules.all("mangle"))
+            .filter_map(|(_, rule)| match rule.target {
+                Some(Target::Mark(value, _)) => Some(value),
+                _ => None,
+            })
+            .collect();
+        let known: Vec<u32> = self.services_marks();
+        (self.namespace.ipvs.iter())
+            .filter_map(|s| match s.matches {
+                IpvsMatch::Fwmark(mark) if !marks.contains(&mark) => Some((s, mark)),
+                _ => None,
+            })
+            // Those of a service that is found wanting are said already.
+            .filter(|(_, mark)| !known.contains(mark))
+            .map(|(service, mark)| Finding {
+                why: "No packet ever gets that mark: the virtual service is a leftover, or its \
+                      rule was removed."
+                    .to_owned(),
+                issues: &["moby#46636"],
+                confirm: command(self.topology, self.namespace, "ipvsadm -Ln"),
+                fix: FIX.to_owned(),
+                ..finding(
+                    match service.destinations.is_empty() {
+                        true => Severity::Note,
+                        false => Severity::Risky,
+                    },
+                    format!(
+                        "{} has an IPVS service for mark {mark:#x} and no rule that sets it",
+                        self.namespace.name
+                    ),
+                    self.place(),
+                )
+            })
+            .collect()
+    }
+
+    /// Marks that Docker says its services with running tasks have here.
+    fn services_marks(&self) -> Vec<u32> {
+        let services = self.topology.services.iter();
+        let marks = services.flat_map(|s| &s.fwmarks);
+        marks
+            .filter(|m| m.network == self.network.id)
+            .map(|m| m.mark)
+            .collect()
+    }
+
+    fn place(&self) -> Place {
+        Place::namespace(&self.namespace.name).network(&self.network.name)
+    }
+}

@@ -1,0 +1,221 @@
+//! A client's packet to a published port must be sent on to `ingress_sbox`: by
+//! a jump to DOCKER-INGRESS from nat PREROUTING (and OUTPUT, for the node's own
+//! clients) and a DNAT to the sandbox's address on docker_gwbridge.
+
+use super::{doubtful, finding};
+use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
+use crate::doctor::swarm::{self, port_name};
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::{PublishedPort, Service};
+use std::net::Ipv4Addr;
+
+const FIX: &str = "Let Docker write its rules anew: restart dockerd on this node (running \
+                   containers survive it with live-restore only), or publish the port anew with \
+                   docker service update --publish-rm and --publish-add. If a firewall's reload \
+                   removed them, make that reload restart Docker.";
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let (Some(host), Some(sandbox)) = (topology.host(), swarm::ingress_sandbox(topology)) else {
+        return Vec::new();
+    };
+    let Some(rules) = examined.rules(host) else {
+        return Vec::new();
+    };
+    let Some((_, gateway)) = swarm::gateway_port(topology, sandbox) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let ports = swarm::mesh_ports(topology);
+    let mut outside = Vec::new();
+    let mut inside = Vec::new();
+    for (service, port) in &ports {
+        let Some(packet) = swarm::from_client(topology, port) else {
+            continue;
+        };
+        let own = Packet {
+            input: None,
+            source: packet.destination,
+            source_local: true,
+            ..packet.clone()
+        };
+        let before = rules.walk("raw", "PREROUTING", &packet);
+        if let Some(Ending {
+            fate: Fate::Drop,
+            by,
+        }) = before.certain()
+        {
+            found.push(dropped(service, port, by));
+            continue;
+        }
+        let walk = rules.walk("nat", "PREROUTING", &packet);
+        if let Some(doubt) = walk.doubt() {
+            let name = port_name(port.protocol, port.published);
+            let what = format!("whether {name} goes to ingress_sbox depends on the packet");
+            let place = Place::namespace("host").service(&service.name);
+            found.push(doubtful(what, place, doubt, "sudo iptables -t nat -S"));
+        }
+        match judge(walk.certain(), gateway, port) {
+            Judged::Right => {
+                let walk = rules.walk("nat", "OUTPUT", &own);
+                if let Judged::Absent = judge(walk.certain(), gateway, port) {
+                    inside.push((*service, *port));
+                }
+            }
+            Judged::Absent => outside.push((*service, *port)),
+            Judged::Elsewhere(by) => found.push(elsewhere(service, port, gateway, &by)),
+        }
+    }
+    found.extend(absent(rules, "PREROUTING", &outside, ports.len(), gateway));
+    found.extend(absent(rules, "OUTPUT", &inside, ports.len(), gateway));
+    if !ports.is_empty() {
+        found.extend(masquerade(examined, rules, gateway));
+    }
+    found
+}
+
+enum Judged {
+    Right,
+    Absent,
+    Elsewhere(String),
+}
+
+fn judge(ending: Option<&Ending>, gateway: Ipv4Addr, port: &PublishedPort) -> Judged {
+    match ending {
+        // What depends on the client is noted apart.
+        None => Judged::Right,
+        Some(Ending { fate, by }) => match fate {
+            Fate::Dnat(Some(to), to_port)
+                if *to == gateway && to_port.is_none_or(|p| p == port.published) =>
+            {
+                Judged::Right
+            }
+            Fate::Dnat(None, _) | Fate::Unknown => Judged::Right,
+            Fate::Accept => Judged::Absent,
+            _ => Judged::Elsewhere(by.clone()),
+        },
+    }
+}
+
+/// One finding for a missing chain or jump, else one a port.
+fn absent(
+    rules: &Rules,
+    from: &str,
+    ports: &[(&Service, &PublishedPort)],
+    all: usize,
+    gateway: Ipv4Addr,
+) -> Vec<Finding> {
+    let chain = rules.has_chain("nat", "DOCKER-INGRESS");
+    let jump = rules
+        .all("nat")
+        .any(|(at, rule)| at == from && rule.text.contains("-j DOCKER-INGRESS"));
+    let clients = match from {
+        "OUTPUT" => "Clients on this node itself",
+        _ => "Clients",
+    };
+    let why = format!(
+        "{clients} get an answer from dockerd's idle listener, or a reset: the connection \
+         opens and nothing ever comes, or it is refused, on this node only."
+    );
+    let severity = match from {
+        "OUTPUT" => Severity::Risky,
+        _ => Severity::Broken,
+    };
+    let one = |what: String, place: Place| Finding {
+        why: why.clone(),
+        issues: &["moby#50443", "firewalld#503"],
+        confirm: "sudo iptables -t nat -S | grep -e DOCKER-INGRESS".to_owned(),
+        fix: FIX.to_owned(),
+        ..finding(severity, what, place)
+    };
+    if ports.is_empty() {
+        return Vec::new();
+    }
+    if ports.len() == all && (!chain || !jump) {
+        let what = match chain {
+            false => "the chain DOCKER-INGRESS is absent from nat".to_owned(),
+            true => format!("nat {from} does not jump to DOCKER-INGRESS"),
+        };
+        // Absent altogether it is said once, of PREROUTING.
+        if !chain && from == "OUTPUT" {
+            return Vec::new();
+        }
+        return vec![one(what, Place::namespace("host"))];
+    }
+    (ports.iter())
+        .map(|(service, port)| {
+            one(
+                format!(
+                    "no DNAT of {} to {gateway} ({from})",
+                    port_name(port.protocol, port.published)
+                ),
+                Place::namespace("host").service(&service.name),
+            )
+        })
+        .collect()
+}
+
+fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &str) -> Finding {
+    let name = port_name(port.protocol, port.published);
+    Finding {
+        why: format!(
+            "Packets to {name} should go to ingress_sbox at {gateway}; the rule \"{by}\" sends \
+             them elsewhere first."
+        ),
+        issues: &["moby#36876"],
+        confirm: "sudo iptables -t nat -S".to_owned(),
+        fix: format!(
+            "Remove that rule if it is not wanted. If it is Docker's and its address is not \
+             ingress_sbox's any more: {FIX}"
+        ),
+        ..finding(
+            Severity::Broken,
+            format!("{name} does not go to ingress_sbox ({gateway})"),
+            Place::namespace("host").service(&service.name),
+        )
+    }
+}
+
+fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
+    Finding {
+        why: format!("The rule \"{by}\" drops clients' packets before Docker's rules see them."),
+        confirm: "sudo iptables -t raw -S PREROUTING".to_owned(),
+        fix: "Remove or narrow that rule.".to_owned(),
+        ..finding(
+            Severity::Broken,
+            format!(
+                "{} is dropped in raw PREROUTING",
+                port_name(port.protocol, port.published)
+            ),
+            Place::namespace("host").service(&service.name),
+        )
+    }
+}
+
+/// The node's own clients come from 127.0.0.1 or from an address that the
+/// sandbox would answer by another way.
+fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<Finding> {
+    let bridge = swarm::gateway_bridge(&examined.topology)?;
+    let packet = Packet {
+        output: Some(bridge.name.clone()),
+        source: Some(Ipv4Addr::LOCALHOST),
+        source_local: true,
+        destination: Some(gateway),
+        protocol: 6,
+        ..Packet::default()
+    };
+    let walk = rules.walk("nat", "POSTROUTING", &packet);
+    matches!(walk.certain()?.fate, Fate::Accept).then(|| Finding {
+        why: "Connections from this node itself to a published port (localhost) reach the \
+              sandbox with a source address that it cannot answer."
+            .to_owned(),
+        issues: &["moby#50443"],
+        confirm: "sudo iptables -t nat -S POSTROUTING".to_owned(),
+        fix: FIX.to_owned(),
+        ..finding(
+            Severity::Risky,
+            format!("no MASQUERADE of local clients on {}", bridge.name),
+            Place::namespace("host").device(&bridge.name),
+        )
+    })
+}

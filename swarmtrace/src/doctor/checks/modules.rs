@@ -1,0 +1,77 @@
+//! Kernel modules that Docker loads when it needs them. One that is absent
+//! while it is needed could not be loaded.
+
+use super::finding;
+use crate::doctor::facts::iptables::{Asks, Rule, Target};
+use crate::doctor::swarm;
+use crate::doctor::{Examined, Finding, Place, Severity};
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let Some(modules) = &examined.facts.modules else {
+        return Vec::new();
+    };
+    let wanted = swarm::balancers(topology).next().is_some()
+        && (topology.services.iter()).any(|s| {
+            (s.vips.iter()).any(|v| {
+                swarm::backends(topology, &s.name, &v.network)
+                    .next()
+                    .is_some()
+            })
+        });
+    let encrypted = swarm::overlays(topology).any(|(_, _, n)| n.encrypted);
+    // What is seen at work is there, under whatever name.
+    let balances = swarm::balancers(topology).any(|(n, _)| !n.ipvs.is_empty());
+    let rule = |says: &dyn Fn(&Rule) -> bool| {
+        swarm::balancers(topology).any(|(n, _)| {
+            let rules = examined.rules(n);
+            rules.is_some_and(|r| r.all("mangle").chain(r.all("nat")).any(|(_, r)| says(r)))
+        })
+    };
+    let marks = rule(&|r| matches!(r.target, Some(Target::Mark(..))));
+    let asks_ipvs = rule(&|r| r.matches.iter().any(|m| m.asks == Asks::Ipvs));
+    let encrypts = (examined.facts.xfrm.as_ref()).is_some_and(|x| !x.associations.is_empty());
+    let needed = [
+        (
+            wanted && !balances,
+            "ip_vs",
+            "virtual addresses and published ports are not balanced at all",
+        ),
+        (
+            wanted && !balances,
+            "ip_vs_rr",
+            "IPVS lacks the scheduler that Docker asks for",
+        ),
+        (
+            wanted && !asks_ipvs,
+            "xt_ipvs",
+            "the load balancers' SNAT rule cannot be written",
+        ),
+        (
+            wanted && !marks,
+            "xt_mark",
+            "packets cannot be marked for IPVS",
+        ),
+        (
+            encrypted && !encrypts,
+            "esp4",
+            "encrypted overlays cannot encrypt",
+        ),
+    ];
+    (needed.into_iter())
+        .filter(|(needed, name, _)| *needed && modules.has(name) == Some(false))
+        .map(|(_, name, why)| Finding {
+            why: format!("Without it {why}."),
+            confirm: format!("sudo modprobe -n -v {name}"),
+            fix: format!(
+                "sudo modprobe {name}, then restart dockerd. Where there is no such module, \
+                 install the kernel's package with extra modules or another kernel."
+            ),
+            ..finding(
+                Severity::Broken,
+                format!("the kernel module {name} is not loaded"),
+                Place::namespace("host"),
+            )
+        })
+        .collect()
+}

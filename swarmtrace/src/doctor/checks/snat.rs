@@ -1,0 +1,79 @@
+//! What a load balancer sends on must bear its own address, so that replies
+//! come back through it: `-m ipvs --ipvs -j SNAT`. DSR networks do without.
+
+use super::finding;
+use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::swarm::{self, command};
+use crate::doctor::{Examined, Finding, Place, Severity};
+use std::net::IpAddr;
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let mut found = Vec::new();
+    for (sandbox, network) in swarm::balancers(topology) {
+        let Some(rules) = examined.rules(sandbox) else {
+            continue;
+        };
+        let Some(device) = swarm::port_on(topology, sandbox, network) else {
+            continue;
+        };
+        let destination = (sandbox.ipvs.iter().flat_map(|s| &s.destinations))
+            .filter(|d| d.forwarding == "Masq")
+            .find_map(|d| match d.address {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            });
+        let (Some(destination), Some(own)) = (destination, swarm::v4(device)) else {
+            continue;
+        };
+        if network.dsr {
+            continue;
+        }
+        let packet = Packet {
+            output: Some(device.name.clone()),
+            destination: Some(destination),
+            protocol: 6,
+            ipvs: true,
+            ..Packet::default()
+        };
+        let walk = rules.walk("nat", "POSTROUTING", &packet);
+        let what = match walk.certain().map(|e| e.fate) {
+            Some(Fate::Accept) => format!("{} has no SNAT rule", sandbox.name),
+            Some(Fate::Snat(Some(to))) if to != own => {
+                format!(
+                    "{} rewrites sources to {to}; its own address is {own}",
+                    sandbox.name
+                )
+            }
+            _ => continue,
+        };
+        found.push(Finding {
+            why: "Tasks answer the client directly, or by another way: replies bypass the load \
+                  balancer that must rewrite them, and the client resets or ignores them."
+                .to_owned(),
+            issues: &["moby#40374"],
+            confirm: command(topology, sandbox, "iptables -t nat -S POSTROUTING"),
+            fix: format!(
+                "Restart dockerd on this node; at once: {}",
+                command(
+                    topology,
+                    sandbox,
+                    &format!(
+                        "iptables -t nat -A POSTROUTING -d {} -m ipvs --ipvs -j SNAT \
+                         --to-source {own}",
+                        network
+                            .subnets
+                            .first()
+                            .map_or_else(|| format!("{destination}/32"), ToString::to_string)
+                    )
+                )
+            ),
+            ..finding(
+                Severity::Broken,
+                what,
+                Place::namespace(&sandbox.name).network(&network.name),
+            )
+        });
+    }
+    found
+}

@@ -1,0 +1,102 @@
+//! A task is reached on the published port and listens on its target port: a
+//! REDIRECT in its namespace joins the two, and a filter lets only published
+//! ports in from the routing mesh.
+
+use super::finding;
+use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::swarm::{self, command, port_name};
+use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::topology::PublishMode;
+
+pub(super) fn check(examined: &Examined) -> Vec<Finding> {
+    let topology = &examined.topology;
+    let mut found = Vec::new();
+    for namespace in &topology.namespaces {
+        let Some(task) = topology
+            .task_of_namespace(namespace)
+            .filter(|t| t.state == "running")
+        else {
+            continue;
+        };
+        let (Some(service), Some(rules), Some(network)) = (
+            topology.service(&task.service),
+            examined.rules(namespace),
+            swarm::ingress_network(topology),
+        ) else {
+            continue;
+        };
+        let Some(device) = swarm::port_on(topology, namespace, network) else {
+            continue;
+        };
+        let ports = service
+            .ports
+            .iter()
+            .filter(|p| p.mode == PublishMode::Ingress);
+        for port in ports {
+            let packet = Packet {
+                input: Some(device.name.clone()),
+                source: network.load_balancer.and_then(|a| match a {
+                    std::net::IpAddr::V4(a) => Some(a),
+                    std::net::IpAddr::V6(_) => None,
+                }),
+                destination: swarm::v4(device),
+                destination_local: true,
+                protocol: port.protocol,
+                destination_port: Some(port.published),
+                ..Packet::default()
+            };
+            let name = port_name(port.protocol, port.published);
+            let place = Place::namespace(&namespace.name)
+                .device(&device.name)
+                .service(&service.name);
+            let walk = rules.walk("nat", "PREROUTING", &packet);
+            let wrong = match walk.certain().map(|e| e.fate) {
+                Some(Fate::Redirect(to)) => to.is_some_and(|p| p != port.target),
+                Some(Fate::Accept) => port.published != port.target,
+                _ => false,
+            };
+            if wrong {
+                found.push(Finding {
+                    why: format!(
+                        "Connections arrive at the task's port {}, where nothing listens: they \
+                         are reset.",
+                        port.published
+                    ),
+                    confirm: command(topology, namespace, "iptables -t nat -S PREROUTING"),
+                    fix: format!("docker service update --force {}", service.name),
+                    ..finding(
+                        Severity::Broken,
+                        format!("{} has no REDIRECT of {name} to {}", task.name, port.target),
+                        place,
+                    )
+                });
+                continue;
+            }
+            let inside = Packet {
+                destination_port: Some(port.target),
+                ..packet
+            };
+            let walk = rules.walk("filter", "INPUT", &inside);
+            if let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) {
+                found.push(Finding {
+                    why: format!(
+                        "The task's own filter drops what the routing mesh sends: {}.",
+                        ending.by
+                    ),
+                    confirm: command(topology, namespace, "iptables -S INPUT"),
+                    fix: format!("docker service update --force {}", service.name),
+                    ..finding(
+                        Severity::Broken,
+                        format!(
+                            "{} drops its target port {}",
+                            task.name,
+                            port_name(port.protocol, port.target)
+                        ),
+                        place,
+                    )
+                });
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,424 @@
+//! What `iptables-save` says, understood far enough to follow a packet.
+//!
+//! The text is the one stable interface to both of iptables' kernels (legacy
+//! and nft). A match that is not known here is kept as [`Match::Unknown`]:
+//! whoever follows a packet then knows that the rule may or may not apply,
+//! rather than believing that it does not.
+//!
+//! Relied on: iptables-save(8), iptables-extensions(8); rules that Docker
+//! writes (moby, libnetwork/service_linux.go, libnetwork/iptables).
+
+use ipnet::Ipv4Net;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// Which of the kernel's two packet filters rules are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Backend {
+    /// `iptables-nft`: nf_tables.
+    Nft,
+    /// `iptables-legacy`: ip_tables.
+    Legacy,
+}
+
+impl Backend {
+    /// `nft`, `legacy`
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nft => "nft",
+            Self::Legacy => "legacy",
+        }
+    }
+}
+
+/// The rules of one backend in one namespace.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ruleset {
+    /// By table name.
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// A table: its chains by name.
+pub type Table = BTreeMap<String, Chain>;
+
+/// A chain.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// `ACCEPT`, `DROP`; none for one that is only jumped to.
+    pub policy: Option<String>,
+    /// In order.
+    pub rules: Vec<Rule>,
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// As written, without its counters.
+    pub text: String,
+    /// All must hold.
+    pub matches: Vec<Match>,
+    /// What happens then; none only counts.
+    pub target: Option<Target>,
+}
+
+/// A condition, and whether it is negated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// `!`
+    pub negated: bool,
+    /// What is asked.
+    pub asks: Asks,
+}
+
+/// What a condition asks of a packet.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asks {
+    /// `-s`
+    Source(Ipv4Net),
+    /// `-d`
+    Destination(Ipv4Net),
+    /// `-i`, with a trailing `+` for any rest.
+    Input(String),
+    /// `-o`
+    Output(String),
+    /// `-p`, by number.
+    Protocol(u8),
+    /// `--sport`, `--sports`
+    SourcePorts(Vec<(u16, u16)>),
+    /// `--dport`, `--dports`
+    DestinationPorts(Vec<(u16, u16)>),
+    /// `--ctstate`, `--state`
+    States(Vec<String>),
+    /// `--src-type`
+    SourceType(String),
+    /// `--dst-type`
+    DestinationType(String),
+    /// `--mark value/mask`
+    Mark(u32, u32),
+    /// `--ipvs`
+    Ipvs,
+    /// `--syn`
+    Syn,
+    /// Anything else.
+    Unknown(String),
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// `-j ACCEPT`
+    Accept,
+    /// `-j DROP`
+    Drop,
+    /// `-j REJECT`
+    Reject,
+    /// `-j RETURN`
+    Return,
+    /// `-j DNAT --to-destination`
+    Dnat(Option<Ipv4Addr>, Option<u16>),
+    /// `-j REDIRECT --to-ports`
+    Redirect(Option<u16>),
+    /// `-j SNAT --to-source`
+    Snat(Option<Ipv4Addr>),
+    /// `-j MASQUERADE`
+    Masquerade,
+    /// `-j MARK`: new = (old & !mask) ^ value.
+    Mark(u32, u32),
+    /// A jump to a chain, or a target that is not known here and lets the
+    /// packet go on (`LOG`).
+    Jump(String),
+    /// `-g`
+    Goto(String),
+    /// One that decides in a way that is not known here (`NFQUEUE`).
+    Decides(String),
+}
+
+impl Ruleset {
+    /// Parses the text; what is not understood of it stays visible as such.
+    pub fn parse(text: &str) -> Self {
+        let mut set = Self::default();
+        let mut table: Option<&mut Table> = None;
+        for line in text.lines() {
+            let line = line.trim();
+            if let Some(name) = line.strip_prefix('*') {
+                table = Some(set.tables.entry(name.to_owned()).or_default());
+            } else if let (Some(table), Some(chain)) = (&mut table, line.strip_prefix(':')) {
+                let mut words = chain.split_ascii_whitespace();
+                let name = words.next().unwrap_or_default().to_owned();
+                let policy = words.next().filter(|p| *p != "-").map(str::to_owned);
+                table.entry(name).or_default().policy = policy;
+            } else if let Some(table) = &mut table
+                && let Some((chain, rule)) = rule(line)
+            {
+                table.entry(chain).or_default().rules.push(rule);
+            }
+        }
+        set
+    }
+
+    /// Whether it has rules at all, or a policy that drops.
+    pub fn is_empty(&self) -> bool {
+        let mut chains = self.tables.values().flat_map(BTreeMap::values);
+        chains.all(|c| c.rules.is_empty() && c.policy.as_deref().unwrap_or("ACCEPT") == "ACCEPT")
+    }
+
+    /// A chain.
+    pub fn chain(&self, table: &str, chain: &str) -> Option<&Chain> {
+        self.tables.get(table)?.get(chain)
+    }
+
+    /// Every rule of a table, with its chain's name.
+    pub fn rules(&self, table: &str) -> impl Iterator<Item = (&str, &Rule)> {
+        (self.tables.get(table).into_iter().flatten())
+            .flat_map(|(name, chain)| chain.rules.iter().map(move |r| (name.as_str(), r)))
+    }
+}
+
+/// `[7:420] -A POSTROUTING -d 10.0.0.0/24 -m ipvs --ipvs -j SNAT --to-source …`
+fn rule(line: &str) -> Option<(String, Rule)> {
+    let text = match line.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?.1.trim_start(),
+        None => line,
+    };
+    let words = words(text);
+    let mut words = words.iter().map(String::as_str).peekable();
+    if words.next()? != "-A" {
+        return None;
+    }
+    let chain = words.next()?.to_owned();
+    let mut rule = Rule {
+        text: text.to_owned(),
+        matches: Vec::new(),
+        target: None,
+    };
+    let mut negated = false;
+    while let Some(option) = words.next() {
+        if option == "!" {
+            negated = true;
+            continue;
+        }
+        // Everything up to the next option is its value; what follows a
+        // target are the target's own options.
+        let mut values = Vec::new();
+        while let Some(value) = words.next_if(|w| *w != "!" && !is_option(w)) {
+            values.push(value);
+        }
+        let value = values.first().copied().unwrap_or_default();
+        match option {
+            "-j" | "-g" => {
+                let options: Vec<&str> = words.by_ref().collect();
+                rule.target = Some(match option {
+                    "-j" => target(value, &options),
+                    _ => Target::Goto(value.to_owned()),
+                });
+            }
+            // Loads a match and says nothing by itself, but for `-m socket`
+            // and others that need no option; those with a known one are
+            // followed by it.
+            "-m" => {
+                let alone = words.peek().is_none_or(|next| !next.starts_with("--"));
+                let implied = matches!(value, "tcp" | "udp" | "sctp" | "comment");
+                if alone && !implied && words.peek().copied() != Some("!") {
+                    rule.matches.push(Match {
+                        negated: false,
+                        asks: Asks::Unknown(format!("-m {value}")),
+                    });
+                }
+            }
+            "--comment" => {}
+            _ => {
+                let asks = asks(option, value)
+                    .unwrap_or_else(|| Asks::Unknown(format!("{option} {}", values.join(" "))));
+                rule.matches.push(Match { negated, asks });
+            }
+        }
+        negated = false;
+    }
+    Some((chain, rule))
+}
+
+fn is_option(word: &str) -> bool {
+    word.starts_with("--")
+        || (word.len() == 2 && word.starts_with('-') && word.as_bytes()[1].is_ascii_alphabetic())
+}
+
+/// Words as a shell would split them: comments are quoted.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            '\\' if quoted => word.get_or_insert_default().extend(letters.next()),
+            c if c.is_whitespace() && !quoted => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+fn asks(option: &str, value: &str) -> Option<Asks> {
+    Some(match option {
+        "-s" => Asks::Source(net(value)?),
+        "-d" => Asks::Destination(net(value)?),
+        "-i" => Asks::Input(value.to_owned()),
+        "-o" => Asks::Output(value.to_owned()),
+        "-p" => Asks::Protocol(protocol(value)?),
+        "--sport" | "--sports" => Asks::SourcePorts(ports(value)?),
+        "--dport" | "--dports" => Asks::DestinationPorts(ports(value)?),
+        "--ctstate" | "--state" => Asks::States(value.split(',').map(str::to_owned).collect()),
+        "--src-type" => Asks::SourceType(value.to_owned()),
+        "--dst-type" => Asks::DestinationType(value.to_owned()),
+        "--mark" => {
+            let (value, mask) = masked(value)?;
+            Asks::Mark(value, mask)
+        }
+        "--ipvs" => Asks::Ipvs,
+        "--syn" => Asks::Syn,
+        // The same, as iptables-save writes it.
+        "--tcp-flags" if value.contains("SYN") && value.contains("RST") => Asks::Syn,
+        _ => return None,
+    })
+}
+
+fn target(name: &str, options: &[&str]) -> Target {
+    let option = |name: &str| {
+        let at = options.iter().position(|o| *o == name)?;
+        options.get(at + 1).copied()
+    };
+    let address = |text: &str| text.split([':', '-']).next()?.parse().ok();
+    match name {
+        "ACCEPT" => Target::Accept,
+        "DROP" => Target::Drop,
+        "REJECT" => Target::Reject,
+        "RETURN" => Target::Return,
+        "DNAT" => {
+            let to = option("--to-destination").unwrap_or_default();
+            let port = to.rsplit_once(':').and_then(|(_, p)| p.parse().ok());
+            Target::Dnat(address(to), port)
+        }
+        "REDIRECT" => Target::Redirect(option("--to-ports").and_then(|p| p.parse().ok())),
+        "SNAT" => Target::Snat(option("--to-source").and_then(address)),
+        "MASQUERADE" => Target::Masquerade,
+        "MARK" => {
+            // --set-mark clears more bits than --set-xmark: value | mask.
+            let x = option("--set-xmark").and_then(masked);
+            let set = (option("--set-mark").and_then(masked)).map(|(v, m)| (v, v | m));
+            match x.or(set) {
+                Some((value, mask)) => Target::Mark(value, mask),
+                None => Target::Jump(name.to_owned()),
+            }
+        }
+        "NFQUEUE" | "QUEUE" | "TPROXY" | "SYNPROXY" => Target::Decides(name.to_owned()),
+        _ => Target::Jump(name.to_owned()),
+    }
+}
+
+fn net(text: &str) -> Option<Ipv4Net> {
+    text.parse()
+        .or_else(|_| text.parse::<Ipv4Addr>().map(Ipv4Net::from))
+        .ok()
+}
+
+fn protocol(text: &str) -> Option<u8> {
+    Some(match text {
+        "tcp" => 6,
+        "udp" => 17,
+        "icmp" => 1,
+        "esp" => 50,
+        "ah" => 51,
+        "sctp" => 132,
+        // iptables-save writes none for "all"; 0 would be a number like others.
+        number => number.parse().ok()?,
+    })
+}
+
+fn ports(text: &str) -> Option<Vec<(u16, u16)>> {
+    (text.split(','))
+        .map(|range| {
+            let (from, to) = range.split_once(':').unwrap_or((range, range));
+            Some((from.parse().ok()?, to.parse().ok()?))
+        })
+        .collect()
+}
+
+/// `0x101/0xffffffff`, `0x101`
+fn masked(text: &str) -> Option<(u32, u32)> {
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let (value, mask) = match text.split_once('/') {
+        Some((value, mask)) => (value, number(mask)?),
+        None => (text, u32::MAX),
+    };
+    Some((number(value)?, mask))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn one(line: &str) -> Rule {
+        rule(line).unwrap().1
+    }
+
+    #[test]
+    fn dockers_rules_are_understood() {
+        let rule = one(
+            "[7:420] -A POSTROUTING -d 10.0.0.0/24 -m ipvs --ipvs -j SNAT --to-source 10.0.0.2",
+        );
+        assert_eq!(rule.matches.len(), 2);
+        assert_eq!(rule.matches[1].asks, Asks::Ipvs);
+        assert_eq!(rule.target, Some(Target::Snat("10.0.0.2".parse().ok())));
+        let rule = one(
+            "-A DOCKER-INGRESS -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.18.0.2:8080",
+        );
+        assert_eq!(
+            rule.target,
+            Some(Target::Dnat("172.18.0.2".parse().ok(), Some(8080)))
+        );
+        let rule =
+            one("-A PREROUTING -p tcp -m tcp --dport 8080 -j MARK --set-xmark 0x101/0xffffffff");
+        assert_eq!(rule.target, Some(Target::Mark(0x101, u32::MAX)));
+        let rule = one("-A FORWARD -i docker0 ! -o docker0 -j ACCEPT");
+        assert!(rule.matches[1].negated && !rule.matches[0].negated);
+    }
+
+    #[test]
+    fn what_is_unknown_stays_visible() {
+        let rule =
+            one(r#"-A FORWARD -m comment --comment "a -j \"b\"" -m set --match-set x src -j DROP"#);
+        assert_eq!(
+            rule.matches,
+            [Match {
+                negated: false,
+                asks: Asks::Unknown("--match-set x src".into())
+            }]
+        );
+        assert_eq!(rule.target, Some(Target::Drop));
+        let rule = one("-A INPUT -m socket -j ACCEPT");
+        assert_eq!(rule.matches[0].asks, Asks::Unknown("-m socket".into()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in "(?s).{0,200}") {
+            Ruleset::parse(&text);
+        }
+
+        #[test]
+        fn anything_like_rules_is_survived(
+            text in "(\\*nat|:A [A-Z-]+|-A A( ! | )(-[a-z]|--[a-z]{1,8})( [a-z0-9:/,\"]{0,9}){0,3}|\n){0,12}"
+        ) {
+            Ruleset::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The facts that the checks need beyond the topology, read from the kernel.
+//!
+//! Everything is read and nothing is written. A fact that could not be read is
+//! absent, and a [`Gap`] says so: checks pass over what is absent, and the
+//! report says what they therefore did not look at.
+
+pub mod iptables;
+mod modules;
+mod netlink;
+mod nft;
+mod nic;
+mod route;
+mod rules;
+mod sockets;
+mod sysctl;
+pub mod walk;
+mod xfrm;
+
+pub use modules::Modules;
+pub use nft::BaseChain;
+pub use nic::Nic;
+pub use route::Route;
+pub use sockets::Listener;
+pub use walk::Rules;
+pub use xfrm::{Association, Xfrm};
+
+use super::Need;
+use crate::topology::netns::Netns;
+use crate::topology::{Namespace, NamespaceKind, Topology};
+use rules::Programs;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Facts of this node.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// By [`Namespace::inode`].
+    pub namespaces: BTreeMap<u32, NamespaceFacts>,
+    /// Kernel modules.
+    pub modules: Option<Modules>,
+    /// Sockets in the node's own namespace.
+    pub listeners: Option<Vec<Listener>>,
+    /// How each other node's data path is reached.
+    pub routes: Vec<Route>,
+    /// Cards that carry the overlays.
+    pub nics: Vec<Nic>,
+    /// Encryption; read only where an overlay is encrypted.
+    pub xfrm: Option<Xfrm>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// Facts of one namespace.
+#[derive(Clone, Debug, Default)]
+pub struct NamespaceFacts {
+    /// By name with dots.
+    pub sysctls: BTreeMap<String, String>,
+    /// iptables' rules.
+    pub rules: Option<Rules>,
+    /// Chains of nf_tables that are not iptables'.
+    pub chains: Vec<BaseChain>,
+}
+
+/// What could not be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// Which checks miss it.
+    pub need: Need,
+    /// The namespace, where it is one's.
+    pub namespace: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+impl Facts {
+    /// Reads them. Blocks for some milliseconds a namespace.
+    pub fn read(topology: &Topology) -> Self {
+        let mut facts = Self::default();
+        match modules::read() {
+            Ok(modules) => facts.modules = Some(modules),
+            Err(error) => facts.gap(Need::Modules, None, format!("/proc/modules: {error}")),
+        }
+        let programs = Programs::find(facts.modules.as_ref());
+        for namespace in topology.namespaces.iter().filter(|n| wanted(topology, n)) {
+            facts.read_namespace(namespace, &programs);
+        }
+        if let Some(host) = topology.host() {
+            facts.read_host(topology, host);
+        }
+        facts
+    }
+
+    fn read_namespace(&mut self, namespace: &Namespace, programs: &Programs) {
+        let name = Some(namespace.name.as_str());
+        let devices: Vec<&str> = namespace.devices.iter().map(|d| d.name.as_str()).collect();
+        let read = Netns::open(&namespace.path)
+            .and_then(|n| n.run(|| (sysctl::read(&devices), programs.read())));
+        let (sysctls, rules) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                for need in [Need::Rules, Need::Sysctls] {
+                    self.gap(need, name, error.to_string());
+                }
+                return;
+            }
+        };
+        for why in rules.gaps {
+            self.gap(Need::Rules, name, why);
+        }
+        for chain in rules
+            .chains
+            .iter()
+            .filter(|c| c.hook != "prerouting" || c.drops)
+        {
+            self.gap(
+                Need::Rules,
+                name,
+                format!(
+                    "chain {} of nftables' table {} (hook {}{}): only iptables' rules are followed",
+                    chain.name,
+                    chain.table,
+                    chain.hook,
+                    if chain.drops { ", policy drop" } else { "" },
+                ),
+            );
+        }
+        let (sysctls, gaps) = sysctls;
+        for why in gaps {
+            self.gap(Need::Sysctls, name, why);
+        }
+        let facts = NamespaceFacts {
+            sysctls,
+            rules: rules.rules,
+            chains: rules.chains,
+        };
+        self.namespaces.insert(namespace.inode, facts);
+    }
+
+    fn read_host(&mut self, topology: &Topology, host: &Namespace) {
+        let remote: Vec<IpAddr> = vteps(topology);
+        let encrypted = topology.networks.iter().any(|n| n.encrypted);
+        let read = Netns::open(&host.path).and_then(|n| {
+            n.run(|| {
+                let routes: Vec<_> = remote.iter().map(|to| (*to, route::to(*to))).collect();
+                (sockets::read(), routes, encrypted.then(xfrm::read))
+            })
+        });
+        let (listeners, routes, xfrm) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                for need in [Need::Sockets, Need::Routes, Need::Encryption] {
+                    self.gap(need, Some("host"), error.to_string());
+                }
+                return;
+            }
+        };
+        match listeners {
+            Ok(listeners) => self.listeners = Some(listeners),
+            Err(error) => self.gap(Need::Sockets, None, error.to_string()),
+        }
+        for (to, route) in routes {
+            match route {
+                Ok(source) => self.routes.push(Route { to, source }),
+                Err(error) => self.gap(Need::Routes, None, format!("route to {to}: {error}")),
+            }
+        }
+        match xfrm {
+            Some(Ok(xfrm)) => self.xfrm = Some(xfrm),
+            Some(Err(error)) => self.gap(Need::Encryption, None, error.to_string()),
+            None => {}
+        }
+        if let Some(uplink) = super::swarm::uplink(topology) {
+            match nic::read(&uplink.name) {
+                Ok(nics) => self.nics = nics,
+                Err(error) => {
+                    self.gap(Need::Nics, None, format!("{}: {error}", uplink.name));
+                }
+            }
+        }
+    }
+
+    fn gap(&mut self, need: Need, namespace: Option<&str>, why: String) {
+        self.gaps.push(Gap {
+            need,
+            namespace: namespace.map(str::to_owned),
+            why,
+        });
+    }
+}
+
+/// Those with rules or settings of Docker's.
+fn wanted(topology: &Topology, namespace: &Namespace) -> bool {
+    match &namespace.kind {
+        NamespaceKind::Host
+        | NamespaceKind::IngressSandbox
+        | NamespaceKind::LoadBalancer { .. } => true,
+        NamespaceKind::Container { task, .. } => {
+            task.is_some() && super::swarm::ingress_address(topology, namespace).is_some()
+        }
+        NamespaceKind::Overlay { .. } | NamespaceKind::Other => false,
+    }
+}
+
+/// Where the data paths of other nodes end.
+fn vteps(topology: &Topology) -> Vec<IpAddr> {
+    let gossip = (topology.networks.iter()).flat_map(|n| n.endpoints.iter().filter_map(|e| e.host));
+    let kernel = topology
+        .namespaces
+        .iter()
+        .flat_map(|n| n.fdb.iter().map(|e| e.vtep));
+    let mut all: Vec<IpAddr> = (gossip.chain(kernel))
+        .filter(|a| !a.is_unspecified() && !a.is_multicast())
+        .filter(|a| topology.node_by_address(*a).is_none_or(|n| !n.local))
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,0 +1,124 @@
+//! Reading iptables' rules of the namespace one is in.
+//!
+//! There is no other common interface than the programs themselves. They are
+//! only run where their kernel half is loaded already: otherwise there are no
+//! rules, and running them would load it. Without a table's name they list
+//! what is there and create nothing.
+
+use super::iptables::{Backend, Ruleset};
+use super::modules::Modules;
+use super::nft;
+use super::walk::Rules;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where the programs are when `PATH` leaves the sbin folders out.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
+
+/// The programs of this machine, looked for once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Programs {
+    nft: Option<PathBuf>,
+    legacy: Option<PathBuf>,
+    /// nf_tables is in use by this kernel.
+    nf_tables: bool,
+}
+
+/// What was read, and what could not be, a line each.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub rules: Option<Rules>,
+    pub chains: Vec<nft::BaseChain>,
+    pub gaps: Vec<String>,
+}
+
+impl Programs {
+    pub fn find(modules: Option<&Modules>) -> Self {
+        let mut programs = Self {
+            nft: find("iptables-nft-save"),
+            legacy: find("iptables-legacy-save"),
+            // Where modules are not known, it is as well to try.
+            nf_tables: modules.is_none_or(|m| m.has("nf_tables") != Some(false)),
+        };
+        // Before iptables 1.8 there was one program, which is the legacy one;
+        // some distributions still have one, of either kind.
+        if let Some(plain) = find("iptables-save") {
+            let version = run(&plain, &["--version"]).unwrap_or_default();
+            let slot = match version.contains("nf_tables") {
+                true => &mut programs.nft,
+                false => &mut programs.legacy,
+            };
+            slot.get_or_insert(plain);
+        }
+        programs
+    }
+
+    /// Reads the calling thread's namespace.
+    pub fn read(&self) -> Read {
+        let mut read = Read::default();
+        let mut rules = Rules::default();
+        let mut complete = true;
+        let mut get = |backend: Backend, program: &Option<PathBuf>, gaps: &mut Vec<String>| {
+            let Some(program) = program else {
+                let name = backend.name();
+                gaps.push(format!("iptables-{name}-save is not installed"));
+                complete = false;
+                return;
+            };
+            match run(program, &[]) {
+                Ok(text) => {
+                    let set = Ruleset::parse(&text);
+                    if !set.is_empty() {
+                        rules.sets.push((backend, set));
+                    }
+                }
+                Err(error) => {
+                    gaps.push(format!("{}: {error}", program.display()));
+                    complete = false;
+                }
+            }
+        };
+        if self.nf_tables {
+            get(Backend::Nft, &self.nft, &mut read.gaps);
+            match nft::read() {
+                Ok(chains) => read.chains = chains,
+                Err(error) => read.gaps.push(format!("nf_tables' chains: {error}")),
+            }
+        }
+        // Lists the tables that ip_tables has for this very namespace.
+        let tables = std::fs::read_to_string("/proc/thread-self/net/ip_tables_names");
+        match tables {
+            Ok(names) if !names.trim().is_empty() => {
+                get(Backend::Legacy, &self.legacy, &mut read.gaps);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => read.gaps.push(format!("ip_tables_names: {error}")),
+        }
+        read.rules = complete.then_some(rules);
+        read
+    }
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(FOLDERS.iter().map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// The child is in the calling thread's namespaces.
+fn run(program: &Path, arguments: &[&str]) -> io::Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().next().unwrap_or("failed without a word");
+        return Err(io::Error::other(said.to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,194 @@
+//! Doctor's report for people: worst first, a paragraph each.
+
+use super::style::{FAINT, HEADING, NOTE, PLAIN, WRONG, paint};
+use crate::doctor::{Finding, Report, Severity};
+use anstyle::Style;
+use std::fmt::Write;
+
+/// Columns that a line may have.
+const WIDTH: usize = 100;
+/// Columns of a line's label.
+const LABEL: usize = 10;
+
+/// The report's text.
+pub fn render(report: &Report) -> String {
+    let mut out = summary(report);
+    for finding in &report.findings {
+        out.push('\n');
+        out.push_str(&paragraph(finding));
+    }
+    if !report.not_checked.is_empty() {
+        out.push('\n');
+    }
+    for gap in &report.not_checked {
+        let place = match &gap.namespace {
+            Some(namespace) => format!("{namespace}: "),
+            None => String::new(),
+        };
+        let what = match gap.what.len() {
+            // What all checks build on.
+            n if n == report.checks => "nothing fully".to_owned(),
+            _ => gap.what.join("; "),
+        };
+        let text = format!("{place}{} ({what})", gap.why);
+        line(&mut out, "not checked:", NOTE, PLAIN, &text);
+    }
+    out
+}
+
+fn summary(report: &Report) -> String {
+    let counts: Vec<String> = [
+        (Severity::Broken, "broken"),
+        (Severity::Risky, "risky"),
+        (Severity::Note, "noted"),
+    ]
+    .into_iter()
+    .filter_map(|(severity, word)| match report.count(severity) {
+        0 => None,
+        n => Some(format!("{n} {word}")),
+    })
+    .collect();
+    let verdict = match (counts.as_slice(), report.docker.as_str()) {
+        ([], "") => "hardly examined: Docker did not answer".to_owned(),
+        ([], _) => "nothing wrong was found".to_owned(),
+        (counts, _) => counts.join(", "),
+    };
+    let docker = match report.docker.as_str() {
+        "" => "without Docker".to_owned(),
+        version => format!("Docker {version}"),
+    };
+    let scope = format!(
+        "{docker}, {} checks, rules and settings of {} namespaces",
+        report.checks, report.namespaces
+    );
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        out,
+        "{}: {}  {}",
+        paint(HEADING, &report.node),
+        paint(HEADING, verdict),
+        paint(FAINT, format!("({scope})"))
+    );
+    out
+}
+
+fn paragraph(finding: &Finding) -> String {
+    let (word, style) = match finding.severity {
+        Severity::Broken => ("BROKEN", WRONG),
+        Severity::Risky => ("RISKY", NOTE),
+        Severity::Note => ("NOTE", FAINT),
+    };
+    let mut out = String::new();
+    line(&mut out, word, style, HEADING, &finding.what);
+    let place = &finding.place;
+    let parts: Vec<String> = [
+        ("", &place.namespace),
+        ("", &place.device),
+        ("network ", &place.network),
+        ("service ", &place.service),
+        ("towards ", &place.node),
+    ]
+    .into_iter()
+    .filter_map(|(before, part)| Some(format!("{before}{}", part.as_ref()?)))
+    .collect();
+    let issues = match finding.issues {
+        [] => String::new(),
+        issues => format!(" [{}]", issues.join(", ")),
+    };
+    let rows = [
+        ("where", parts.join(" · ")),
+        ("why", format!("{}{issues}", finding.why)),
+        ("confirm", finding.confirm.clone()),
+        ("fix", finding.fix.clone()),
+    ];
+    for (label, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
+        line(&mut out, &format!("  {label}"), FAINT, PLAIN, text);
+    }
+    out
+}
+
+/// A label and its text, wrapped at spaces and indented. Commands stay whole
+/// words, so that they can be copied.
+fn line(out: &mut String, label: &str, label_style: Style, style: Style, text: &str) {
+    let indent = LABEL.max(label.chars().count() + 1);
+    let mut rows = vec![String::new()];
+    let mut width = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if width > 0 && indent + width + 1 + length > WIDTH {
+            rows.push(String::new());
+            width = 0;
+        }
+        if let Some(row) = rows.last_mut() {
+            if width > 0 {
+                row.push(' ');
+                width += 1;
+            }
+            row.push_str(word);
+            width += length;
+        }
+    }
+    for (at, row) in rows.iter().enumerate() {
+        let head = match at {
+            0 => format!(
+                "{}{}",
+                paint(label_style, label),
+                " ".repeat(indent - label.chars().count())
+            ),
+            _ => " ".repeat(indent),
+        };
+        let _ = writeln!(out, "{head}{}", paint(style, row));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::{NotChecked, Place};
+
+    #[test]
+    fn a_report() {
+        let report = Report {
+            node: "node-a".into(),
+            docker: "26.1.5".into(),
+            findings: vec![Finding {
+                severity: Severity::Broken,
+                check: "neighbours",
+                what: "no forwarding entry for vote.2 (10.0.0.6)".into(),
+                place: Place::namespace("1-f0l1ik19u8")
+                    .device("vxlan0")
+                    .service("vote"),
+                why: "word ".repeat(30).trim().into(),
+                issues: &["moby#52661"],
+                confirm: "bridge fdb".into(),
+                fix: String::new(),
+            }],
+            not_checked: vec![NotChecked {
+                what: vec!["rules"],
+                namespace: Some("host".into()),
+                why: "iptables-nft-save is not installed".into(),
+            }],
+            checks: 19,
+            namespaces: 3,
+        };
+        let text = anstream::adapter::strip_str(&render(&report)).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "node-a: 1 broken  (Docker 26.1.5, 19 checks, rules and settings of 3 namespaces)"
+        );
+        assert_eq!(
+            lines[2],
+            "BROKEN    no forwarding entry for vote.2 (10.0.0.6)"
+        );
+        assert_eq!(lines[3], "  where   1-f0l1ik19u8 · vxlan0 · service vote");
+        assert!(lines[5].starts_with("          word"));
+        assert!(text.contains("[moby#52661]"));
+        assert!(lines.iter().all(|l| l.chars().count() <= WIDTH));
+        assert_eq!(
+            lines.last().unwrap(),
+            &"not checked: host: iptables-nft-save is not installed (rules)"
+        );
+    }
+}
