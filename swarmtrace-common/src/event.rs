@@ -46,6 +46,9 @@ pub mod flags {
     /// enough to see its inner packet: `tuple` is that inner packet, `vni` its
     /// network, `outer` the ICMP packet. Only together with [`ICMP_ERROR`].
     pub const QUOTED_VXLAN: u16 = 1 << 10;
+    /// The frame came in for another MAC than the device's own, as a bridge
+    /// that has not learnt a MAC floods it (`PACKET_OTHERHOST`, ingress only).
+    pub const OTHER_HOST: u16 = 1 << 11;
 }
 
 /// TCP flag bits, as in the header's 14th byte.

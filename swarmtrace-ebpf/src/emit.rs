@@ -16,6 +16,9 @@ use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::{debug, warn};
 use swarmtrace_common::{Direction, EventKind, PacketEvent, counters, flags};
 
+/// include/uapi/linux/if_packet.h: for another MAC than the device's own.
+const PACKET_OTHERHOST: u32 = 3;
+
 /// User space sets the size.
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
@@ -120,6 +123,9 @@ fn fill(
         words::zero(&raw mut (*event).original);
         words::zero(&raw mut (*event).reply);
         let mut bits = parsed.flags;
+        if direction as u8 == Direction::Ingress as u8 && skb.pkt_type == PACKET_OTHERHOST {
+            bits |= flags::OTHER_HOST;
+        }
         if let Some((value, echo)) = stamps {
             (*event).tsval = value;
             (*event).tsecr = echo;

@@ -263,6 +263,13 @@ impl Page<'_> {
             };
             self.note(text, &note);
         }
+        if timeline.copies > 0 {
+            let note = match timeline.copies {
+                1 => "1 sighting of a copy that a bridge flooded is left out".to_owned(),
+                n => format!("{n} sightings of copies that a bridge flooded are left out"),
+            };
+            let _ = writeln!(text, "  {}", self.options.painter.paint(Ink::Faint, &note));
+        }
         for clock in timeline
             .clocks
             .iter()

@@ -18,6 +18,12 @@ impl Flow {
     /// The flow's timeline, with that topology's names. `wall_offset_ns` is
     /// CLOCK_REALTIME minus CLOCK_MONOTONIC on the node when the flow was seen.
     pub fn timeline(&self, topology: &Topology, wall_offset_ns: i64) -> Timeline {
+        let (path, copies) = super::copies::leave_out(self, Names(topology));
+        path.told(topology, wall_offset_ns, copies)
+    }
+
+    /// The timeline of a flow without copies.
+    fn told(&self, topology: &Topology, wall_offset_ns: i64, copies: u32) -> Timeline {
         let names = Names(topology);
         let known = Translations::of(self);
         let started_monotonic = self.first_time().unwrap_or(0);
@@ -74,6 +80,9 @@ impl Flow {
             revision: self.revision,
             hops,
             clocks: Vec::new(),
+            copies,
+            drops: Vec::new(),
+            resets: Vec::new(),
         }
     }
 

@@ -72,12 +72,23 @@ pub struct Sighting {
     pub tuple: Tuple,
     /// `skb->mark`
     pub mark: u32,
+    /// The frame was for another MAC than the device's own (`PACKET_OTHERHOST`).
+    pub other_host: bool,
     /// VXLAN network identifier and outer addresses.
     pub vxlan: Option<(u32, Tuple)>,
     /// The ICMP error's own addresses, its type and code as ports.
     pub icmp: Option<Tuple>,
     /// Conntrack's ORIGINAL and REPLY tuples.
     pub conntrack: Option<(Tuple, Tuple)>,
+}
+
+impl Flow {
+    /// Whether nothing but frames for other machines was seen of it: a switch
+    /// floods them while it has not learnt a MAC.
+    pub fn is_for_others(&self) -> bool {
+        let mut all = self.packets.iter().flat_map(|p| &p.sightings);
+        all.all(|s| s.other_host && s.way == Way::In)
+    }
 }
 
 impl Sighting {

@@ -29,6 +29,8 @@ pub(super) struct Spot {
     /// Which tunnel; `u16::MAX`: none.
     pub tunnel: u16,
     pub mark: u32,
+    /// See [`Sighting::other_host`](super::Sighting::other_host).
+    pub other_host: bool,
 }
 
 /// A VXLAN tunnel: identifier and outer addresses, without the outer source

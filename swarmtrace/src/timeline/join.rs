@@ -298,6 +298,9 @@ fn merge(near: &Timeline, far: &Timeline, clock: Option<&Clock>) -> Timeline {
             bound_ns: bound,
             samples: estimate.map_or(0, |e| e.samples),
         }],
+        copies: near.copies.saturating_add(far.copies),
+        drops: [near.drops.as_slice(), &far.drops].concat(),
+        resets: [near.resets.as_slice(), &far.resets].concat(),
         ..near.clone()
     }
 }

@@ -251,6 +251,7 @@ impl Live {
             icmp: u8::MAX,
             tunnel: u16::MAX,
             mark: event.mark,
+            other_host: event.has(flags::OTHER_HOST),
         };
         if event.has(flags::ICMP_ERROR) && event.outer.protocol != PROTOCOL_UDP {
             let known = self.icmps.iter().position(|t| *t == event.outer);
@@ -388,6 +389,7 @@ impl Live {
             way: spot.tap.way,
             tuple: self.tuples.get(spot.tuple)?,
             mark: spot.mark,
+            other_host: spot.other_host,
             vxlan: shared.tunnels.get(spot.tunnel).map(|t| (t.vni, t.outer)),
             icmp: self.icmps.get(usize::from(spot.icmp)).copied(),
             conntrack: original.zip(reply),

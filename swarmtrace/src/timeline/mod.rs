@@ -13,8 +13,10 @@
 mod belong;
 mod build;
 pub mod clock;
+mod copies;
 mod correlate;
 mod edges;
+mod fate;
 mod flow;
 mod histogram;
 mod index;
@@ -35,6 +37,7 @@ mod tuples;
 
 pub(crate) use build::same_packet;
 pub use correlate::{Correlator, Statistics};
+pub use fate::{Drop, ResetSent};
 pub use flow::{Flow, FlowPacket, Sighting};
 pub use histogram::{Histograms, Latency, Measure};
 pub use model::*;

@@ -7,6 +7,7 @@
 //! meaning raises the version. All times are nanoseconds; all numbers are
 //! plain JSON numbers; addresses are `192.0.2.1:80` or `[2001:db8::1]:80`.
 
+use super::{Drop, ResetSent};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use swarmtrace_common::Direction as TapDirection;
@@ -78,6 +79,16 @@ pub struct Timeline {
     pub hops: Vec<Hop>,
     /// Clock offsets between the nodes of a joined timeline.
     pub clocks: Vec<NodeClock>,
+    /// Sightings that are no hops: copies that a bridge which had not learnt the
+    /// destination's MAC flooded to ports it was not for.
+    #[serde(default)]
+    pub copies: u32,
+    /// Packets of this flow that a kernel says it dropped.
+    #[serde(default)]
+    pub drops: Vec<Drop>,
+    /// Resets that a kernel says it sent for this flow.
+    #[serde(default)]
+    pub resets: Vec<ResetSent>,
 }
 
 /// Transport protocol of a flow.

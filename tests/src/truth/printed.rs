@@ -46,6 +46,8 @@ pub struct Timeline {
     /// Other nodes' clocks.
     #[serde(default)]
     pub clocks: Vec<Clock>,
+    /// Sightings of copies that bridges flooded.
+    pub copies: u32,
 }
 
 /// What became of a flow.

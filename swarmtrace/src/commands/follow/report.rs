@@ -73,7 +73,7 @@ impl<'a> Report<'a> {
     pub fn tell_all(&mut self, flows: Vec<Flow>, live: &Live) -> Result<()> {
         self.name_gaps(live);
         for flow in flows {
-            if !self.is_full() && is_wanted(&flow, live) {
+            if !self.is_full() && !flow.is_for_others() && is_wanted(&flow, live) {
                 let mut timeline = flow.timeline(live.topology(), wall_offset());
                 if self.options.no_reply {
                     timeline.drop_reply();

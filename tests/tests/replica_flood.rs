@@ -1,0 +1,71 @@
+//! Bridges that have not learnt a MAC send a frame for it everywhere: the path
+//! that is told is the same as when they have.
+
+use std::net::SocketAddr;
+use swarmtrace_tests::replica::plan::VOTE;
+use swarmtrace_tests::replica::{Replica, Side};
+use swarmtrace_tests::trace::{LIMIT, Trace};
+use swarmtrace_tests::traffic::request_answered_by;
+use swarmtrace_tests::truth::Timeline;
+
+#[test]
+fn a_path_is_told_without_the_copies_that_bridges_flood() {
+    let replica = Replica::start();
+    let mesh = SocketAddr::from((Side::A.front(), VOTE.published));
+    let vip = SocketAddr::from((VOTE.vip(), 80));
+    let container = replica.task("client.1");
+    let request = |task: &str| {
+        [
+            request_answered_by(replica.client(), mesh, task),
+            request_answered_by(container, vip, task),
+        ]
+    };
+    for task in ["vote.1", "vote.2"] {
+        request(task);
+    }
+
+    let mut trace = Trace::start(replica.node(Side::A), &["--service", "vote"]);
+    let learnt = ["vote.1", "vote.2"].map(request);
+    for (_, namespace) in replica.namespaces() {
+        for (_, device) in namespace.devices() {
+            if device == "br0" || device == "docker_gwbridge" {
+                // A bridge that forgets at once is a hub.
+                namespace.ip([format!("link set {device} type bridge ageing_time 0")]);
+            }
+        }
+    }
+    let flooded = ["vote.1", "vote.2"].map(request);
+    let told = |clients: &[SocketAddr], out: &str| {
+        let all = Timeline::all(out);
+        clients.iter().all(|c| all.iter().any(|t| t.client == *c))
+    };
+    let clients: Vec<SocketAddr> = flooded.iter().flatten().map(|e| e.local).collect();
+    trace
+        .running
+        .wait_for(LIMIT, "the flooded flows to be told", |out, _| {
+            told(&clients, out)
+        });
+    let traced = trace.stop();
+    let timeline = |client: SocketAddr| {
+        let found = traced.timelines.iter().find(|t| t.client == client);
+        found.unwrap_or_else(|| panic!("no timeline of {client}"))
+    };
+
+    let mut copies = 0;
+    for (learnt, flooded) in learnt.iter().flatten().zip(flooded.iter().flatten()) {
+        let (before, after) = (timeline(learnt.local), timeline(flooded.local));
+        for (phase, leg) in [("syn", "forward"), ("syn_ack", "reply")] {
+            let path = |t: &Timeline| -> Vec<String> {
+                let hops = t.of(phase, leg);
+                let at = hops
+                    .iter()
+                    .map(|h| format!("{} {} {:?}", h.netns, h.device, h.way));
+                at.collect()
+            };
+            assert_eq!(path(before), path(after), "{phase} to {}", before.entry);
+        }
+        assert_eq!(before.copies, 0, "{before:#?}");
+        copies += after.copies;
+    }
+    assert!(copies > 0, "no bridge has flooded anything");
+}
