@@ -6,7 +6,7 @@
 //! and the end.
 
 use super::snapshots::Snapshots;
-use crate::capture::{Capture, LoadOptions, Reader, TapSite, realtime_offset};
+use crate::capture::{Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset};
 use crate::selection::{Filter, Ports, Wanted};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, Topology};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use swarmtrace_common::{Mode, PacketEvent, PortSet, Settings};
+use swarmtrace_common::{Mode, PortSet, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
@@ -44,13 +44,13 @@ pub struct LiveOptions {
 
 /// What happened next.
 pub enum Step {
-    /// Packets were seen.
-    Events(Vec<PacketEvent>),
+    /// Packets were seen, dropped, or answered with a reset.
+    Events(Vec<Event>),
     /// Time passed.
     Tick {
         /// Packets seen up to now: flows that were alive when events were lost
         /// must be known before they are told of the loss.
-        events: Vec<PacketEvent>,
+        events: Vec<Event>,
         /// CLOCK_MONOTONIC in nanoseconds.
         now: u64,
         /// Events that were lost since the last tick.
@@ -69,6 +69,8 @@ pub struct Live {
     topology: Arc<Topology>,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
+    /// What the kernel does not say of packets' fates.
+    silences: Vec<String>,
     lost: u64,
     tick: Interval,
     deadline: Option<Instant>,
@@ -107,11 +109,13 @@ impl Live {
             topology,
             filter,
             gaps: BTreeMap::new(),
+            silences: Vec::new(),
             lost: 0,
             tick,
             signals,
         };
         live.apply_filter()?;
+        live.silences = live.capture.watch_fate();
         live.tap()?;
         Ok(live)
     }
@@ -152,7 +156,7 @@ impl Live {
 
     /// Detaches everything; what was still in the ring buffer, and how many
     /// events were lost since the last tick.
-    pub fn stop(&mut self) -> Result<(Vec<PacketEvent>, u64)> {
+    pub fn stop(&mut self) -> Result<(Vec<Event>, u64)> {
         self.capture
             .detach_all()
             .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
@@ -164,6 +168,11 @@ impl Live {
     /// The node as of now.
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The kernel's names for why it drops packets and sends resets.
+    pub fn kernel_names(&self) -> Arc<KernelNames> {
+        self.capture.names()
     }
 
     /// Which flows are wanted, in addresses.
@@ -203,6 +212,7 @@ impl Live {
         (self.topology.gaps.iter().cloned())
             .chain(self.gaps.values().cloned())
             .chain(conntrack)
+            .chain(self.silences.iter().cloned())
     }
 
     /// Follows a change of the node: new devices first, then names.

@@ -74,7 +74,8 @@ impl<'a> Report<'a> {
         self.name_gaps(live);
         for flow in flows {
             if !self.is_full() && !flow.is_for_others() && is_wanted(&flow, live) {
-                let mut timeline = flow.timeline(live.topology(), wall_offset());
+                let names = live.kernel_names();
+                let mut timeline = flow.timeline_with(live.topology(), wall_offset(), &names);
                 if self.options.no_reply {
                     timeline.drop_reply();
                 }
