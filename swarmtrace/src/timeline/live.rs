@@ -391,7 +391,7 @@ impl Live {
             number: self.number,
             revision: u32::from(self.revision),
             protocol: if tcp { Protocol::Tcp } else { Protocol::Udp },
-            isn: tcp.then_some(self.isn),
+            isn: (tcp && !self.is(marks::LATE)).then_some(self.isn),
             server_isn: (tcp && self.is(marks::ANSWERED)).then_some(self.server_isn),
             start_seen: self.is(marks::START_SEEN),
             client_closed: self.is(marks::CLIENT_FIN),
