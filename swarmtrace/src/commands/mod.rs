@@ -4,8 +4,14 @@ pub mod cleanup;
 pub mod doctor;
 pub mod follow;
 pub mod join;
+mod judge;
+mod ledger;
 mod live;
+mod past;
+pub mod rst;
+mod saying;
 mod snapshots;
+mod tasks;
 pub mod topology;
 
 use std::process::ExitCode;
@@ -36,6 +42,7 @@ macro_rules! commands {
 commands! {
     Follow(follow),
     Join(join),
+    Rst(rst),
     Topology(topology),
     Doctor(doctor),
     Cleanup(cleanup),

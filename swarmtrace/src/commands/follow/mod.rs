@@ -4,6 +4,7 @@ mod options;
 mod report;
 
 pub use options::{Args, Format};
+pub(super) use options::{parse_bytes, parse_cidr, parse_duration};
 
 use super::live::{Live, Step, monotonic_now};
 use crate::timeline::{Correlator, Flow, Leg, Options};
@@ -24,7 +25,7 @@ impl Args {
                 Step::Tick { events, now, lost } => {
                     events.iter().for_each(|event| correlator.push(event));
                     correlator.note_lost(lost);
-                    report.tell_all(correlator.take_finished(now), &live)?;
+                    report.tell_all(correlator.take_finished(now), &mut live, now)?;
                 }
                 Step::Stop => break,
             }
@@ -42,7 +43,7 @@ impl Args {
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =
             correlator.finish().into_iter().partition(is_told);
-        report.tell_all(told, &live)?;
+        report.tell_all(told, &mut live, now)?;
         report.finish(&live, &statistics, unfinished.len())?;
         Ok(ExitCode::SUCCESS)
     }

@@ -43,7 +43,8 @@ pub(super) const CLIENT: Rule = Rule {
     cause: "The client's process gave up (a timeout, a cancelled request) or closed with unread \
             data; health checks and port scanners do it by design.",
     needs: "Proven: the reset was first seen where the client's packets come in, and the answers \
-            it got were addressed as it had asked.",
+            it got were addressed as it had asked. Likely: the same of a connection whose \
+            beginning was not seen.",
     fix: "Nothing to mend in the Swarm. If it is a timeout, look at how long the answer took in \
           the timeline.",
     references: &[],
@@ -108,10 +109,12 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     if !enters || misled {
         return None;
     }
+    let unseen = !case.answered() && !case.hops().any(|(_, h)| h.phase == Phase::Syn);
     let when = match (
         case.answered(),
         case.hops().any(|(_, h)| h.phase == Phase::Request),
     ) {
+        (false, _) if unseen => "of a connection whose beginning was not seen",
         (false, _) => "before the handshake was answered",
         (true, false) => "after the handshake, before any data",
         (true, true) => "with data under way",
@@ -120,7 +123,7 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     let service = case.timeline.service.as_deref().map(quoted);
     let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
     Some(
-        Verdict::new(&CLIENT, Certainty::Proven, case, index)
+        Verdict::new(&CLIENT, Certainty::proven_if(!unseen), case, index)
             .because(format!("first seen: {}, {when}", seen(case, hop)))
             .confirm_all(follow),
     )
