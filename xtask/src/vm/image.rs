@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::apt::{Apt, Package};
 use super::place::{self, Place};
-use super::{Kernel, guest, modules};
+use super::{Debian, Kernel, guest, modules};
 use crate::host;
 use crate::step::Step;
 
@@ -36,6 +36,8 @@ pub struct Image {
 pub struct Manifest {
     /// The kernel's release, as `uname -r` prints it.
     pub kernel: String,
+    /// Which Debian the rest is of: `12`.
+    pub debian: String,
     /// The packages, each `name=version`.
     pub packages: Vec<String>,
     /// The length of the disk.
@@ -69,22 +71,31 @@ impl Image {
     ///
     /// # Errors
     /// When it has to be built and cannot be.
-    pub fn get(place: &Place, kernel: Kernel, anew: bool) -> Result<Self> {
-        let parts = [RECIPE, kernel.series()].into_iter().chain(guest::shape());
-        let folder =
-            place
-                .folder("images")?
-                .join(format!("{}-{}", kernel.series(), place::key(parts)));
+    pub fn get(place: &Place, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
+        let parts = [RECIPE, kernel.name(), debian.name()];
+        let key = place::key(parts.into_iter().chain(guest::shape()));
+        let name = format!("{}-debian{}-{key}", kernel.name(), debian.name());
+        let folder = place.folder("images")?.join(name);
         let _lock = host::lock(&place.path("image.lock"), "building the VM's disk")?;
         if !anew && let Some(image) = Self::read(&folder) {
             return Ok(image);
         }
-        let result = match Apt::of_host(kernel) {
-            Some(apt) => build(place, &apt, kernel).or_else(|error| {
+        let result = match Apt::of_host(kernel, debian) {
+            Some(apt) => build(place, &apt, kernel, debian).or_else(|error| {
                 eprintln!("  not with {}: {error:#}", apt.whose);
-                build(place, &Apt::of_our_own(place)?, kernel)
+                build(
+                    place,
+                    &Apt::of_our_own(place, kernel, debian)?,
+                    kernel,
+                    debian,
+                )
             }),
-            None => build(place, &Apt::of_our_own(place)?, kernel),
+            None => build(
+                place,
+                &Apt::of_our_own(place, kernel, debian)?,
+                kernel,
+                debian,
+            ),
         };
         let made = result.context("cannot build the VM's disk")?;
         place::remove(&folder)?;
@@ -107,23 +118,23 @@ impl Image {
     }
 }
 
-/// Other images of the same kernel series have had their day.
+/// Other images of the same kernel and Debian have had their day.
 fn remove_older(folder: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
         return Ok(());
     };
     let name = name.to_string_lossy();
-    let series = name.split_once('-').map_or("", |(series, _)| series);
+    let kind = name.rsplit_once('-').map_or("", |(kind, _)| kind);
     for entry in fs::read_dir(parent)?.flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
-        if other != name && other.starts_with(&format!("{series}-")) {
+        if other != name && other.starts_with(&format!("{kind}-")) {
             place::remove(&entry.path())?;
         }
     }
     Ok(())
 }
 
-fn build(place: &Place, apt: &Apt, kernel: Kernel) -> Result<PathBuf> {
+fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
     let step = Step::start(format!("choosing packages by {}", apt.whose));
     let kernel_package = apt.newest_kernel(kernel)?;
     let release = kernel_package
@@ -184,6 +195,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel) -> Result<PathBuf> {
     )?;
     let manifest = Manifest {
         kernel: release,
+        debian: debian.name().to_owned(),
         packages: packages
             .iter()
             .map(|Package { name, version }| format!("{name}={version}"))
