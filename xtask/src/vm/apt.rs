@@ -117,26 +117,33 @@ impl Apt {
         Ok(apt)
     }
 
-    /// The newest kernel of this series for the cloud.
+    /// The newest kernel of this series for the cloud: its release, and the
+    /// packages that it and its modules are in. (Up to 7.0 that is one; then
+    /// `linux-image` only depends on `linux-base`, `linux-binary` and `linux-modules`.)
     ///
     /// # Errors
-    /// When the lists have none; says which source to add.
-    pub fn newest_kernel(&self, kernel: Kernel) -> Result<Package> {
+    /// When the lists have none; says which suites do.
+    pub fn newest_kernel(&self, kernel: Kernel) -> Result<(String, Vec<Package>)> {
         let prefix = kernel.package_prefix();
         let names = host::text(self.command("apt-cache").args(["pkgnames", prefix]))?;
-        let mut names: Vec<&str> = names
+        let mut releases: Vec<&str> = names
             .lines()
             .filter(|name| name.ends_with("-cloud-amd64"))
-            // No metapackage, no package of debug symbols.
+            // No metapackage.
             .filter(|name| numbers(name).len() > 2)
+            .filter_map(|name| name.strip_prefix("linux-image-"))
             .collect();
-        names.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
-        for name in names {
-            if let Some(version) = self.candidate(name) {
-                return Ok(Package {
-                    name: name.to_owned(),
-                    version,
-                });
+        releases.sort_by_key(|release| std::cmp::Reverse(numbers(release)));
+        for release in releases {
+            let part = |part: &str| {
+                let name = format!("linux-{part}-{release}");
+                let version = self.candidate(&name)?;
+                Some(Package { name, version })
+            };
+            if let Some(image) = part("image") {
+                let split = ["base", "binary", "modules"].into_iter().filter_map(part);
+                let packages = [image].into_iter().chain(split).collect();
+                return Ok((release.to_owned(), packages));
             }
         }
         bail!(
@@ -318,8 +325,9 @@ mod tests {
             (Kernel::Newest, Debian::Trixie),
         ] {
             let apt = Apt::of_our_own(&place, kernel, debian).unwrap();
-            let found = apt.newest_kernel(kernel).unwrap();
-            assert!(found.name.ends_with("-cloud-amd64"), "{}", found.name);
+            let (release, packages) = apt.newest_kernel(kernel).unwrap();
+            assert!(release.ends_with("-cloud-amd64"), "{release}");
+            assert!(!packages.is_empty());
             let docker = apt.closure(&["docker.io"]).unwrap();
             assert!(docker.iter().any(|package| package.name == "runc"));
         }

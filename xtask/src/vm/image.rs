@@ -136,14 +136,11 @@ fn remove_older(folder: &Path) -> Result<()> {
 
 fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
     let step = Step::start(format!("choosing packages by {}", apt.whose));
-    let kernel_package = apt.newest_kernel(kernel)?;
-    let release = kernel_package
-        .name
-        .trim_start_matches("linux-image-")
-        .to_owned();
+    let (release, of_kernel) = apt.newest_kernel(kernel)?;
     let mut packages = apt.closure(guest::PACKAGES)?;
     packages.retain(|package| !guest::unwanted(&package.name));
-    packages.push(kernel_package);
+    let others = packages.len();
+    packages.extend(of_kernel);
     step.done_with(format_args!(
         "{} packages, kernel {release}",
         packages.len()
@@ -161,7 +158,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
     let work = place.fresh_folder("image.work")?;
     let made = place.fresh_folder("image.made")?;
     let root = work.join("root");
-    let (kernel_deb, debs) = debs.split_last().context("no packages")?;
+    let (debs, kernel_debs) = debs.split_at_checked(others).context("no packages")?;
 
     let step = Step::start("unpacking them");
     make_skeleton(&root)?;
@@ -169,7 +166,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
     step.done();
 
     let step = Step::start(format!("kernel {release} and its modules"));
-    modules::install(kernel_deb, &release, &work, &root, &made)?;
+    modules::install(kernel_debs, &release, &work, &root, &made)?;
     step.done();
 
     let step = Step::start("our own programs and settings");
