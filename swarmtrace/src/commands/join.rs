@@ -54,7 +54,7 @@ impl Args {
             if !self.quiet {
                 output::print(&match self.output {
                     Format::Text => text::timeline(timeline, &options) + "\n",
-                    Format::Json => json::text(timeline)?,
+                    Format::Json => json::text(timeline, None)?,
                 })?;
             }
         }

@@ -5,9 +5,13 @@
 //! whenever the topology changes. What it hands out are [`Step`]s: events, ticks,
 //! and the end.
 
+use super::ledger::Ledger;
+use super::past::Past;
 use super::snapshots::Snapshots;
 use crate::capture::{Capture, LoadOptions, Reader, TapSite, realtime_offset};
+use crate::diagnose::Coverage;
 use crate::selection::{Filter, Ports, Wanted};
+use crate::timeline::{Flow, Gap, State, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, Topology};
 use anyhow::{Context as _, Result};
@@ -24,6 +28,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 const TICK: Duration = Duration::from_millis(50);
 /// Docker's default data-path port.
 const VXLAN_PORT: u16 = 4789;
+/// How long after its last packet was seen a flow's next hop is waited for.
+const AFTERMATH: u64 = 50_000_000;
 
 /// What to trace and how.
 #[derive(Clone, Debug)]
@@ -67,8 +73,11 @@ pub struct Live {
     reader: Reader,
     snapshots: Snapshots,
     topology: Arc<Topology>,
+    past: Past,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
+    ledger: Ledger,
+    stopped: bool,
     lost: u64,
     tick: Interval,
     deadline: Option<Instant>,
@@ -105,8 +114,11 @@ impl Live {
             reader: events.into_reader()?,
             snapshots,
             topology,
+            past: Past::default(),
             filter,
             gaps: BTreeMap::new(),
+            ledger: Ledger::default(),
+            stopped: false,
             lost: 0,
             tick,
             signals,
@@ -143,7 +155,9 @@ impl Live {
                     return Ok(Step::Events(events));
                 }
                 () = self.snapshots.changed() => {
-                    self.topology = self.snapshots.newest();
+                    let newest = self.snapshots.newest();
+                    let before = std::mem::replace(&mut self.topology, newest);
+                    self.past.keep(before, &self.topology, monotonic_now());
                     self.keep_up()?;
                 }
             }
@@ -153,6 +167,9 @@ impl Live {
     /// Detaches everything; what was still in the ring buffer, and how many
     /// events were lost since the last tick.
     pub fn stop(&mut self) -> Result<(Vec<PacketEvent>, u64)> {
+        // Flows that are told of from now on lived with the taps in place.
+        self.confirm_taps(monotonic_now())?;
+        self.stopped = true;
         self.capture
             .detach_all()
             .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
@@ -164,6 +181,19 @@ impl Live {
     /// The node as of now.
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The node as it was when a flow was seen in these namespaces: a container
+    /// that a connection ended in may be gone a moment later.
+    pub fn topology_when(&self, namespaces: impl Iterator<Item = u32>) -> &Topology {
+        self.past.when(&self.topology, &namespaces.collect())
+    }
+
+    /// A flow's timeline, with the names of its time.
+    pub fn timeline(&self, flow: &Flow) -> Timeline {
+        let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
+        let topology = self.topology_when(sightings.map(|s| s.netns));
+        flow.timeline(topology, wall_offset())
     }
 
     /// Which flows are wanted, in addresses.
@@ -195,6 +225,38 @@ impl Live {
         (taps.len(), namespaces.len())
     }
 
+    /// Has the kernel say again which taps are in place, so that [`Self::covered`]
+    /// knows of every moment up to `now`.
+    pub fn confirm_taps(&mut self, now: u64) -> Result<()> {
+        if self.stopped || self.ledger.is_confirmed(now) {
+            return Ok(());
+        }
+        self.tap()
+    }
+
+    /// What was watched for the whole of a flow's life, and what was lost then.
+    /// A flow that nothing answered lives until `now`, any other a little longer
+    /// than its last packet was seen.
+    pub fn covered(&self, timeline: &Timeline, now: u64) -> Coverage {
+        let from = timeline.started_monotonic;
+        let last = from.saturating_add(timeline.duration_ns);
+        let until = match timeline.state {
+            State::Unanswered => now.max(last),
+            _ => last.saturating_add(AFTERMATH).min(now.max(last)),
+        };
+        let lost = timeline.gaps.iter().map(|gap| match gap {
+            Gap::EventsLost { count } => *count,
+            _ => 0,
+        });
+        let node = self.topology.hostname.as_str();
+        let lost = lost.fold(0, u64::saturating_add);
+        if self.filter.is_by_port_alone() {
+            // Packets under a port that they were rewritten to are not reported.
+            return Coverage::of(node, [], lost);
+        }
+        self.ledger.coverage(node, from..=until, lost)
+    }
+
     /// Devices that could not be tapped, and what else narrows the view.
     pub fn gaps(&self) -> impl Iterator<Item = String> + '_ {
         let conntrack = self.capture.no_conntrack().map(|why| {
@@ -214,6 +276,7 @@ impl Live {
         {
             self.filter = filter;
             self.apply_filter()?;
+            self.ledger.filter_changed(monotonic_now());
         }
         Ok(())
     }
@@ -224,8 +287,10 @@ impl Live {
             .into_iter()
             .map(tap_site)
             .collect();
+        let before = monotonic_now();
         let changes = tokio::task::block_in_place(|| self.capture.reconcile(&wanted))
             .context("cannot attach the programs")?;
+        self.ledger.reconciled(before, monotonic_now(), &changes);
         self.gaps = (changes.failed.into_iter())
             .map(|(site, why)| (site.id(), format!("{} is not tapped: {why}", site.device)))
             .collect();

@@ -4,7 +4,10 @@ pub mod cleanup;
 pub mod doctor;
 pub mod follow;
 pub mod join;
+mod judge;
+mod ledger;
 mod live;
+mod past;
 mod snapshots;
 pub mod topology;
 

@@ -145,7 +145,7 @@ impl<'a> Case<'a> {
 
     /// Whether the flow failed.
     pub fn failing(&self) -> bool {
-        !matches!(self.timeline.state, State::Established | State::Closed)
+        super::is_failing(self.timeline)
     }
 
     /// Whether a tap was on every device of the node that plays that part.

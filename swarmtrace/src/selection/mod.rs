@@ -53,6 +53,12 @@ impl Filter {
         }
     }
 
+    /// Whether packets are matched by the dialled port on whatever address: a flow
+    /// is lost from sight where that port is rewritten.
+    pub fn is_by_port_alone(&self) -> bool {
+        self.endpoints.is_none() && matches!(self.ports, Ports::Only(_))
+    }
+
     /// Whether a flow that was sent to `destination` is a wanted one.
     pub fn accepts(&self, destination: SocketAddr, protocol: u8) -> bool {
         let (address, port) = (destination.ip(), destination.port());

@@ -24,7 +24,7 @@ impl Args {
                 Step::Tick { events, now, lost } => {
                     events.iter().for_each(|event| correlator.push(event));
                     correlator.note_lost(lost);
-                    report.tell_all(correlator.take_finished(now), &live)?;
+                    report.tell_all(correlator.take_finished(now), &mut live, now)?;
                 }
                 Step::Stop => break,
             }
@@ -42,7 +42,7 @@ impl Args {
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =
             correlator.finish().into_iter().partition(is_told);
-        report.tell_all(told, &live)?;
+        report.tell_all(told, &mut live, now)?;
         report.finish(&live, &statistics, unfinished.len())?;
         Ok(ExitCode::SUCCESS)
     }

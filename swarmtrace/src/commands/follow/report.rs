@@ -5,11 +5,13 @@
 //! figures are the last line, an object of its own format.
 
 use super::{Args, Format};
-use crate::commands::live::{Live, wall_offset};
+use crate::commands::judge::judge_all;
+use crate::commands::live::Live;
+use crate::diagnose::Verdict;
 use crate::output;
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
-use crate::output::{json, latency, text};
+use crate::output::{json, latency, text, verdict};
 use crate::timeline::{Flow, Histograms, Latency, Leg, SUMMARY_FORMAT, Statistics, Timeline};
 use anyhow::Result;
 use serde::Serialize;
@@ -70,24 +72,31 @@ impl<'a> Report<'a> {
     }
 
     /// Prints the timelines of the flows that were asked for.
-    pub fn tell_all(&mut self, flows: Vec<Flow>, live: &Live) -> Result<()> {
+    pub fn tell_all(&mut self, flows: Vec<Flow>, live: &mut Live, now: u64) -> Result<()> {
         self.name_gaps(live);
-        for flow in flows {
-            if !self.is_full() && !flow.is_for_others() && is_wanted(&flow, live) {
-                let mut timeline = flow.timeline(live.topology(), wall_offset());
-                if self.options.no_reply {
-                    timeline.drop_reply();
-                }
-                self.tell(&timeline, live)?;
+        let wanted = |flow: &Flow| !flow.is_for_others() && is_wanted(flow, live);
+        let timelines: Vec<Timeline> = (flows.into_iter())
+            .filter(wanted)
+            .map(|flow| live.timeline(&flow))
+            .filter(|timeline| live.wants_client(timeline.client.ip()))
+            .collect();
+        for (mut timeline, mut verdict) in judge_all(timelines, live, now)? {
+            if self.is_full() {
+                break;
             }
+            if self.options.no_reply {
+                let site = verdict.as_mut().and_then(|v| v.hop.as_mut());
+                let moved = timeline.drop_reply(site.as_ref().map(|s| s.index));
+                if let (Some(site), Some(index)) = (site, moved) {
+                    site.index = index;
+                }
+            }
+            self.tell(&timeline, verdict.as_ref())?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, timeline: &Timeline, live: &Live) -> Result<()> {
-        if !live.wants_client(timeline.client.ip()) {
-            return Ok(());
-        }
+    fn tell(&mut self, timeline: &Timeline, verdict: Option<&Verdict>) -> Result<()> {
         if timeline.revision == 0 {
             self.told += 1;
             self.histograms.add(timeline);
@@ -98,13 +107,14 @@ impl<'a> Report<'a> {
         match self.options.output {
             Format::Text => {
                 let mut page = text::timeline(timeline, &self.text);
+                if let Some(verdict) = verdict {
+                    page += &verdict::below(verdict, COLOUR);
+                }
                 page.push('\n');
                 output::print(&page)?;
             }
             Format::Json => {
-                let mut line = Vec::new();
-                json::line(&mut line, timeline)?;
-                output::print(&String::from_utf8_lossy(&line))?;
+                output::print(&json::text(timeline, verdict)?)?;
             }
         }
         Ok(())
