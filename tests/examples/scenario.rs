@@ -1,6 +1,6 @@
 //! Plays scenarios of the catalogue of failures: `cargo xtask scenario NAME`.
 //!
-//! `cargo run -p swarmtrace-tests --example scenario -- [list | NAME [TIMES]]`
+//! `cargo run -p swarmtrace-tests --example scenario -- [list | check NAME... | TIMES NAME...]`
 
 use std::process::ExitCode;
 use swarmtrace_tests::scenarios::run::Stage;
@@ -17,12 +17,11 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        [name] => play(name, 1),
-        [name, times] => match times.parse() {
-            Ok(times) => play(name, times),
-            Err(_) => complain(&format!("{times} is not a number")),
+        ["check", ref names @ ..] => play(names, 1, false),
+        [times, ref names @ ..] => match times.parse() {
+            Ok(times) => play(names, times, true),
+            Err(_) => complain(&format!("{times} is not a number of times")),
         },
-        _ => complain("usage: scenario [list | NAME [TIMES]]"),
     }
 }
 
@@ -31,31 +30,44 @@ fn complain(what: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn play(name: &str, times: u32) -> ExitCode {
-    let Some(scenario) = find(name) else {
-        return complain(&format!(
-            "no scenario {name}; `cargo xtask scenarios` lists them"
-        ));
-    };
+fn play(names: &[&str], times: u32, show: bool) -> ExitCode {
+    let mut scenarios = Vec::new();
+    for name in names {
+        let Some(scenario) = find(name) else {
+            return complain(&format!(
+                "no scenario {name}; `cargo xtask scenarios` lists them"
+            ));
+        };
+        scenarios.push(scenario);
+    }
     if let Err(error) = interrupt::install() {
         return complain(&format!("{error:#}"));
     }
     let mut stage = Stage::up(Kernel::default(), "scenario");
     let mut failed = 0;
-    println!("{}: {}", scenario.name, scenario.about);
-    for time in 1..=times {
-        let outcome = stage.play(scenario, time == 1);
-        print!("{}", outcome.text);
-        println!();
-        for line in &outcome.verdicts {
-            println!("  {line}");
+    for scenario in scenarios {
+        println!("{}: {}", scenario.name, scenario.about);
+        for time in 1..=times {
+            let outcome = stage.play(scenario, show && time == 1);
+            println!("{}", outcome.text);
+            for line in &outcome.verdicts {
+                println!("  {line}");
+            }
+            for line in &outcome.wrong {
+                println!("  WRONG {line}");
+            }
+            let how = match outcome.wrong.is_empty() {
+                true => "as expected",
+                false => "NOT as expected",
+            };
+            failed += u32::from(!outcome.wrong.is_empty());
+            let took = outcome.took.as_secs_f64();
+            println!("{} {time}/{times}: {how}, {took:.1} s", scenario.name);
         }
-        for line in &outcome.wrong {
-            println!("  WRONG {line}");
-        }
-        failed += u32::from(!outcome.wrong.is_empty());
-        let how = if outcome.wrong.is_empty() { "as expected" } else { "NOT as expected" };
-        println!("{time}/{times}: {how}, {:.1} s", outcome.took.as_secs_f64());
     }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

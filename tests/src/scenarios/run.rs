@@ -116,7 +116,9 @@ impl Stage {
     /// A Swarm that nothing happened to.
     fn fresh(&mut self) {
         if self.used {
+            let t0=Instant::now();
             self.swarm.restore();
+        eprintln!("T restore {:.1}", t0.elapsed().as_secs_f32());
         }
         self.used = true;
     }
@@ -140,13 +142,19 @@ impl Stage {
         for node in NODES {
             let json = self.start(node, &format!("follow --output json {options}"), "follow");
             follows.push(json);
-            if show {
-                follows.push(self.start(node, &format!("follow {options}"), "text"));
-            }
         }
+        let t0=Instant::now();
         for follow in &follows {
             self.await_tracing(follow);
         }
+        if show {
+            for node in NODES {
+                let text = self.start(node, &format!("follow {options}"), "text");
+                self.await_tracing(&text);
+                follows.push(text);
+            }
+        }
+        eprintln!("T attach {:.1}", t0.elapsed().as_secs_f32());
         let sent: Vec<Running> = if during.is_empty() {
             self.send(traffic);
             Vec::new()
@@ -159,6 +167,7 @@ impl Stage {
         for traffic in sent {
             traffic.wait(LIMIT).unwrap_or_else(|e| panic!("{e:#}"));
         }
+        eprintln!("T traffic {:.1}", t0.elapsed().as_secs_f32());
         std::thread::sleep(SETTLE);
         let mut timelines = Vec::new();
         let mut text = String::new();
@@ -179,7 +188,9 @@ impl Stage {
             let join = self.join("join /tmp/follow-a.json /tmp/follow-b.json");
             let _ = write!(text, "\n== swarmtrace join a.json b.json\n\n{join}");
         }
+        eprintln!("T stop+join {:.1}", t0.elapsed().as_secs_f32());
         let doctor = doctors.map(|doctor| self.report(doctor));
+        eprintln!("T doctor {:.1}", t0.elapsed().as_secs_f32());
         if show {
             for node in NODES {
                 let (_, said, _) = self.swarm.swarmtrace(node, &["doctor"]);
