@@ -111,6 +111,7 @@ impl Filter {
         keys: &mut Keys,
     ) -> bool {
         let all = self.settings.mode == Mode::AllPackets as u8;
+        let handshakes = self.settings.mode == Mode::Handshakes as u8;
         let protocol = parsed.tuple.protocol;
         if parsed.flags & flags::ICMP_ERROR != 0 {
             return self.sampled_quote(parsed, &mut keys.flow);
@@ -120,6 +121,7 @@ impl Filter {
         }
         match protocol {
             TCP => self.reports_segment(parsed, &mut keys.flow, all),
+            _ if handshakes => false,
             UDP | SCTP | ESP => {
                 let tag = if protocol == ESP {
                     parsed.ack
@@ -134,7 +136,16 @@ impl Filter {
 
     #[inline(always)]
     fn reports_segment(&self, parsed: &mut Parsed, key: &mut FlowKey, all: bool) -> bool {
-        let kind = parsed.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST);
+        let handshakes = self.settings.mode == Mode::Handshakes as u8;
+        let mut kind = parsed.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST);
+        if handshakes {
+            kind &= tcp::SYN | tcp::RST;
+            // No first data will have to be told from the rest, so no flow has to
+            // be remembered.
+            if kind == 0 || self.settings.sample <= 1 {
+                return kind != 0;
+            }
+        }
         if kind & (tcp::SYN | tcp::RST) == tcp::SYN {
             return self.opens(parsed, key);
         }

@@ -8,6 +8,14 @@ use crate::commands::Command;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// What `--version` prints: a bug report needs to say how the kernel side was
+/// built.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nkernel programs built with ",
+    env!("SWARMTRACE_BPF_TOOLCHAIN")
+);
+
 /// Traces connections through Docker Swarm's routing mesh and overlay networks.
 ///
 /// Where did this connection go, hop by hop, how long did each hop take, and if
@@ -19,7 +27,7 @@ use std::process::ExitCode;
 /// DOCKER_HOST, else at its usual socket; without Docker, names are missing but
 /// the rest works. Colour is used on a terminal only, and not with NO_COLOR.
 #[derive(Debug, Parser)]
-#[command(name = "swarmtrace", version, max_term_width = 100)]
+#[command(name = "swarmtrace", version, long_version = LONG_VERSION, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

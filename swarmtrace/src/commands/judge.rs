@@ -34,6 +34,6 @@ fn verdict(timeline: &Timeline, live: &Live, now: u64) -> Option<Verdict> {
         coverage: &live.covered(timeline, now),
         topology: live.topology_when(timeline.hops.iter().map(|h| h.netns)),
         others: &[],
-        task_state: None,
+        task_state: live.task_state(timeline),
     })
 }

@@ -8,8 +8,9 @@
 use super::ledger::Ledger;
 use super::past::Past;
 use super::snapshots::Snapshots;
+use super::tasks::Tasks;
 use crate::capture::{Capture, LoadOptions, Reader, TapSite, realtime_offset};
-use crate::diagnose::Coverage;
+use crate::diagnose::{Coverage, TaskState};
 use crate::selection::{Filter, Ports, Wanted};
 use crate::timeline::{Flow, Gap, State, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
@@ -74,6 +75,7 @@ pub struct Live {
     snapshots: Snapshots,
     topology: Arc<Topology>,
     past: Past,
+    tasks: Tasks,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
     ledger: Ledger,
@@ -97,6 +99,8 @@ impl Live {
         ];
         let mut snapshots = Snapshots::start().await?;
         let topology = snapshots.newest();
+        let mut tasks = Tasks::new(snapshots.lives());
+        tasks.note(&topology, wall_now());
         let filter = options.wanted.compile(&topology)?;
         let mut capture = Capture::load(&LoadOptions {
             ring_bytes: options.ring_bytes,
@@ -115,6 +119,7 @@ impl Live {
             snapshots,
             topology,
             past: Past::default(),
+            tasks,
             filter,
             gaps: BTreeMap::new(),
             ledger: Ledger::default(),
@@ -155,9 +160,6 @@ impl Live {
                     return Ok(Step::Events(events));
                 }
                 () = self.snapshots.changed() => {
-                    let newest = self.snapshots.newest();
-                    let before = std::mem::replace(&mut self.topology, newest);
-                    self.past.keep(before, &self.topology, monotonic_now());
                     self.keep_up()?;
                 }
             }
@@ -187,6 +189,12 @@ impl Live {
     /// that a connection ended in may be gone a moment later.
     pub fn topology_when(&self, namespaces: impl Iterator<Item = u32>) -> &Topology {
         self.past.when(&self.topology, &namespaces.collect())
+    }
+
+    /// What a flow's task was doing when the flow failed.
+    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskState> {
+        let topology = self.topology_when(timeline.hops.iter().map(|h| h.netns));
+        self.tasks.state(timeline, topology)
     }
 
     /// A flow's timeline, with the names of its time.
@@ -269,6 +277,10 @@ impl Live {
 
     /// Follows a change of the node: new devices first, then names.
     fn keep_up(&mut self) -> Result<()> {
+        let newest = self.snapshots.newest();
+        let before = std::mem::replace(&mut self.topology, newest);
+        self.past.keep(before, &self.topology, monotonic_now());
+        self.tasks.note(&self.topology, wall_now());
         self.tap()?;
         // A service that was removed leaves its last filter in place.
         if let Ok(filter) = self.options.wanted.compile(&self.topology)
@@ -329,6 +341,12 @@ pub fn monotonic_now() -> u64 {
 /// does not say.
 pub fn wall_offset() -> i64 {
     realtime_offset().unwrap_or(0)
+}
+
+/// The time of day in nanoseconds since the Unix epoch.
+fn wall_now() -> i64 {
+    let now = i64::try_from(monotonic_now()).unwrap_or(0);
+    now.saturating_add(wall_offset())
 }
 
 fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Settings {

@@ -9,6 +9,7 @@ mod ledger;
 mod live;
 mod past;
 mod snapshots;
+mod tasks;
 pub mod topology;
 
 use std::process::ExitCode;

@@ -1,64 +1,77 @@
 //! Copies of a packet that lead nowhere.
 //!
 //! A bridge that has not learnt a MAC sends a frame for it out of every port.
-//! One copy is the packet; the others end at devices whose MAC it does not
-//! bear, and are no part of the path. They are recognised by the kernel's own
-//! word for them (`PACKET_OTHERHOST`), and left out only where another port of
-//! the same bridge is seen to lead on: a frame that nobody took is shown
-//! wherever it went.
+//! One copy is the packet; the others end in a VXLAN device that knows no node
+//! for it, or at devices whose MAC it does not bear (`PACKET_OTHERHOST`), and
+//! are no part of the path. They are left out only where another port of the
+//! same bridge is seen to lead on: a frame that nobody took is shown wherever
+//! it went.
 
 use super::names::Names;
-use super::{Flow, FlowPacket, Sighting, Way};
+use super::{Flow, Sighting, Way};
 use crate::topology::{DeviceKind, DeviceRef};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use swarmtrace_common::Tuple;
 
 /// The flow without copies, and how many there were.
 pub(super) fn leave_out<'a>(flow: &'a Flow, names: Names<'_>) -> (Cow<'a, Flow>, u32) {
-    let strays = |p: &FlowPacket| p.sightings.iter().any(|s| is_stray(names, s));
-    if !flow.packets.iter().any(strays) {
-        return (Cow::Borrowed(flow), 0);
-    }
-    let mut flow = flow.clone();
+    let mut path = Cow::Borrowed(flow);
     let mut count = 0;
-    for packet in &mut flow.packets {
+    for (index, packet) in flow.packets.iter().enumerate() {
         let copies = copies(names, &packet.sightings);
+        if copies.is_empty() {
+            continue;
+        }
         count += copies.len();
-        let mut index = 0;
-        packet.sightings.retain(|_| {
-            index += 1;
-            !copies.contains(&(index - 1))
-        });
+        if let Some(packet) = path.to_mut().packets.get_mut(index) {
+            let mut at = 0..;
+            packet
+                .sightings
+                .retain(|_| at.next().is_none_or(|at| !copies.contains(&at)));
+        }
     }
-    (Cow::Owned(flow), u32::try_from(count).unwrap_or(u32::MAX))
+    (path, u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Whether a frame came in at the end of a path and was for somebody else; at a
-/// bridge's port that is so by nature.
-fn is_stray(names: Names<'_>, sighting: &Sighting) -> bool {
-    sighting.other_host && sighting.way == Way::In && bridge(names, at(sighting)).is_none()
-}
+/// A frame's way through a bridge: which bridge, the frame's addresses, and how
+/// often it had come in there before (a load balancer that keeps the addresses
+/// sends it through once more).
+type Crossing = (DeviceRef, Tuple, usize);
 
 fn copies(names: Names<'_>, sightings: &[Sighting]) -> BTreeSet<usize> {
-    let mut copies = BTreeSet::new();
-    for (index, stray) in sightings.iter().enumerate() {
-        if !is_stray(names, stray) {
-            continue;
+    let mut forwarded: Vec<(Crossing, usize, bool)> = Vec::new();
+    let mut strays: Vec<(DeviceRef, Tuple, usize)> = Vec::new();
+    let mut entered: Vec<(DeviceRef, Tuple)> = Vec::new();
+    for (index, sighting) in sightings.iter().enumerate() {
+        let tuple = sighting.tuple;
+        match (bridge(names, at(sighting)), sighting.way) {
+            (Some(bridge), Way::In) => entered.push((bridge, tuple)),
+            (Some(bridge), Way::Out) => {
+                let before = entered.iter().filter(|e| **e == (bridge, tuple)).count();
+                let leads_on = leads_on(names, sighting, sightings);
+                forwarded.push(((bridge, tuple, before), index, leads_on));
+            }
+            (None, Way::In) if sighting.other_host => {
+                if let Some(bridge) = bridge_behind(names, at(sighting)) {
+                    strays.push((bridge, tuple, index));
+                }
+            }
+            (None, _) => {}
         }
-        let Some(flooded) = bridge_behind(names, at(stray)) else {
-            continue;
-        };
-        let out = |s: &&Sighting| {
-            s.way == Way::Out && s.tuple == stray.tuple && bridge(names, at(s)) == Some(flooded)
-        };
-        let leads_on = |s: &Sighting| leads_on(names, s, sightings);
-        if !sightings.iter().filter(out).any(leads_on) {
-            continue;
-        }
-        copies.insert(index);
-        let dead = |(_, s): &(usize, &Sighting)| out(s) && !leads_on(s);
-        copies.extend(sightings.iter().enumerate().filter(dead).map(|(i, _)| i));
     }
+    let led = |crossing: &Crossing| {
+        forwarded
+            .iter()
+            .any(|(c, _, leads)| *leads && c == crossing)
+    };
+    let dead = forwarded.iter().filter(|(c, _, leads)| !leads && led(c));
+    let mut copies: BTreeSet<usize> = dead.map(|(_, index, _)| *index).collect();
+    let stray = strays.iter().filter(|(bridge, tuple, _)| {
+        let same = |c: &Crossing| (c.0, c.1) == (*bridge, *tuple);
+        forwarded.iter().any(|(c, _, leads)| *leads && same(c))
+    });
+    copies.extend(stray.map(|(.., index)| *index));
     copies
 }
 

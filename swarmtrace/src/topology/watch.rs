@@ -15,6 +15,7 @@
 //! `l3miss` ask user space for neighbours in the same group that announces
 //! them: those are RTM_GETNEIGH and no change.
 
+use super::Lives;
 use super::docker::Client;
 use super::netns::{self, NetnsError};
 use futures_util::StreamExt;
@@ -26,7 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -41,6 +42,8 @@ const RESCAN: Duration = Duration::from_secs(10);
 /// how long.
 const MOUNT_POLL: Duration = Duration::from_millis(10);
 const MOUNT_PATIENCE: Duration = Duration::from_secs(5);
+/// How much of its past Docker is asked for, in seconds.
+const HISTORY: i64 = 15 * 60;
 /// Pause before Docker is asked for events again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
@@ -71,6 +74,7 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct State {
+    lives: Lives,
     kernel: AtomicBool,
     docker: AtomicBool,
     notify: Notify,
@@ -110,6 +114,11 @@ impl Watch {
             state,
             _tasks: tasks,
         })
+    }
+
+    /// What Docker's events say of this node's containers, kept up to date.
+    pub fn lives(&self) -> Lives {
+        self.state.lives.clone()
     }
 
     /// Waits for the next change. May be dropped and called again without
@@ -332,10 +341,15 @@ fn judge(mut datagram: &[u8]) -> Option<Heard> {
 
 /// Docker's events, for as long as the program runs.
 async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
+    let mut since = now_seconds().saturating_sub(HISTORY);
     loop {
         if let Some(client) = &client {
-            let mut events = std::pin::pin!(client.events());
-            while events.next().await.is_some() {
+            let mut events = std::pin::pin!(client.events(since));
+            while let Some(event) = events.next().await {
+                if let Some(event) = event {
+                    since = since.max(event.time / 1_000_000_000);
+                    state.lives.note(&event);
+                }
                 state.docker_changed();
             }
         }
@@ -348,6 +362,11 @@ async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
             }
         }
     }
+}
+
+fn now_seconds() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ pub struct Args {
     #[arg(long, short, value_name = "NAME")]
     pub service: Vec<String>,
     /// Only connections to this port: a published port, or a task's own port
+    ///
+    /// Docker tells which port of the task belongs to a published one. Without
+    /// Docker a connection to a port of mode=host is lost from sight behind the
+    /// node's DNAT: leave --port out, or name the task's own port.
     #[arg(long, short, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Only traffic that stays inside this overlay network

@@ -6,7 +6,9 @@
 //! shows up in its gaps, but never blocks it.
 
 use super::api::{self, Answers};
+use crate::topology::{ContainerEvent, Happening};
 use bollard::Docker;
+use bollard::models::{EventMessage, EventMessageTypeEnum};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -80,13 +82,18 @@ impl Client {
         })
     }
 
-    /// Something happened to a container, network, service or node. Ends when
-    /// the connection does.
-    pub fn events(&self) -> impl futures_util::Stream<Item = ()> + use<> {
+    /// Something happened to a container, network, service or node, since then
+    /// (seconds since the Unix epoch) as far as Docker remembers; what, if it was
+    /// a container's start or end. Ends when the connection does.
+    pub fn events(
+        &self,
+        since: i64,
+    ) -> impl futures_util::Stream<Item = Option<ContainerEvent>> + use<> {
         let types = vec!["container", "network", "service", "node"];
         let filters = std::collections::HashMap::from([("type", types)]);
         let options = bollard::query_parameters::EventsOptionsBuilder::default()
             .filters(&filters)
+            .since(&since.to_string())
             .build();
         self.docker
             .events(Some(options))
@@ -96,7 +103,7 @@ impl Client {
                 let action = event.as_ref().ok().and_then(|e| e.action.as_deref());
                 std::future::ready(!action.is_some_and(|a| a.starts_with("exec_")))
             })
-            .map(drop)
+            .map(|event| container_event(event.ok()?))
     }
 
     /// Asks everything that a snapshot needs. Fails only where the daemon does
@@ -254,6 +261,22 @@ impl Client {
             }),
         }
     }
+}
+
+/// The event of a container's life, if it is one.
+fn container_event(event: EventMessage) -> Option<ContainerEvent> {
+    if event.typ != Some(EventMessageTypeEnum::CONTAINER) {
+        return None;
+    }
+    let actor = event.actor?;
+    let attributes = actor.attributes.unwrap_or_default();
+    let signal = attributes.get("signal").map(String::as_str);
+    let seconds = || event.time?.checked_mul(1_000_000_000);
+    Some(ContainerEvent {
+        container: actor.id?,
+        time: event.time_nano.or_else(seconds)?,
+        what: Happening::of(&event.action?, signal)?,
+    })
 }
 
 fn taken<T>(list: Result<(Vec<T>, Vec<String>), DockerError>, gaps: &mut Vec<String>) -> Vec<T> {
