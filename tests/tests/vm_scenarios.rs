@@ -13,7 +13,11 @@ fn every_failure_is_told() {
     for scenario in all() {
         let outcome = stage.play(scenario, false);
         let told: Vec<&str> = scenario.expect.iter().map(|e| e.id).collect();
-        let ok = if outcome.wrong.is_empty() { "ok" } else { "FAILED" };
+        let ok = if outcome.wrong.is_empty() {
+            "ok"
+        } else {
+            "FAILED"
+        };
         println!(
             "{:30} {:6} {:5.1} s  {}",
             scenario.name,

@@ -79,7 +79,8 @@ pub struct Live {
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
     ledger: Ledger,
-    stopped: bool,
+    /// When the taps were last known to be in place.
+    stopped: Option<u64>,
     lost: u64,
     tick: Interval,
     deadline: Option<Instant>,
@@ -123,7 +124,7 @@ impl Live {
             filter,
             gaps: BTreeMap::new(),
             ledger: Ledger::default(),
-            stopped: false,
+            stopped: None,
             lost: 0,
             tick,
             signals,
@@ -170,8 +171,9 @@ impl Live {
     /// events were lost since the last tick.
     pub fn stop(&mut self) -> Result<(Vec<PacketEvent>, u64)> {
         // Flows that are told of from now on lived with the taps in place.
-        self.confirm_taps(monotonic_now())?;
-        self.stopped = true;
+        let now = monotonic_now();
+        self.confirm_taps(now)?;
+        self.stopped = Some(now);
         self.capture
             .detach_all()
             .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
@@ -236,7 +238,7 @@ impl Live {
     /// Has the kernel say again which taps are in place, so that [`Self::covered`]
     /// knows of every moment up to `now`.
     pub fn confirm_taps(&mut self, now: u64) -> Result<()> {
-        if self.stopped || self.ledger.is_confirmed(now) {
+        if self.stopped.is_some() || self.ledger.is_confirmed(now) {
             return Ok(());
         }
         self.tap()
@@ -246,6 +248,8 @@ impl Live {
     /// A flow that nothing answered lives until `now`, any other a little longer
     /// than its last packet was seen.
     pub fn covered(&self, timeline: &Timeline, now: u64) -> Coverage {
+        // What is told of afterwards was watched until the taps were removed.
+        let now = self.stopped.map_or(now, |stopped| now.min(stopped));
         let from = timeline.started_monotonic;
         let last = from.saturating_add(timeline.duration_ns);
         let until = match timeline.state {

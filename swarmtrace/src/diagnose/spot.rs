@@ -65,8 +65,11 @@ pub fn spot(topology: &Topology, namespace: &Namespace, device: &Device) -> Opti
         (DeviceKind::Veth { .. }, _) if is_overlay_port(namespace, device) => {
             Some(Spot::OverlayPort)
         }
+        (DeviceKind::Veth { .. }, _) if host && is_gateway_port(topology, namespace, device) => {
+            Some(Spot::GatewayPort)
+        }
         (DeviceKind::Veth { .. }, _) if host => {
-            is_gateway_port(topology, namespace, device).then_some(Spot::GatewayPort)
+            is_nodes_own(topology, device).then_some(Spot::Underlay)
         }
         (DeviceKind::Veth { .. }, _) => match &namespace.kind {
             NamespaceKind::IngressSandbox if on_gateway(topology, device) => {
@@ -154,6 +157,12 @@ fn is_gateway_port(topology: &Topology, namespace: &Namespace, device: &Device) 
             matches!(n.kind, IngressSandbox | Container { .. })
         }),
     }
+}
+
+/// Whether a veth is a node's own interface, as where the node is a container
+/// itself: on no bridge, with an address, and its other end beyond the node.
+fn is_nodes_own(topology: &Topology, device: &Device) -> bool {
+    device.master.is_none() && !device.addresses.is_empty() && peer(topology, device).is_none()
 }
 
 /// Whether a sandbox's device hangs on `docker_gwbridge`: by its other end, or,

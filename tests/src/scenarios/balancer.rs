@@ -3,10 +3,6 @@
 use super::{INSIDE, MESH, On, SCENARIO, Scenario, found, live};
 use xtask::vm::Node::{A, Vm};
 
-/// vote's mark in overlay1's load balancer.
-const VIP_MARK: &str = "mark=$(($(lb iptables -t mangle -S INPUT | \
-     sed -n \"s/.*-d $(vip).* \\(0x[0-9a-f]*\\).*/\\1/p\")))";
-
 pub(super) const ALL: &[Scenario] = &[
     Scenario {
         name: "ipvs-no-destination",
@@ -15,7 +11,13 @@ pub(super) const ALL: &[Scenario] = &[
             A,
             "for task in $(tasks); do sbox ipvsadm -d -f $(mark) -r $task; done",
         )],
-        expect: &[live(A, "ipvs-no-destination", "proven", "ingress_sbox", "no destination")],
+        expect: &[live(
+            A,
+            "ipvs-no-destination",
+            "proven",
+            "ingress_sbox",
+            "no destination",
+        )],
         doctor: &[found(A, "ipvs", "")],
         ..SCENARIO
     },
@@ -23,15 +25,27 @@ pub(super) const ALL: &[Scenario] = &[
         name: "ipvs-service-missing",
         about: "IPVS has lost the service on node a",
         fault: &[On(A, "sbox ipvsadm -D -f $(mark)")],
-        expect: &[live(A, "ipvs-service-missing", "proven", "ingress_sbox", "no service for mark")],
-        doctor: &[found(A, "ipvs", "")],
+        expect: &[live(
+            A,
+            "ipvs-service-missing",
+            "proven",
+            "ingress_sbox",
+            "no service for mark",
+        )],
+        doctor: &[found(A, "marks", "no IPVS service")],
         ..SCENARIO
     },
     Scenario {
         name: "mark-missing",
         about: "the rule that marks the published port is gone in node a's sandbox",
         fault: &[On(A, "sbox iptables -t mangle -F PREROUTING")],
-        expect: &[live(A, "ipvs-service-missing", "proven", "ingress_sbox", "the mark is what is missing")],
+        expect: &[live(
+            A,
+            "ipvs-service-missing",
+            "proven",
+            "ingress_sbox",
+            "the mark is what is missing",
+        )],
         doctor: &[found(A, "marks", "8080")],
         ..SCENARIO
     },
@@ -41,7 +55,13 @@ pub(super) const ALL: &[Scenario] = &[
         fault: &[On(A, "lb iptables -t mangle -F INPUT")],
         traffic: INSIDE,
         follow: "--network overlay1 --port 80",
-        expect: &[live(A, "ipvs-service-missing", "proven", "lb_", "the mark is what is missing")],
+        expect: &[live(
+            A,
+            "ipvs-service-missing",
+            "proven",
+            "lb_",
+            "the mark is what is missing",
+        )],
         doctor: &[found(A, "marks", "")],
         ..SCENARIO
     },
@@ -54,7 +74,13 @@ pub(super) const ALL: &[Scenario] = &[
             "for i in 1 2 3; do vmtool get 192.168.90.1 8080 / 5 & sleep 0.1; done; wait",
         )],
         healthy: Some(MESH),
-        expect: &[live(A, "stale-backend", "proven", "ingress_sbox", "10.0.0.77")],
+        expect: &[live(
+            A,
+            "stale-backend",
+            "likely",
+            "ingress_sbox",
+            "10.0.0.77",
+        )],
         doctor: &[found(A, "ipvs", "10.0.0.77")],
         ..SCENARIO
     },
@@ -71,7 +97,7 @@ pub(super) const ALL: &[Scenario] = &[
             "for i in 1 2; do vmtool get 192.168.90.1 8080 / 5 & sleep 0.1; done; wait",
         )],
         healthy: Some(MESH),
-        expect: &[live(A, "neighbour-missing", "proven", "ingress_sbox", "")],
+        expect: &[live(A, "neighbour-missing", "likely", "ingress_sbox", "")],
         doctor: &[found(A, "neighbours", "")],
         ..SCENARIO
     },
@@ -91,7 +117,7 @@ pub(super) const ALL: &[Scenario] = &[
         name: "sandbox-ip-forward",
         about: "ip_forward is off in node a's sandbox",
         fault: &[On(A, "sbox sysctl -qw net.ipv4.ip_forward=0")],
-        expect: &[live(A, "sandbox-ip-forward", "proven", "ingress_sbox", "")],
+        expect: &[live(A, "sandbox-ip-forward", "likely", "ingress_sbox", "")],
         doctor: &[found(A, "forwarding", "ingress_sbox")],
         ..SCENARIO
     },
@@ -104,7 +130,13 @@ pub(super) const ALL: &[Scenario] = &[
             "for i in 1 2 3; do curl -sS -m 4 --local-port 41234 http://192.168.90.1:8080/ -H 'Connection: close'; done",
         )],
         healthy: Some(MESH),
-        expect: &[live(A, "ipvs-conn-reuse", "proven", "ingress_sbox", "NETFILTER_DROP")],
+        expect: &[live(
+            A,
+            "ipvs-conn-reuse",
+            "likely",
+            "ingress_sbox",
+            "SYN 1",
+        )],
         doctor: &[found(A, "sysctls", "conn_reuse_mode")],
         ..SCENARIO
     },
@@ -118,7 +150,13 @@ pub(super) const ALL: &[Scenario] = &[
              for i in 1 2; do { printf \"$ask\"; sleep 3.5; printf \"$ask\"; sleep 1; } | \
              timeout 6 busybox nc 192.168.90.1 8080 & sleep 0.1; done; wait",
         )],
-        expect: &[live(A, "ipvs-connection-forgotten", "proven", "ingress_sbox", "")],
+        expect: &[live(
+            A,
+            "ipvs-connection-forgotten",
+            "proven",
+            "ingress_sbox",
+            "",
+        )],
         ..SCENARIO
     },
 ];

@@ -1,7 +1,7 @@
 //! Connections that open and then break: resets, tasks that stop.
 
 use super::{MESH, On, SCENARIO, Scenario, live};
-use xtask::vm::Node::{A, Vm};
+use xtask::vm::Node::{A, B, Vm};
 
 /// A request with a body that the task does not read, on both tasks.
 const UNREAD: &str = "head -c 100000 /dev/zero >/tmp/body; \
@@ -14,7 +14,11 @@ pub(super) const ALL: &[Scenario] = &[
         about: "the task closes connections with data of the client's still unread",
         traffic: &[On(Vm, UNREAD)],
         healthy: Some(MESH),
-        expect: &[live(A, "task-reset", "proven", "vote.", "")],
+        expect: &[
+            live(A, "task-reset", "proven", "vote.", ""),
+            live(A, "reset-on-other-node", "likely", "eth0 in", "node-b"),
+            live(B, "task-reset", "proven", "vote.", ""),
+        ],
         ..SCENARIO
     },
     Scenario {
@@ -26,20 +30,28 @@ pub(super) const ALL: &[Scenario] = &[
              http://192.168.90.1:8080/bytes/4000000 & sleep 0.1; done; wait",
         )],
         healthy: Some(MESH),
-        expect: &[live(A, "client-reset", "proven", "eth0 in", "")],
+        expect: &[
+            live(A, "client-reset", "proven", "eth0 in", ""),
+            live(B, "client-reset", "likely", "eth0 in", "other node"),
+        ],
         ..SCENARIO
     },
     Scenario {
         name: "task-stopped-midstream",
-        about: "the task on node a is killed in the middle of a request",
+        about: "the service is scaled down in the middle of requests, of which some data is unread",
         traffic: &[On(
             Vm,
-            "head -c 100000 /dev/zero >/tmp/body; \
-             for i in 1 2; do curl -sS -m 6 -H 'Expect:' \
-             --data-binary @/tmp/body http://192.168.90.1:8080/sleep/4000 & sleep 0.1; done; wait",
+            "ask='GET /sleep/5000 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; \
+             for i in 1 2; do { printf \"$ask\"; sleep 0.5; printf 'GET / '; sleep 6; } | \
+             timeout 7 busybox nc 192.168.90.1 8080 & sleep 0.1; done; wait",
         )],
-        during: &[On(A, "docker kill $(container vote)")],
-        expect: &[live(A, "task-stopped-midstream", "proven", "vote.", "stopped")],
+        during: &[On(A, "docker service scale -d vote=0")],
+        healthy: Some(MESH),
+        expect: &[
+            live(A, "task-stopped-midstream", "proven", "vote.", "stopped"),
+            live(A, "reset-on-other-node", "likely", "eth0 in", "node-b"),
+            live(B, "task-stopped-midstream", "proven", "vote.", "stopped"),
+        ],
         ..SCENARIO
     },
 ];

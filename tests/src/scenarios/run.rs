@@ -6,7 +6,7 @@
 
 use super::judge::{Said, differences, healthy, misdiagnosed};
 use super::told::{Report, Told};
-use super::{On, Scenario, View};
+use super::{On, Scenario};
 use crate::patience::until;
 use crate::swarm::{LIMIT, NODES, Swarm};
 use std::fmt::Write;
@@ -94,9 +94,9 @@ impl Stage {
         wrong.extend(differences(&said, scenario.expect));
         wrong.extend(misdiagnosed(&said, scenario.doctor));
         let mut verdicts = Vec::new();
-        for (view, told) in &said.timelines {
+        for (node, told) in NODES.into_iter().zip(&said.timelines) {
             for flow in told {
-                verdicts.push(format!("{view:?}: {}", flow.describe()));
+                verdicts.push(format!("{node}: {}", flow.describe()));
             }
         }
         for (node, report) in NODES.into_iter().zip(&said.doctor) {
@@ -116,34 +116,26 @@ impl Stage {
     /// A Swarm that nothing happened to.
     fn fresh(&mut self) {
         if self.used {
-            let t0=Instant::now();
             self.swarm.restore();
-        eprintln!("T restore {:.1}", t0.elapsed().as_secs_f32());
         }
         self.used = true;
     }
 
     fn each(&self, scripts: &[On]) {
         for On(node, script) in scripts {
-            self.swarm.sh(*node, &with_functions(&format!("set -e\n{script}")));
+            self.swarm
+                .sh(*node, &with_functions(&format!("set -e\n{script}")));
         }
     }
 
     /// Traffic, and `during` while it runs, under the eyes of swarmtrace.
-    fn pass(
-        &self,
-        options: &str,
-        traffic: &[On],
-        during: &[On],
-        show: bool,
-    ) -> (Said, String) {
+    fn pass(&self, options: &str, traffic: &[On], during: &[On], show: bool) -> (Said, String) {
         let doctors = NODES.map(|node| self.start(node, "doctor --output json", "doctor"));
         let mut follows = Vec::new();
         for node in NODES {
             let json = self.start(node, &format!("follow --output json {options}"), "follow");
             follows.push(json);
         }
-        let t0=Instant::now();
         for follow in &follows {
             self.await_tracing(follow);
         }
@@ -154,7 +146,7 @@ impl Stage {
                 follows.push(text);
             }
         }
-        eprintln!("T attach {:.1}", t0.elapsed().as_secs_f32());
+
         let sent: Vec<Running> = if during.is_empty() {
             self.send(traffic);
             Vec::new()
@@ -167,9 +159,9 @@ impl Stage {
         for traffic in sent {
             traffic.wait(LIMIT).unwrap_or_else(|e| panic!("{e:#}"));
         }
-        eprintln!("T traffic {:.1}", t0.elapsed().as_secs_f32());
+
         std::thread::sleep(SETTLE);
-        let mut timelines = Vec::new();
+        let mut timelines = [Vec::new(), Vec::new()];
         let mut text = String::new();
         for follow in follows {
             let (node, kind) = (follow.node, follow.kind);
@@ -177,20 +169,16 @@ impl Stage {
             if kind == "text" {
                 let _ = write!(text, "\n== {node}: swarmtrace follow {options}\n\n{stdout}");
             } else {
-                timelines.push((View::Live(node), read(&stdout)));
+                timelines[usize::from(node == Node::B)] = read(&stdout);
             }
         }
-        if timelines.iter().all(|(_, told)| !told.is_empty()) {
-            let join = "join --output json /tmp/follow-a.json /tmp/follow-b.json";
-            timelines.push((View::Joined, read(&self.join(join))));
-        }
-        if show && timelines.len() > 2 {
+        if show && timelines.iter().all(|told| !told.is_empty()) {
             let join = self.join("join /tmp/follow-a.json /tmp/follow-b.json");
             let _ = write!(text, "\n== swarmtrace join a.json b.json\n\n{join}");
         }
-        eprintln!("T stop+join {:.1}", t0.elapsed().as_secs_f32());
+
         let doctor = doctors.map(|doctor| self.report(doctor));
-        eprintln!("T doctor {:.1}", t0.elapsed().as_secs_f32());
+
         if show {
             for node in NODES {
                 let (_, said, _) = self.swarm.swarmtrace(node, &["doctor"]);
@@ -233,7 +221,11 @@ impl Stage {
         let look = format!("cat {}.err 2>/dev/null || :", started.files);
         until(LIMIT, "swarmtrace to say that it traces", || {
             let said = self.swarm.sh(started.node, &look);
-            assert!(!said.contains("rror"), "swarmtrace on {}: {said}", started.node);
+            assert!(
+                !said.contains("rror"),
+                "swarmtrace on {}: {said}",
+                started.node
+            );
             said.contains("tracing").then_some(())
         });
     }
@@ -241,10 +233,17 @@ impl Stage {
     fn stop(&self, started: Started) -> String {
         let ended = started.running.interrupt(LIMIT);
         let ended = ended.unwrap_or_else(|e| panic!("{e:#}"));
-        let read = |kind| self.swarm.sh(started.node, &format!("cat {}.{kind}", started.files));
+        let read = |kind| {
+            self.swarm
+                .sh(started.node, &format!("cat {}.{kind}", started.files))
+        };
         let (stdout, stderr) = (read("json"), read("err"));
         assert_eq!(ended.status, 0, "swarmtrace on {}: {stderr}", started.node);
-        assert!(stderr.contains("no events lost"), "on {}: {stderr}", started.node);
+        assert!(
+            stderr.contains("no events lost"),
+            "on {}: {stderr}",
+            started.node
+        );
         stdout
     }
 
@@ -258,9 +257,13 @@ impl Stage {
     fn report(&self, started: Started) -> Report {
         let ended = started.running.wait(LIMIT);
         let ended = ended.unwrap_or_else(|e| panic!("{e:#}"));
-        let said = self.swarm.sh(started.node, &format!("cat {}.*", started.files));
+        let said = self
+            .swarm
+            .sh(started.node, &format!("cat {}.*", started.files));
         assert!(ended.status < 2, "doctor on {}: {said}", started.node);
-        let said = self.swarm.sh(started.node, &format!("cat {}.json", started.files));
+        let said = self
+            .swarm
+            .sh(started.node, &format!("cat {}.json", started.files));
         serde_json::from_str(&said).unwrap_or_else(|e| panic!("doctor's JSON: {e}: {said}"))
     }
 }

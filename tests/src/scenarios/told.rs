@@ -14,6 +14,8 @@ pub struct Told {
     pub entry: SocketAddr,
     /// Nanoseconds since the epoch at the first hop.
     pub started: u64,
+    /// What it is recognised by.
+    pub key: Key,
     /// How often it was told of before.
     pub revision: u32,
     /// What became of it.
@@ -21,6 +23,13 @@ pub struct Told {
     /// What went wrong.
     #[serde(default)]
     pub verdict: Option<Verdict>,
+}
+
+/// What a flow is recognised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Key {
+    /// The client's initial sequence number.
+    pub isn: Option<u32>,
 }
 
 /// What became of a flow.
@@ -76,7 +85,9 @@ impl Told {
         let mut all: Vec<Self> = Vec::new();
         for line in lines.lines().filter(|l| l.contains("swarmtrace-timeline")) {
             let told: Self = serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))?;
-            let key = |t: &Self| (t.client, t.entry, t.started);
+            // Of TCP the sequence number tells one connection from the next.
+            let start = |t: &Self| t.key.isn.is_none().then_some(t.started);
+            let key = |t: &Self| (t.client, t.entry, t.key, start(t));
             match all.iter_mut().find(|t| key(t) == key(&told)) {
                 Some(old) if old.revision <= told.revision => *old = told,
                 Some(_) => {}
@@ -100,9 +111,13 @@ impl Verdict {
     /// `fdb-missing (proven) at node-a: between … and …, because …`
     pub fn describe(&self) -> String {
         let (id, certainty) = (&self.id, &self.certainty);
-        let at = self.hop.as_ref().map_or_else(String::new, |h| {
-            format!(" at {}: {},", h.node, h.place)
-        });
-        format!("{id} ({certainty}){at} because {}", self.evidence.join("; "))
+        let at = self
+            .hop
+            .as_ref()
+            .map_or_else(String::new, |h| format!(" at {}: {},", h.node, h.place));
+        format!(
+            "{id} ({certainty}){at} because {}",
+            self.evidence.join("; ")
+        )
     }
 }

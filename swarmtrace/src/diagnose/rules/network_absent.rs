@@ -57,7 +57,12 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     if !reported && !absent {
         return None;
     }
-    let line = absent.then(|| format!("{node} has no VXLAN device with VNI {}", vxlan.vni));
+    let line = absent.then(|| {
+        format!(
+            "{node} has no VXLAN device with VNI {} that is up",
+            vxlan.vni
+        )
+    });
     let verdict = Verdict::stopped(&RULE, Certainty::Proven, case, &stop).because_of(line);
     Some(confirmed(case, verdict, node, vxlan.vni))
 }
@@ -84,5 +89,5 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, node: &str, vni: u32) -> Verdict
 
 fn has_vni(topology: &Topology, vni: u32) -> bool {
     (topology.namespaces.iter().flat_map(|n| &n.devices))
-        .any(|d| matches!(d.kind, DeviceKind::Vxlan { vni: v, .. } if v == vni))
+        .any(|d| d.up && matches!(d.kind, DeviceKind::Vxlan { vni: v, .. } if v == vni))
 }
