@@ -1,7 +1,7 @@
 //! Failures of the load balancers: marks, IPVS, SNAT, settings of their sandboxes.
 
 use super::{INSIDE, MESH, On, SCENARIO, Scenario, found, live};
-use xtask::vm::Node::{A, Vm};
+use xtask::vm::Node::{A, B, Vm};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario {
@@ -109,7 +109,10 @@ pub(super) const ALL: &[Scenario] = &[
             "sbox iptables -t nat -D POSTROUTING -d 10.0.0.0/24 -m ipvs --ipvs -j SNAT \
              --to-source $(sbox ip -o -4 addr | sed -n 's/.*inet \\(10.0.0.[0-9]*\\)\\/24.*/\\1/p')",
         )],
-        expect: &[live(A, "reply-not-translated", "proven", "", "")],
+        expect: &[
+            live(A, "snat-missing", "proven", "ingress_sbox", "client itself"),
+            live(B, "snat-missing", "proven", "eth0 in", "192.168.90.1"),
+        ],
         doctor: &[found(A, "snat", "")],
         ..SCENARIO
     },
@@ -117,7 +120,16 @@ pub(super) const ALL: &[Scenario] = &[
         name: "sandbox-ip-forward",
         about: "ip_forward is off in node a's sandbox",
         fault: &[On(A, "sbox sysctl -qw net.ipv4.ip_forward=0")],
-        expect: &[live(A, "sandbox-ip-forward", "likely", "ingress_sbox", "")],
+        expect: &[
+            live(A, "sandbox-ip-forward", "likely", "ingress_sbox", ""),
+            live(
+                B,
+                "left-for-other-node",
+                "unknown",
+                "eth0 out",
+                "192.168.90.1",
+            ),
+        ],
         doctor: &[found(A, "forwarding", "ingress_sbox")],
         ..SCENARIO
     },

@@ -63,10 +63,10 @@ pub(super) const ALL: &[Scenario] = &[
         )],
         expect: &[live(
             A,
-            "reverse-path-filter",
-            "proven",
+            "reverse-path-filter|forward-drop",
+            "likely",
             "eth0 in",
-            "RPFILTER",
+            "",
         )],
         ..SCENARIO
     },
@@ -111,7 +111,16 @@ pub(super) const ALL: &[Scenario] = &[
             A,
             "iptables -t raw -I PREROUTING -i docker_gwbridge -p tcp --sport 8080 -j NOTRACK",
         )],
-        expect: &[live(A, "reply-not-translated", "proven", "", "172.18.0.2")],
+        expect: &[
+            live(A, "reply-not-translated", "proven", "", "172.18.0.2"),
+            live(
+                B,
+                "left-for-other-node",
+                "unknown",
+                "eth0 out",
+                "192.168.90.1",
+            ),
+        ],
         ..SCENARIO
     },
 ];

@@ -78,7 +78,7 @@ fn missing(case: &Case<'_>) -> Option<Verdict> {
     })
 }
 
-fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
     if !case.failing() {
         return None;
     }

@@ -27,6 +27,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
+    // Whoever was sent to by mistake need not have it.
+    if super::fdb::wrong_node(case).is_some() {
+        return None;
+    }
     if let Some((index, hop, 3, 3)) = case.icmp_birth() {
         let underlay = case.spot(hop) == Some(Spot::Underlay);
         let peer = hop.icmp.as_ref().map(|i| i.from)?;
