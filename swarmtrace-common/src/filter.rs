@@ -6,8 +6,6 @@
 //! and last the [`Mode`]. The port set is consulted only while every endpoint
 //! names a port, see [`Settings::endpoint_kinds`].
 
-use crate::Tuple;
-
 /// How much of a matching flow is reported.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +54,8 @@ pub mod endpoint_kinds {
 }
 
 /// An address and port that belongs to a traced service. Key of the `ENDPOINTS`
-/// hash map.
-#[repr(C)]
+/// hash map; aligned so that the kernel side writes it in three words.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
     /// IPv4 mapped into IPv6; all zero: any address (the port must then be set).
@@ -67,7 +65,7 @@ pub struct Endpoint {
     /// IP protocol number; 0 with port 0: any protocol.
     pub protocol: u8,
     /// Always 0.
-    pub padding: u8,
+    pub padding: [u8; 5],
 }
 
 impl Endpoint {
@@ -105,37 +103,12 @@ impl PortSet {
     }
 }
 
-/// Key of the `FLOWS` map: one direction of a flow as it looks at a tap.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FlowKey {
-    /// Addresses and ports.
-    pub tuple: Tuple,
-    /// TCP: 0, all taps share one entry. Otherwise the tap: its `net_device`'s
-    /// address, with bit 0 set for egress.
-    pub tap: u64,
-}
-
-/// What the kernel side remembers of one direction of a flow.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FlowState {
-    /// UDP: `bpf_ktime_get_ns` of the last datagram.
-    pub last: u64,
-    /// TCP: the initial sequence number of this direction.
-    pub isn: u32,
-    /// TCP: the client's initial sequence number, which every tap agrees on.
-    pub key: u32,
-}
-
 const _: () = assert!(size_of::<Settings>() == 16);
-const _: () = assert!(size_of::<Endpoint>() == 20);
-const _: () = assert!(size_of::<FlowKey>() == 48);
-const _: () = assert!(size_of::<FlowState>() == 16);
+const _: () = assert!(size_of::<Endpoint>() == 24);
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{Endpoint, FlowKey, FlowState, PortSet, Settings};
+    use super::{Endpoint, PortSet, Settings};
     use core::net::IpAddr;
 
     impl Endpoint {
@@ -151,7 +124,7 @@ mod user {
                 address,
                 port,
                 protocol,
-                padding: 0,
+                padding: [0; 5],
             }
         }
     }
@@ -174,8 +147,4 @@ mod user {
     unsafe impl aya::Pod for Endpoint {}
     // SAFETY: as above.
     unsafe impl aya::Pod for PortSet {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for FlowKey {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for FlowState {}
 }

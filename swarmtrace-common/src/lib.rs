@@ -18,7 +18,7 @@ mod kernel;
 #[cfg(feature = "user")]
 pub use event::mapped;
 pub use event::{Direction, EventKind, PacketEvent, Tuple, flags, tcp};
-pub use filter::{Endpoint, FlowKey, FlowState, Mode, PortSet, Settings, endpoint_kinds};
+pub use filter::{Endpoint, Mode, PortSet, Settings, endpoint_kinds};
 pub use kernel::{Offsets, counters};
 
 /// Name prefix of every program and filter that swarmtrace attaches. Sweeps for

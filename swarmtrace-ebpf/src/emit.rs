@@ -97,9 +97,10 @@ fn fill(
     // ours alone until it is submitted, and each of its fields is written.
     unsafe {
         let skb = &*ctx.skb.skb;
+        let head = skb::Head::of(ctx);
         (*event).time = bpf_ktime_get_ns();
         (*event).skb = ctx.skb.skb as u64;
-        (*event).netns = skb::netns(ctx);
+        (*event).netns = head.netns();
         (*event).ifindex = skb.ifindex;
         (*event).mark = skb.mark;
         (*event).hash = skb.hash;
@@ -135,7 +136,7 @@ fn fill(
             (*event).tsecr = 0;
         }
         let (original, reply) = (&raw mut (*event).original, &raw mut (*event).reply);
-        if let Some(is_reply) = skb::conntrack(ctx, original, reply) {
+        if let Some(is_reply) = head.conntrack(original, reply) {
             bits |= flags::CONNTRACK;
             if is_reply {
                 bits |= flags::CONNTRACK_REPLY;

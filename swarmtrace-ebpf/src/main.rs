@@ -11,6 +11,7 @@
 
 mod emit;
 mod filter;
+mod flows;
 mod options;
 mod packet;
 mod quick;
@@ -21,7 +22,7 @@ use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use aya_ebpf::macros::{classifier, map};
 use aya_ebpf::maps::PerCpuArray;
 use aya_ebpf::programs::TcContext;
-use swarmtrace_common::{Direction, counters};
+use swarmtrace_common::{Direction, Endpoint, counters};
 
 /// Bytes before the IP header on a device with Ethernet frames.
 const ETHERNET: u32 = 14;
@@ -34,7 +35,7 @@ const NONE: u32 = 0;
 #[repr(C)]
 struct Scratch {
     parsed: packet::Parsed,
-    keys: filter::Keys,
+    endpoint: Endpoint,
 }
 
 #[map]
@@ -87,14 +88,14 @@ fn look(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
     }
     // SAFETY: the map entry lives while the program runs, and no other program
     // runs on this CPU meanwhile.
-    let Scratch { parsed, keys } = unsafe { &mut *SCRATCH.get_ptr_mut(0)? };
+    let Scratch { parsed, endpoint } = unsafe { &mut *SCRATCH.get_ptr_mut(0)? };
     words::zero(parsed);
     packet::parse(ctx, link_header, filter.settings.vxlan_port, parsed)?;
-    if !filter.matches(parsed, keys) {
+    if !filter.matches(parsed, endpoint) {
         return None;
     }
     counts.add(counters::MATCHED);
-    if !filter.reports(ctx, direction, parsed, keys) {
+    if !filter.reports(ctx, direction, parsed) {
         return None;
     }
     emit::report(ctx, direction, parsed, &counts);

@@ -12,7 +12,6 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use core::mem::MaybeUninit;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
-use network_types::udp::UdpHdr;
 use swarmtrace_common::{Tuple, flags};
 
 pub const ETH_IPV4: u16 = 0x0800;
@@ -56,6 +55,14 @@ pub struct Parsed {
 #[repr(C, align(8))]
 struct Aligned<T>(T);
 
+/// An IPv4 header without options and what follows it, for one call of a helper
+/// instead of two.
+#[repr(C, align(8))]
+struct Plain {
+    ip: Ipv4Hdr,
+    next: [u32; 5],
+}
+
 /// Where the parse stands.
 struct Cursor {
     /// Next header, in bytes from the frame's start.
@@ -66,6 +73,8 @@ struct Cursor {
     end: u32,
     /// The next header's IP protocol.
     protocol: u8,
+    /// The 20 bytes that the next header is in, where they came with the IP header.
+    next: Option<[u32; 5]>,
 }
 
 /// Copies a header out of a packet, or `None` where the packet ends before it.
@@ -103,6 +112,7 @@ pub fn parse(
         ether_type: u16::from_be(skb.protocol as u16),
         end: skb.len,
         protocol: 0,
+        next: None,
     };
     for _ in 0..LAYERS {
         network(ctx, &mut cursor, skb.len, parsed)?;
@@ -140,7 +150,10 @@ fn network(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parse
 
 #[inline(always)]
 fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let Aligned(header) = load::<Aligned<Ipv4Hdr>>(ctx, cursor.at)?;
+    let (header, next) = match load::<Plain>(ctx, cursor.at) {
+        Some(plain) => (plain.ip, Some(plain.next)),
+        None => (load::<Aligned<Ipv4Hdr>>(ctx, cursor.at)?.0, None),
+    };
     let header_length = u32::from(header.vihl & 0xf) * 4;
     let total = u32::from(u16::from_be_bytes(header.tot_len));
     if header.vihl >> 4 != 4 || header_length < 20 || (total != 0 && total < header_length) {
@@ -149,8 +162,15 @@ fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += header_length;
     cursor.protocol = header.proto;
-    words::map_ipv4(&raw mut parsed.tuple.src, header.src_addr);
-    words::map_ipv4(&raw mut parsed.tuple.dst, header.dst_addr);
+    cursor.next = next.filter(|_| header_length == 20);
+    words::map_ipv4(
+        &raw mut parsed.tuple.src,
+        u32::from_ne_bytes(header.src_addr),
+    );
+    words::map_ipv4(
+        &raw mut parsed.tuple.dst,
+        u32::from_ne_bytes(header.dst_addr),
+    );
     set_protocol(parsed, header.proto);
     parsed.ip_id = u16::from_be_bytes(header.id);
     parsed.ttl = header.ttl;
@@ -172,6 +192,7 @@ fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += 40;
     cursor.protocol = header.next_hdr;
+    cursor.next = None;
     parsed.tuple.src = header.src_addr;
     parsed.tuple.dst = header.dst_addr;
     parsed.ip_id = 0;
@@ -236,11 +257,14 @@ fn transport(
     let quoted = parsed.flags & flags::ICMP_ERROR != 0;
     let at = cursor.at;
     match cursor.protocol {
-        TCP => segment(ctx, at, cursor.end, quoted, parsed)?,
+        TCP => segment(ctx, cursor, quoted, parsed)?,
         UDP => {
-            let header: UdpHdr = load(ctx, at)?;
-            parsed.tuple.src_port = header.src_port();
-            parsed.tuple.dst_port = header.dst_port();
+            let ports = match cursor.next {
+                Some([ports, ..]) => ports,
+                // The whole header has to be there.
+                None => load::<[u32; 2]>(ctx, at)?[0],
+            };
+            set_ports(parsed, ports);
             payload(ctx, at + 8, cursor.end, parsed);
             let seen = flags::VXLAN | flags::QUOTED_VXLAN;
             if parsed.tuple.dst_port == vxlan_port && parsed.flags & seen == 0 {
@@ -283,8 +307,9 @@ fn transport(
 }
 
 #[inline(always)]
-fn segment(ctx: &TcContext, at: u32, end: u32, quoted: bool, parsed: &mut Parsed) -> Option<()> {
-    let Some(header) = load::<[u32; 5]>(ctx, at) else {
+fn segment(ctx: &TcContext, cursor: &Cursor, quoted: bool, parsed: &mut Parsed) -> Option<()> {
+    let (at, end) = (cursor.at, cursor.end);
+    let Some(header) = cursor.next.or_else(|| load(ctx, at)) else {
         if quoted {
             // An ICMP error must quote only 8 bytes: ports and sequence number.
             let [ports, seq] = load::<[u32; 2]>(ctx, at)?;

@@ -53,31 +53,64 @@ pub fn device(ctx: &TcContext) -> u64 {
     read(ctx.skb.skb as u64, OFFSETS.load().skb_dev).unwrap_or(0)
 }
 
-/// Inode number of the network namespace the packet's device is in.
-#[inline(always)]
-pub fn netns(ctx: &TcContext) -> u32 {
-    let offsets = OFFSETS.load();
-    let namespace: u64 = read(device(ctx), offsets.dev_nd_net).unwrap_or(0);
-    read(namespace, offsets.net_inum).unwrap_or(0)
+/// Words from a packet's device to its conntrack entry, on every kernel so far.
+const NEAR: usize = 13;
+
+/// What a report reads of the sk_buff itself: at once where both fields lie near
+/// each other, because each read is a call of a helper.
+pub struct Head {
+    device: u64,
+    conntrack: u64,
 }
 
-/// Conntrack's two tuples, written where they are wanted.
-/// `None`: no entry; else whether the packet is of the REPLY direction.
-#[inline(always)]
-pub fn conntrack(ctx: &TcContext, original: *mut Tuple, reply: *mut Tuple) -> Option<bool> {
-    let offsets = OFFSETS.load();
-    if offsets.skb_nfct == u32::MAX || offsets.conn_tuplehash == u32::MAX {
-        return None;
+impl Head {
+    /// Reads it; what cannot be read is 0.
+    #[inline(always)]
+    pub fn of(ctx: &TcContext) -> Self {
+        let (skb, offsets) = (ctx.skb.skb as u64, OFFSETS.load());
+        let (device, conntrack) = (offsets.skb_dev, offsets.skb_nfct);
+        let words = conntrack.wrapping_sub(device) / 8;
+        if conntrack % 8 == 0 && device % 8 == 0 && words < NEAR as u32 {
+            let near: [u64; NEAR] = read(skb, device).unwrap_or([0; NEAR]);
+            return Self {
+                device: near[0],
+                // SAFETY: less than `NEAR`, as checked.
+                conntrack: unsafe { *near.get_unchecked(words as usize) },
+            };
+        }
+        let conntrack = if conntrack == u32::MAX {
+            None
+        } else {
+            read(skb, conntrack)
+        };
+        Self {
+            device: read(skb, device).unwrap_or(0),
+            conntrack: conntrack.unwrap_or(0),
+        }
     }
-    let entry: u64 = read(ctx.skb.skb as u64, offsets.skb_nfct)?;
-    let (connection, info) = (entry & !INFO_MASK, entry & INFO_MASK);
-    if connection == 0 {
-        return None;
+
+    /// Inode number of the network namespace the packet's device is in.
+    #[inline(always)]
+    pub fn netns(&self) -> u32 {
+        let offsets = OFFSETS.load();
+        let namespace: u64 = read(self.device, offsets.dev_nd_net).unwrap_or(0);
+        read(namespace, offsets.net_inum).unwrap_or(0)
     }
-    let first = offsets.conn_tuplehash + offsets.tuplehash_tuple;
-    copy(connection, first, original)?;
-    copy(connection, first + offsets.tuplehash_size, reply)?;
-    Some(info >= IS_REPLY)
+
+    /// Conntrack's two tuples, written where they are wanted.
+    /// `None`: no entry; else whether the packet is of the REPLY direction.
+    #[inline(always)]
+    pub fn conntrack(&self, original: *mut Tuple, reply: *mut Tuple) -> Option<bool> {
+        let offsets = OFFSETS.load();
+        let (connection, info) = (self.conntrack & !INFO_MASK, self.conntrack & INFO_MASK);
+        if connection == 0 || offsets.conn_tuplehash == u32::MAX {
+            return None;
+        }
+        let first = offsets.conn_tuplehash + offsets.tuplehash_tuple;
+        copy(connection, first, original)?;
+        copy(connection, first + offsets.tuplehash_size, reply)?;
+        Some(info >= IS_REPLY)
+    }
 }
 
 /// Reads one tuple and writes it in our form.
@@ -88,9 +121,9 @@ fn copy(connection: u64, offset: u32, to: *mut Tuple) -> Option<()> {
     unsafe {
         if tuple.family == AF_INET {
             let [a, b, c, d, ..] = tuple.src;
-            words::map_ipv4(&raw mut (*to).src, [a, b, c, d]);
+            words::map_ipv4(&raw mut (*to).src, u32::from_ne_bytes([a, b, c, d]));
             let [a, b, c, d, ..] = tuple.dst;
-            words::map_ipv4(&raw mut (*to).dst, [a, b, c, d]);
+            words::map_ipv4(&raw mut (*to).dst, u32::from_ne_bytes([a, b, c, d]));
         } else {
             (*to).src = tuple.src;
             (*to).dst = tuple.dst;

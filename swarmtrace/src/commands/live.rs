@@ -10,9 +10,9 @@ use super::past::Past;
 use super::snapshots::Snapshots;
 use super::tasks::Tasks;
 use crate::capture::{Capture, LoadOptions, Reader, TapSite, realtime_offset};
-use crate::diagnose::{Coverage, TaskState};
-use crate::selection::{Filter, Ports, Wanted};
-use crate::timeline::{Flow, Gap, State, Timeline};
+use crate::diagnose::TaskState;
+use crate::selection::{Filter, Ports, SelectionError, Wanted};
+use crate::timeline::{Flow, Leg, Phase, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, Topology};
 use anyhow::{Context as _, Result};
@@ -29,14 +29,15 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 const TICK: Duration = Duration::from_millis(50);
 /// Docker's default data-path port.
 const VXLAN_PORT: u16 = 4789;
-/// How long after its last packet was seen a flow's next hop is waited for.
-const AFTERMATH: u64 = 50_000_000;
 
 /// What to trace and how.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
     /// The flows that are wanted.
     pub wanted: Wanted,
+    /// Where no service, port or network is named: every packet, rather than those
+    /// of the services that Docker knows.
+    pub unselected: bool,
     /// How much of each is reported.
     pub mode: Mode,
     /// One flow in this many; 1 is all.
@@ -102,7 +103,7 @@ impl Live {
         let topology = snapshots.newest();
         let mut tasks = Tasks::new(snapshots.lives());
         tasks.note(&topology, wall_now());
-        let filter = options.wanted.compile(&topology)?;
+        let filter = filter(&options, &topology)?;
         let mut capture = Capture::load(&LoadOptions {
             ring_bytes: options.ring_bytes,
             settings: settings(&options, &topology, &filter),
@@ -206,9 +207,16 @@ impl Live {
         flow.timeline(topology, wall_offset())
     }
 
-    /// Which flows are wanted, in addresses.
-    pub fn filter(&self) -> &Filter {
-        &self.filter
+    /// Whether a packet of the flow was sent to something that was asked for.
+    pub fn wants(&self, timeline: &Timeline) -> bool {
+        let protocol = timeline.protocol.number();
+        timeline.hops.iter().any(|hop| {
+            let server = match hop.leg {
+                Leg::Forward => hop.destination,
+                Leg::Reply => hop.source,
+            };
+            hop.phase != Phase::IcmpError && self.filter.accepts(server, protocol)
+        })
     }
 
     /// Whether connections of that client are wanted.
@@ -235,7 +243,7 @@ impl Live {
         (taps.len(), namespaces.len())
     }
 
-    /// Has the kernel say again which taps are in place, so that [`Self::covered`]
+    /// Has the kernel say again which taps are in place, so that [`Self::ledger`]
     /// knows of every moment up to `now`.
     pub fn confirm_taps(&mut self, now: u64) -> Result<()> {
         if self.stopped.is_some() || self.ledger.is_confirmed(now) {
@@ -244,29 +252,21 @@ impl Live {
         self.tap()
     }
 
-    /// What was watched for the whole of a flow's life, and what was lost then.
-    /// A flow that nothing answered lives until `now`, any other a little longer
-    /// than its last packet was seen.
-    pub fn covered(&self, timeline: &Timeline, now: u64) -> Coverage {
-        // What is told of afterwards was watched until the taps were removed.
-        let now = self.stopped.map_or(now, |stopped| now.min(stopped));
-        let from = timeline.started_monotonic;
-        let last = from.saturating_add(timeline.duration_ns);
-        let until = match timeline.state {
-            State::Unanswered => now.max(last),
-            _ => last.saturating_add(AFTERMATH).min(now.max(last)),
-        };
-        let lost = timeline.gaps.iter().map(|gap| match gap {
-            Gap::EventsLost { count } => *count,
-            _ => 0,
-        });
-        let node = self.topology.hostname.as_str();
-        let lost = lost.fold(0, u64::saturating_add);
-        if self.filter.is_by_port_alone() {
-            // Packets under a port that they were rewritten to are not reported.
-            return Coverage::of(node, [], lost);
-        }
-        self.ledger.coverage(node, from..=until, lost)
+    /// Until when, at most, the taps were in place: what is told of after the end
+    /// of the trace was watched until they were removed.
+    pub fn watched_until(&self, now: u64) -> u64 {
+        self.stopped.map_or(now, |stopped| now.min(stopped))
+    }
+
+    /// When each tap was in place.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Whether a flow that began then would have been reported at every tap. By
+    /// its port alone it is lost from sight where that is rewritten.
+    pub fn follows_since(&self, time: u64) -> bool {
+        self.ledger.is_steady_since(time) && !self.filter.is_by_port_alone()
     }
 
     /// Devices that could not be tapped, and what else narrows the view.
@@ -287,7 +287,7 @@ impl Live {
         self.tasks.note(&self.topology, wall_now());
         self.tap()?;
         // A service that was removed leaves its last filter in place.
-        if let Ok(filter) = self.options.wanted.compile(&self.topology)
+        if let Ok(filter) = filter(&self.options, &self.topology)
             && filter != self.filter
         {
             self.filter = filter;
@@ -361,6 +361,13 @@ fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Sett
         sample: options.sample,
         ..Settings::default()
     }
+}
+
+fn filter(options: &LiveOptions, topology: &Topology) -> Result<Filter, SelectionError> {
+    if options.unselected && options.wanted.names_nothing() {
+        return Ok(Filter::everything());
+    }
+    options.wanted.compile(topology)
 }
 
 /// Docker's data-path port: as Docker says, else as the VXLAN devices say.

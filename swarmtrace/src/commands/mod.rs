@@ -8,6 +8,8 @@ mod judge;
 mod ledger;
 mod live;
 mod past;
+pub mod rst;
+mod saying;
 mod snapshots;
 mod tasks;
 pub mod topology;
@@ -40,6 +42,7 @@ macro_rules! commands {
 commands! {
     Follow(follow),
     Join(join),
+    Rst(rst),
     Topology(topology),
     Doctor(doctor),
     Cleanup(cleanup),

@@ -46,10 +46,7 @@ impl<'a> Case<'a> {
 
     /// IP protocol number.
     pub fn protocol_number(&self) -> u8 {
-        match self.timeline.protocol {
-            Protocol::Tcp => 6,
-            Protocol::Udp => 17,
-        }
+        self.timeline.protocol.number()
     }
 
     /// What the client dialled.

@@ -68,9 +68,11 @@ pub fn spot(topology: &Topology, namespace: &Namespace, device: &Device) -> Opti
         (DeviceKind::Veth { .. }, _) if host && is_gateway_port(topology, namespace, device) => {
             Some(Spot::GatewayPort)
         }
-        (DeviceKind::Veth { .. }, _) if host => {
-            is_nodes_own(topology, device).then_some(Spot::Underlay)
+        // Where the node is itself a container or namespace, its interface.
+        (DeviceKind::Veth { .. }, None) if host && !device.addresses.is_empty() => {
+            Some(Spot::Underlay)
         }
+        (DeviceKind::Veth { .. }, _) if host => None,
         (DeviceKind::Veth { .. }, _) => match &namespace.kind {
             NamespaceKind::IngressSandbox if on_gateway(topology, device) => {
                 Some(Spot::IngressGateway)
@@ -157,12 +159,6 @@ fn is_gateway_port(topology: &Topology, namespace: &Namespace, device: &Device) 
             matches!(n.kind, IngressSandbox | Container { .. })
         }),
     }
-}
-
-/// Whether a veth is a node's own interface, as where the node is a container
-/// itself: on no bridge, with an address, and its other end beyond the node.
-fn is_nodes_own(topology: &Topology, device: &Device) -> bool {
-    device.master.is_none() && !device.addresses.is_empty() && peer(topology, device).is_none()
 }
 
 /// Whether a sandbox's device hangs on `docker_gwbridge`: by its other end, or,

@@ -4,6 +4,7 @@ mod options;
 mod report;
 
 pub use options::{Args, Format};
+pub(super) use options::{parse_bytes, parse_cidr, parse_duration};
 
 use super::live::{Live, Step, monotonic_now};
 use crate::timeline::{Correlator, Flow, Leg, Options};

@@ -82,6 +82,7 @@ impl Args {
                 network: self.network.clone(),
                 clients: self.client.clone(),
             },
+            unselected: false,
             mode: if self.all_packets {
                 Mode::AllPackets
             } else {
@@ -109,13 +110,13 @@ Examples:
 It runs until Ctrl-C, --count or --duration, then prints the latency of each hop
 and how many events were lost. Exit status 2: it could not trace, and why.";
 
-fn parse_cidr(text: &str) -> Result<IpNet, String> {
+pub(in crate::commands) fn parse_cidr(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| "expected an address or a network, like 192.0.2.10 or 192.0.2.0/24".to_owned())
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(in crate::commands) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| "expected a time with its unit, like 30s, 5m or 1h30m".to_owned())?;
     if duration.is_zero() {
@@ -131,7 +132,7 @@ fn parse_sample(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected a fraction like 1/10".to_owned())
 }
 
-fn parse_bytes(text: &str) -> Result<u32, String> {
+pub(in crate::commands) fn parse_bytes(text: &str) -> Result<u32, String> {
     let expected = || "expected a power of two between 64K and 1G, like 16M".to_owned();
     let unit = |suffix: char| match suffix.to_ascii_uppercase() {
         'K' => Some(1 << 10),

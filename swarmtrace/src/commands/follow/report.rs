@@ -5,17 +5,17 @@
 //! figures are the last line, an object of its own format.
 
 use super::{Args, Format};
-use crate::commands::judge::judge_all;
+use crate::commands::judge::{Judged, judge_all};
 use crate::commands::live::Live;
+use crate::commands::saying::{Gaps, loss, what};
 use crate::diagnose::Verdict;
 use crate::output;
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
 use crate::output::{json, latency, text, verdict};
-use crate::timeline::{Flow, Histograms, Latency, Leg, SUMMARY_FORMAT, Statistics, Timeline};
+use crate::timeline::{Flow, Histograms, Latency, SUMMARY_FORMAT, Statistics, Timeline};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// Standard output drops the colours where they are not wanted.
 const COLOUR: Painter = Painter { colour: true };
@@ -26,7 +26,7 @@ pub struct Report<'a> {
     text: TextOptions,
     histograms: Histograms,
     told: u64,
-    named_gaps: BTreeSet<String>,
+    gaps: Gaps,
 }
 
 /// The figures, as the last line of JSON output.
@@ -41,7 +41,7 @@ struct Summary<'a> {
     lost: u64,
     lost_by_cpu: &'a [u64],
     latencies: &'a [Latency],
-    gaps: &'a BTreeSet<String>,
+    gaps: Vec<&'a str>,
 }
 
 impl<'a> Report<'a> {
@@ -55,7 +55,7 @@ impl<'a> Report<'a> {
             },
             histograms: Histograms::new(),
             told: 0,
-            named_gaps: BTreeSet::new(),
+            gaps: Gaps::default(),
         }
     }
 
@@ -63,10 +63,11 @@ impl<'a> Report<'a> {
     pub fn announce(&mut self, live: &Live) {
         self.name_gaps(live);
         let (taps, namespaces) = live.coverage();
+        let options = self.options;
         anstream::eprintln!(
             "swarmtrace: tracing {} on {}: {taps} devices tapped in {namespaces} namespaces; \
              Ctrl-C ends it",
-            self.what(),
+            what(&options.service, options.port, options.network.as_deref()),
             live.topology().hostname,
         );
     }
@@ -74,13 +75,18 @@ impl<'a> Report<'a> {
     /// Prints the timelines of the flows that were asked for.
     pub fn tell_all(&mut self, flows: Vec<Flow>, live: &mut Live, now: u64) -> Result<()> {
         self.name_gaps(live);
-        let wanted = |flow: &Flow| !flow.is_for_others() && is_wanted(flow, live);
         let timelines: Vec<Timeline> = (flows.into_iter())
-            .filter(wanted)
+            .filter(|flow| !flow.is_for_others())
             .map(|flow| live.timeline(&flow))
+            .filter(|timeline| live.wants(timeline))
             .filter(|timeline| live.wants_client(timeline.client.ip()))
             .collect();
-        for (mut timeline, mut verdict) in judge_all(timelines, live, now)? {
+        for Judged {
+            mut timeline,
+            mut verdict,
+            ..
+        } in judge_all(timelines, live, now)?
+        {
             if self.is_full() {
                 break;
             }
@@ -143,7 +149,7 @@ impl<'a> Report<'a> {
                     lost,
                     lost_by_cpu: &lost_by_cpu,
                     latencies: &latencies,
-                    gaps: &self.named_gaps,
+                    gaps: self.gaps.named().collect(),
                 };
                 output::print(&(serde_json::to_string(&summary)? + "\n"))?;
             }
@@ -170,45 +176,6 @@ impl<'a> Report<'a> {
 
     /// Says once what cannot be seen.
     fn name_gaps(&mut self, live: &Live) {
-        for gap in live.gaps() {
-            if self.named_gaps.insert(gap.clone()) {
-                anstream::eprintln!("swarmtrace: note: {gap}");
-            }
-        }
+        self.gaps.name(live.gaps());
     }
-
-    fn what(&self) -> String {
-        let services = match self.options.service.as_slice() {
-            [] => "every service".to_owned(),
-            names => names.join(", "),
-        };
-        let port = self.options.port.map(|p| format!(":{p}"));
-        let network = self.options.network.as_ref().map(|n| format!(" on {n}"));
-        format!(
-            "{services}{}{}",
-            port.unwrap_or_default(),
-            network.unwrap_or_default()
-        )
-    }
-}
-
-/// Whether a packet of its was sent to something that was asked for.
-fn is_wanted(flow: &Flow, live: &Live) -> bool {
-    let forward = flow.packets.iter().filter(|p| p.leg == Leg::Forward);
-    let mut tuples = forward.flat_map(|p| &p.sightings).map(|s| s.tuple);
-    tuples.any(|t| live.filter().accepts(t.destination(), t.protocol))
-}
-
-fn loss(lost: u64, by_cpu: &[u64]) -> String {
-    if lost == 0 {
-        return "no events lost".to_owned();
-    }
-    let cpus = by_cpu.iter().enumerate().filter(|(_, lost)| **lost > 0);
-    let cpus: Vec<String> = cpus
-        .map(|(cpu, lost)| format!("CPU {cpu}: {lost}"))
-        .collect();
-    format!(
-        "{lost} events LOST ({}): hops may be missing; a larger --buffer helps",
-        cpus.join(", ")
-    )
 }

@@ -43,8 +43,9 @@ pub(super) const CLIENT: Rule = Rule {
     cause: "The client's process gave up (a timeout, a cancelled request) or closed with unread \
             data; health checks and port scanners do it by design.",
     needs: "Proven: the reset was first seen where the client's packets come in, and the answers \
-            it got were addressed as it had asked. Likely: it came from the other node, whose load \
-            balancer the client used.",
+            it got were addressed as it had asked. Likely: the same of a connection whose \
+            beginning was not seen, or it came from the other node, whose load balancer the client \
+            used.",
     fix: "Nothing to mend in the Swarm. If it is a timeout, look at how long the answer took in \
           the timeline.",
     references: &[],
@@ -113,10 +114,12 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     if !enters || misled {
         return None;
     }
+    let unseen = !case.answered() && !case.hops().any(|(_, h)| h.phase == Phase::Syn);
     let when = match (
         case.answered(),
         case.hops().any(|(_, h)| h.phase == Phase::Request),
     ) {
+        (false, _) if unseen => "of a connection whose beginning was not seen",
         (false, _) => "before the handshake was answered",
         (true, false) => "after the handshake, before any data",
         (true, true) => "with data under way",
@@ -125,10 +128,15 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     let service = case.timeline.service.as_deref().map(quoted);
     let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
     Some(
-        Verdict::new(&CLIENT, Certainty::proven_if(!from_afar), case, index)
-            .because(format!("first seen: {}, {when}", seen(case, hop)))
-            .because_of(from_afar.then_some("it came from the other node, which may tell more"))
-            .confirm_all(follow),
+        Verdict::new(
+            &CLIENT,
+            Certainty::proven_if(!unseen && !from_afar),
+            case,
+            index,
+        )
+        .because(format!("first seen: {}, {when}", seen(case, hop)))
+        .because_of(from_afar.then_some("it came from the other node, which may tell more"))
+        .confirm_all(follow),
     )
 }
 
