@@ -46,7 +46,8 @@ pub(super) const ALL: &[Scenario] = &[
             "for i in 1 2; do vmtool udp-send 192.168.90.1 9053 hello 2 & sleep 0.1; done; wait",
         )],
         follow: "--service echo-udp --port 9053",
-        expect: &[live(A, "no-listener", "proven", "echo-udp.", "9054")],
+        expect: &[live(A, "no-listener", "proven", "echo-udp.", "9053")],
+        doctor: &[found(A, "task-rules", "udp/9053")],
         ..SCENARIO
     },
     Scenario {
