@@ -24,7 +24,6 @@ pub(super) const SCENARIOS: &[(&str, &[&str])] = &[
     ("ingress-dnat-missing", &["ingress-dnat-missing"]),
     ("ingress-ipv6", &["ingress-ipv6"]),
     ("ingress-sandbox-gone", &["ingress-sandbox-gone"]),
-    ("ipvs-conn-reuse", &["ipvs-conn-reuse"]),
     ("ipvs-connection-forgotten", &["ipvs-connection-forgotten"]),
     (
         "ipvs-no-destination",

@@ -134,25 +134,6 @@ pub(super) const ALL: &[Scenario] = &[
         ..SCENARIO
     },
     Scenario {
-        name: "ipvs-conn-reuse",
-        about: "a client reuses its port at once, and conn_reuse_mode is 1",
-        fault: &[On(A, "sbox sysctl -qw net.ipv4.vs.conn_reuse_mode=1")],
-        traffic: &[On(
-            Vm,
-            "for i in 1 2 3; do curl -sS -m 4 --local-port 41234 http://192.168.90.1:8080/ -H 'Connection: close'; done",
-        )],
-        healthy: Some(MESH),
-        expect: &[live(
-            A,
-            "ipvs-conn-reuse",
-            "likely",
-            "ingress_sbox",
-            "SYN 1",
-        )],
-        doctor: &[found(A, "sysctls", "conn_reuse_mode")],
-        ..SCENARIO
-    },
-    Scenario {
         name: "ipvs-connection-forgotten",
         about: "IPVS on node a forgets an idle connection (after 1 s instead of 900)",
         fault: &[On(A, "sbox ipvsadm --set 1 1 1")],
