@@ -135,6 +135,14 @@ impl Debian {
         }
     }
 
+    /// What it has apart that others have in one package.
+    pub(super) fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Bookworm => &[],
+            Self::Trixie => &["docker-cli"],
+        }
+    }
+
     /// As it is chosen: `12`.
     pub fn name(self) -> &'static str {
         match self {

@@ -10,6 +10,8 @@ mod finding;
 mod groups;
 mod options;
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use options::Args;
 
