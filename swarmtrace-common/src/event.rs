@@ -62,8 +62,9 @@ pub mod tcp {
     pub const ACK: u8 = 0x10;
 }
 
-/// Addresses and ports of one direction of a flow. 40 bytes.
-#[repr(C)]
+/// Addresses and ports of one direction of a flow. 40 bytes, aligned so that the
+/// kernel side copies it in five words.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tuple {
     /// Source address, IPv4 mapped into IPv6.

@@ -2,18 +2,19 @@
 //!
 //! Waking the reader costs more than everything else an event does, so a record
 //! is normally added in silence: the reader looks every few milliseconds by
-//! itself, and is woken only each time another [`WAKE_BYTES`] have piled up.
+//! itself, and each CPU wakes it only with every [`WAKE_EVERY`]th event, which
+//! matters in a burst.
 
-use crate::packet::{self, Parsed};
-use crate::skb;
+use crate::packet::Parsed;
+use crate::{options, skb, words};
 use aya_ebpf::Global;
-use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, RingBuf};
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::{debug, warn};
-use swarmtrace_common::{Direction, EventKind, PacketEvent, Tuple, counters, flags};
+use swarmtrace_common::{Direction, EventKind, PacketEvent, counters, flags};
 
 /// User space sets the size.
 #[map]
@@ -22,12 +23,9 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 static COUNTERS: PerCpuArray<[u64; counters::COUNT as usize]> = PerCpuArray::with_max_entries(1, 0);
 
-/// Pending bytes at whose multiples the reader is woken: a power of two.
+/// A CPU wakes the reader with every so many events: a power of two.
 #[unsafe(no_mangle)]
-static WAKE_BYTES: Global<u32> = Global::new(1 << 16);
-
-/// What an event takes in the ring buffer: itself and a header.
-const RECORD: u64 = size_of::<PacketEvent>() as u64 + 8;
+static WAKE_EVERY: Global<u32> = Global::new(256);
 
 /// This CPU's counters.
 pub struct Counts(*mut [u64; counters::COUNT as usize]);
@@ -39,12 +37,16 @@ impl Counts {
         COUNTERS.get_ptr_mut(0).map(Self)
     }
 
-    /// Counts one.
+    /// Counts one, and returns how many that makes.
     #[inline(always)]
-    pub fn add(&self, counter: u32) {
+    pub fn add(&self, counter: u32) -> u64 {
         // SAFETY: the map entry lives while the program runs, and no other
         // program runs on this CPU meanwhile.
-        unsafe { (*self.0)[counter as usize] += 1 };
+        unsafe {
+            let count = &mut (*self.0)[counter as usize];
+            *count += 1;
+            *count
+        }
     }
 }
 
@@ -52,25 +54,23 @@ impl Counts {
 #[inline(always)]
 pub fn report(ctx: &TcContext, direction: Direction, parsed: &Parsed, counts: &Counts) {
     let stamps = if parsed.options_length > 0 {
-        packet::timestamps(ctx, parsed)
+        options::timestamps(ctx, parsed)
     } else {
         None
     };
-    let pending = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA));
     let Some(mut entry) = EVENTS.reserve::<PacketEvent>(0) else {
         counts.add(counters::LOST);
         warn!(ctx, "the ring buffer is full: an event was lost");
         return;
     };
     fill(ctx, direction, parsed, stamps, entry.as_mut_ptr());
-    let step = u64::from(WAKE_BYTES.load());
-    let wake = pending >= step && pending & (step - 1) < RECORD;
+    let reported = counts.add(counters::REPORTED);
+    let wake = reported & (u64::from(WAKE_EVERY.load()) - 1) == 0;
     entry.submit(u64::from(if wake {
         BPF_RB_FORCE_WAKEUP
     } else {
         BPF_RB_NO_WAKEUP
     }));
-    counts.add(counters::REPORTED);
     debug!(
         ctx,
         "port {} to {}, protocol {}, flags {:x}",
@@ -115,10 +115,10 @@ fn fill(
         (*event).tcp_flags = parsed.tcp_flags;
         (*event).ttl = parsed.ttl;
         (*event).padding = [0; 2];
-        (*event).tuple = parsed.tuple;
-        (*event).outer = parsed.outer;
-        (*event).original = Tuple::default();
-        (*event).reply = Tuple::default();
+        words::copy(&raw const parsed.tuple, &raw mut (*event).tuple);
+        words::copy(&raw const parsed.outer, &raw mut (*event).outer);
+        words::zero(&raw mut (*event).original);
+        words::zero(&raw mut (*event).reply);
         let mut bits = parsed.flags;
         if let Some((value, echo)) = stamps {
             (*event).tsval = value;

@@ -7,8 +7,13 @@
 //! data segment from the rest; taps share an entry as long as no NAT lies
 //! between them. For datagrams it holds, a tap each, when the last one came.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "passed by value, a key would be copied to the stack"
+)]
+
 use crate::packet::{ESP, Parsed, SCTP, TCP, UDP};
-use crate::skb;
+use crate::{skb, words};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap};
@@ -83,23 +88,17 @@ impl Filter {
             return false;
         }
         let kinds = self.settings.endpoint_kinds;
-        let (dst, src) = ((&tuple.dst, tuple.dst_port), (&tuple.src, tuple.src_port));
-        let mut traced = |address: &[u8; 16], port: u16, protocol: u8| {
-            keys.endpoint.address = *address;
-            keys.endpoint.port = port;
-            keys.endpoint.protocol = protocol;
-            keys.endpoint.padding = 0;
-            ENDPOINTS.get_ptr(&keys.endpoint).is_some()
-        };
-        let any = [0; 16];
-        traced(dst.0, dst.1, tuple.protocol)
-            || traced(src.0, src.1, tuple.protocol)
+        let (dst, src) = (Some(&tuple.dst), Some(&tuple.src));
+        let (to, from, protocol) = (tuple.dst_port, tuple.src_port, tuple.protocol);
+        let mut traced =
+            |address, port, protocol| traced(&mut keys.endpoint, address, port, protocol);
+        traced(dst, to, protocol)
+            || traced(src, from, protocol)
             || kinds & endpoint_kinds::ANY_ADDRESS != 0
-                && (traced(&any, dst.1, tuple.protocol) || traced(&any, src.1, tuple.protocol))
+                && (traced(None, to, protocol) || traced(None, from, protocol))
             || kinds & endpoint_kinds::ANY_PORT != 0
-                && (traced(dst.0, 0, tuple.protocol) || traced(src.0, 0, tuple.protocol))
-            || kinds & endpoint_kinds::ANY_PROTOCOL != 0
-                && (traced(dst.0, 0, 0) || traced(src.0, 0, 0))
+                && (traced(dst, 0, protocol) || traced(src, 0, protocol))
+            || kinds & endpoint_kinds::ANY_PROTOCOL != 0 && (traced(dst, 0, 0) || traced(src, 0, 0))
     }
 
     /// Whether a matching packet is one to report; marks the first data segment.
@@ -173,7 +172,7 @@ impl Filter {
         } else {
             parsed.ack.wrapping_sub(1)
         };
-        key.tuple = parsed.tuple;
+        words::copy(&parsed.tuple, &raw mut key.tuple);
         key.tap = 0;
         if !self.sampled(client) {
             let _ = FLOWS.remove(&*key);
@@ -209,13 +208,26 @@ impl Filter {
     fn sampled(&self, number: u32) -> bool {
         let one_in = self.settings.sample;
         // The upper bits of the product depend on all bits of the number.
-        one_in <= 1 || (number.wrapping_mul(0x9e37_79b1) >> 8) % one_in == 0
+        one_in <= 1 || (number.wrapping_mul(0x9e37_79b1) >> 8).is_multiple_of(one_in)
     }
+}
+
+/// Whether an endpoint is in the map; no address stands for the unspecified one.
+#[inline(always)]
+fn traced(key: &mut Endpoint, address: Option<&[u8; 16]>, port: u16, protocol: u8) -> bool {
+    match address {
+        Some(address) => key.address = *address,
+        None => words::map_none(&raw mut key.address),
+    }
+    key.port = port;
+    key.protocol = protocol;
+    key.padding = 0;
+    ENDPOINTS.get_ptr(&*key).is_some()
 }
 
 #[inline(always)]
 fn flow(parsed: &Parsed, key: &mut FlowKey) -> Option<&'static FlowState> {
-    key.tuple = parsed.tuple;
+    words::copy(&parsed.tuple, &raw mut key.tuple);
     key.tap = 0;
     // SAFETY: an entry may be reused for another flow while it is read; that can
     // only cost or add one event.
@@ -230,7 +242,7 @@ fn reversed_flow(parsed: &Parsed, key: &mut FlowKey) -> Option<&'static FlowStat
     key.tuple.src_port = tuple.dst_port;
     key.tuple.dst_port = tuple.src_port;
     key.tuple.protocol = tuple.protocol;
-    key.tuple.padding = [0; 3];
+    // Its padding is 0 from the start, like all map memory.
     key.tap = 0;
     // SAFETY: as in `flow`.
     unsafe { FLOWS.get(&*key) }
@@ -240,7 +252,7 @@ fn reversed_flow(parsed: &Parsed, key: &mut FlowKey) -> Option<&'static FlowStat
 /// that taps along a path agree.
 #[inline(always)]
 fn after_idle(ctx: &TcContext, direction: Direction, parsed: &Parsed, key: &mut FlowKey) -> bool {
-    key.tuple = parsed.tuple;
+    words::copy(&parsed.tuple, &raw mut key.tuple);
     key.tap = skb::device(ctx) | direction as u64;
     // SAFETY: no arguments, no preconditions.
     let now = unsafe { bpf_ktime_get_ns() };

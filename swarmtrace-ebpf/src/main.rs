@@ -11,9 +11,11 @@
 
 mod emit;
 mod filter;
+mod options;
 mod packet;
 mod quick;
 mod skb;
+mod words;
 
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use aya_ebpf::macros::{classifier, map};
@@ -86,7 +88,7 @@ fn look(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
     // SAFETY: the map entry lives while the program runs, and no other program
     // runs on this CPU meanwhile.
     let Scratch { parsed, keys } = unsafe { &mut *SCRATCH.get_ptr_mut(0)? };
-    *parsed = packet::Parsed::default();
+    words::zero(parsed);
     packet::parse(ctx, link_header, filter.settings.vxlan_port, parsed)?;
     if !filter.matches(parsed, keys) {
         return None;

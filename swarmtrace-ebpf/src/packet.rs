@@ -7,6 +7,7 @@
 //! A packet is a few layers of IP: each layer either ends the parse or leads to
 //! the next (the inner frame, the quoted packet).
 
+use crate::words;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use core::mem::MaybeUninit;
@@ -32,7 +33,6 @@ const IPV6_EXTENSIONS: u32 = 4;
 
 /// What the headers of a packet say.
 #[repr(C, align(8))]
-#[derive(Default)]
 pub struct Parsed {
     pub tuple: Tuple,
     pub outer: Tuple,
@@ -49,7 +49,12 @@ pub struct Parsed {
     pub flags: u16,
     pub tcp_flags: u8,
     pub ttl: u8,
+    pub padding: u32,
 }
+
+/// A header in memory whose fields can be read in words.
+#[repr(C, align(8))]
+struct Aligned<T>(T);
 
 /// Where the parse stands.
 struct Cursor {
@@ -135,7 +140,7 @@ fn network(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parse
 
 #[inline(always)]
 fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let header: Ipv4Hdr = load(ctx, cursor.at)?;
+    let Aligned(header) = load::<Aligned<Ipv4Hdr>>(ctx, cursor.at)?;
     let header_length = u32::from(header.vihl & 0xf) * 4;
     let total = u32::from(u16::from_be_bytes(header.tot_len));
     if header.vihl >> 4 != 4 || header_length < 20 || (total != 0 && total < header_length) {
@@ -144,12 +149,9 @@ fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += header_length;
     cursor.protocol = header.proto;
-    parsed.tuple = Tuple {
-        src: mapped(header.src_addr),
-        dst: mapped(header.dst_addr),
-        protocol: header.proto,
-        ..Tuple::default()
-    };
+    words::map_ipv4(&raw mut parsed.tuple.src, header.src_addr);
+    words::map_ipv4(&raw mut parsed.tuple.dst, header.dst_addr);
+    set_protocol(parsed, header.proto);
     parsed.ip_id = u16::from_be_bytes(header.id);
     parsed.ttl = header.ttl;
     parsed.flags &= !flags::IPV6;
@@ -161,7 +163,7 @@ fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
 
 #[inline(always)]
 fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let header: Ipv6Hdr = load(ctx, cursor.at)?;
+    let Aligned(header) = load::<Aligned<Ipv6Hdr>>(ctx, cursor.at)?;
     if header.vcf[0] >> 4 != 6 {
         return None;
     }
@@ -170,11 +172,8 @@ fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += 40;
     cursor.protocol = header.next_hdr;
-    parsed.tuple = Tuple {
-        src: header.src_addr,
-        dst: header.dst_addr,
-        ..Tuple::default()
-    };
+    parsed.tuple.src = header.src_addr;
+    parsed.tuple.dst = header.dst_addr;
     parsed.ip_id = 0;
     parsed.ttl = header.hop_limit;
     parsed.flags |= flags::IPV6;
@@ -201,8 +200,16 @@ fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
             break;
         }
     }
-    parsed.tuple.protocol = cursor.protocol;
+    set_protocol(parsed, cursor.protocol);
     Some(())
+}
+
+/// Sets the tuple's protocol, no ports yet.
+#[inline(always)]
+fn set_protocol(parsed: &mut Parsed, protocol: u8) {
+    parsed.tuple.src_port = 0;
+    parsed.tuple.dst_port = 0;
+    parsed.tuple.protocol = protocol;
 }
 
 /// Where an IP packet ends: at its own length, never behind the frame (except
@@ -262,7 +269,7 @@ fn transport(
                 matches!(kind, 1..=4)
             };
             if error && !quoted {
-                parsed.outer = parsed.tuple;
+                words::copy(&raw const parsed.tuple, &raw mut parsed.outer);
                 parsed.outer.src_port = u16::from(kind);
                 parsed.outer.dst_port = u16::from(code);
                 parsed.flags |= flags::ICMP_ERROR;
@@ -349,7 +356,7 @@ fn vxlan(ctx: &TcContext, cursor: &mut Cursor, quoted: bool, parsed: &mut Parsed
         parsed.flags |= flags::QUOTED_VXLAN;
     } else {
         parsed.flags |= flags::VXLAN;
-        parsed.outer = parsed.tuple;
+        words::copy(&raw const parsed.tuple, &raw mut parsed.outer);
     }
     parsed.vni = u32::from(u16::from_be(header[2])) << 8 | u32::from(u16::from_be(header[3]) >> 8);
     parsed.payload_tag = 0;
@@ -359,51 +366,6 @@ fn vxlan(ctx: &TcContext, cursor: &mut Cursor, quoted: bool, parsed: &mut Parsed
     true
 }
 
-#[inline(always)]
-fn mapped(address: [u8; 4]) -> [u8; 16] {
-    let [a, b, c, d] = address;
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
-}
-
-/// TCP's timestamps option (RFC 7323, section 3.2): value and echo reply.
-#[inline(always)]
-pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
-    let (start, length) = (parsed.options, parsed.options_length);
-    if length < 10 {
-        return None;
-    }
-    // Where Linux puts it: NOP NOP TS, and in a SYN after MSS and SACK-permitted.
-    if length >= 12 && load::<u32>(ctx, start)? == u32::from_be(0x0101_080a) {
-        return stamps(ctx, start + 4);
-    }
-    if length >= 16 && load::<u16>(ctx, start + 6)? == u16::from_be(0x080a) {
-        let first: [u8; 6] = load(ctx, start)?;
-        if first[0] == 2 && first[1] == 4 && first[4] == 4 && first[5] == 2 {
-            return stamps(ctx, start + 8);
-        }
-    }
-    let mut at = 0;
-    for _ in 0..20 {
-        if at + 10 > length {
-            return None;
-        }
-        let [kind, size] = load::<[u8; 2]>(ctx, start + at)?;
-        match kind {
-            0 => return None,
-            1 => at += 1,
-            8 if size == 10 => return stamps(ctx, start + at + 2),
-            _ if size < 2 => return None,
-            _ => at += u32::from(size),
-        }
-    }
-    None
-}
-
-#[inline(always)]
-fn stamps(ctx: &TcContext, at: u32) -> Option<(u32, u32)> {
-    let [value, echo] = load::<[u32; 2]>(ctx, at)?;
-    Some((u32::from_be(value), u32::from_be(echo)))
-}
-
 const _: () = assert!(size_of::<Ipv4Hdr>() == 20);
 const _: () = assert!(size_of::<Ipv6Hdr>() == 40);
+const _: () = assert!(size_of::<Parsed>() == 120);

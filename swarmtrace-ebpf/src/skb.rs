@@ -5,6 +5,7 @@
 //! the running kernel's BTF. (`bpf_get_netns_cookie` is no substitute: in tc it
 //! returns the socket's namespace, not the device's.)
 
+use crate::words;
 use aya_ebpf::Global;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::programs::TcContext;
@@ -29,8 +30,10 @@ const IS_REPLY: u64 = 3;
 /// The low bits of `skb->_nfct` hold the conntrack info.
 const INFO_MASK: u64 = 7;
 
+const AF_INET: u16 = 2;
+
 /// The kernel's `struct nf_conntrack_tuple`; the loader has compared its layout.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy)]
 struct ConntrackTuple {
     src: [u8; 16],
@@ -82,19 +85,20 @@ pub fn conntrack(ctx: &TcContext, original: *mut Tuple, reply: *mut Tuple) -> Op
 fn copy(connection: u64, offset: u32, to: *mut Tuple) -> Option<()> {
     let tuple: ConntrackTuple = read(connection, offset)?;
     // SAFETY: the caller's pointers are to tuples of the event that it writes.
-    let to = unsafe { &mut *to };
-    if tuple.family == 2 {
-        to.src[10..12].copy_from_slice(&[0xff; 2]);
-        to.src[12..].copy_from_slice(&tuple.src[..4]);
-        to.dst[10..12].copy_from_slice(&[0xff; 2]);
-        to.dst[12..].copy_from_slice(&tuple.dst[..4]);
-    } else {
-        to.src = tuple.src;
-        to.dst = tuple.dst;
+    unsafe {
+        if tuple.family == AF_INET {
+            let [a, b, c, d, ..] = tuple.src;
+            words::map_ipv4(&raw mut (*to).src, [a, b, c, d]);
+            let [a, b, c, d, ..] = tuple.dst;
+            words::map_ipv4(&raw mut (*to).dst, [a, b, c, d]);
+        } else {
+            (*to).src = tuple.src;
+            (*to).dst = tuple.dst;
+        }
+        (*to).src_port = u16::from_be(tuple.src_port);
+        (*to).dst_port = u16::from_be(tuple.dst_port);
+        (*to).protocol = tuple.protocol;
     }
-    to.src_port = u16::from_be(tuple.src_port);
-    to.dst_port = u16::from_be(tuple.dst_port);
-    to.protocol = tuple.protocol;
     Some(())
 }
 

@@ -1,6 +1,11 @@
 //! What is reported and what is not: filter, transitions, sampling, loss. Frames
 //! go through `BPF_PROG_TEST_RUN`. Needs root.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy only knows functions marked as tests"
+)]
+
 mod support;
 
 use proptest::prelude::*;

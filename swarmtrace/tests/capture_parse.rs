@@ -1,6 +1,11 @@
 //! The kernel side's parser, fed with crafted frames through
 //! `BPF_PROG_TEST_RUN`. Needs root.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy only knows functions marked as tests"
+)]
+
 mod support;
 
 use proptest::prelude::*;

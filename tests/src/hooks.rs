@@ -118,6 +118,11 @@ fn on_devices(namespace: &Namespace) -> BTreeMap<String, Vec<String>> {
     found
 }
 
+/// Whether the kernel has tcx (6.6 and later).
+pub fn has_tcx(namespace: &Namespace) -> bool {
+    namespace.run(|| SchedClassifier::query_tcx("lo", TcAttachType::Ingress).is_ok())
+}
+
 /// Ids of the BPF programs, maps and links that a process holds open.
 pub fn held_by(pid: u32) -> BTreeSet<(&'static str, u32)> {
     let mut held = BTreeSet::new();

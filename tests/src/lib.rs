@@ -8,6 +8,7 @@
 //! fails: a test that cannot run is a failed test, never a skipped one.
 
 pub mod binary;
+pub mod bystander;
 pub mod hooks;
 pub mod namespace;
 pub mod patience;

@@ -89,12 +89,14 @@ impl Running {
             }
             assert!(
                 ended.is_none() && Instant::now() < deadline,
-                "{}: {what}: {}\n--- stdout\n{out}\n--- stderr\n{err}",
+                "{}: {what}: {}\n--- stdout\n{}\n--- stderr\n{}",
                 self.name,
                 match ended {
                     Some(status) => format!("it ended before, with {status}"),
                     None => format!("waited {limit:?} in vain"),
-                }
+                },
+                brief(&out),
+                brief(&err)
             );
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -126,8 +128,8 @@ impl Running {
                 panic!(
                     "{} did not end within {limit:?}\n--- stdout\n{}\n--- stderr\n{}",
                     self.name,
-                    self.stdout(),
-                    self.stderr()
+                    brief(&self.stdout()),
+                    brief(&self.stderr())
                 );
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -138,6 +140,25 @@ impl Running {
             stderr: self.stderr.all(),
         }
     }
+}
+
+/// Enough of a long output to see what it was about: its beginning and its end.
+fn brief(text: &str) -> String {
+    const LINES: usize = 12;
+    const WIDTH: usize = 300;
+    let cut = |line: &str| match line.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
+    };
+    let mut lines: Vec<String> = text.lines().map(cut).collect();
+    if lines.len() > 2 * LINES {
+        let left_out = lines.len() - 2 * LINES;
+        let rest = lines.split_off(lines.len() - LINES);
+        lines.truncate(LINES);
+        lines.push(format!("… {left_out} lines …"));
+        lines.extend(rest);
+    }
+    lines.join("\n")
 }
 
 impl Drop for Running {
@@ -163,8 +184,8 @@ impl Ended {
             self.code(),
             code,
             "exit code\n--- stdout\n{}\n--- stderr\n{}",
-            self.stdout,
-            self.stderr
+            brief(&self.stdout),
+            brief(&self.stderr)
         );
         self
     }

@@ -120,16 +120,23 @@ impl Traced {
         }
     }
 
-    /// Panics unless the flow's timeline is what the kernel says of it.
+    /// Panics unless the flow's timeline is what the kernel says of it, with the
+    /// node's [`tables`] as they were right after the traffic.
     #[track_caller]
-    pub fn assert_true(&self, replica: &Replica, flow: &Flow) -> &Timeline {
+    pub fn assert_true(
+        &self,
+        replica: &Replica,
+        conntrack: &[(u32, Vec<Entry>)],
+        flow: &Flow,
+    ) -> &Timeline {
         let timeline = self.timeline(flow);
         let node = replica.node(self.side);
         Expectation {
             flow,
             namespaces: &inodes(node),
-            conntrack: &tables(node),
+            conntrack,
             without: &[],
+            rewrites: timeline.state.is != "refused",
         }
         .assert(timeline);
         timeline

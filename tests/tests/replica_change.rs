@@ -69,6 +69,7 @@ fn a_new_task_is_tapped_within_a_second_and_a_gone_one_released() {
         namespaces: &namespaces,
         conntrack: &conntrack,
         without: &[],
+        rewrites: true,
     }
     .assert(traced.timeline(&flow));
 }

@@ -1,15 +1,18 @@
 //! However a trace ends, nothing of it stays: no program, no qdisc, no filter,
 //! and nothing of anybody else's is gone.
 
+use aya::programs::tc::TcAttachType;
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
-use swarmtrace_tests::hooks::{Hooks, held_by, still_there};
+use swarmtrace_tests::bystander::{Bystander, Hook, Verdict};
+use swarmtrace_tests::hooks::{Hooks, has_tcx, held_by, still_there};
 use swarmtrace_tests::patience::until;
 use swarmtrace_tests::replica::plan::VOTE;
 use swarmtrace_tests::replica::{Node, Replica, Side};
 use swarmtrace_tests::trace::{LIMIT, Trace};
 use swarmtrace_tests::traffic::{many, request};
 
+const WAYS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
 const OPTIONS: [&str; 2] = ["--port", "8080"];
 
 #[track_caller]
@@ -29,38 +32,37 @@ fn assert_nothing_left(
     assert!(rest.is_empty(), "still in the kernel: {rest:?}");
 }
 
-/// Someone else's things on the hooks: a clsact qdisc with a filter of its own on
-/// one device, an empty one on another.
-fn put_something_there(node: &Node) {
+/// Someone else's things on the hooks: a clsact qdisc with programs of its own on
+/// one device, an empty one on another, and where the kernel has it a tcx program.
+fn put_something_there(node: &Node) -> Vec<Bystander> {
     let host = node.host();
     host.output("tc", &["qdisc", "add", "dev", "eth0", "clsact"], "");
-    for way in ["ingress", "egress"] {
-        let filter = format!("filter add dev eth0 {way} pref 7 protocol ip matchall action ok");
-        let words: Vec<&str> = filter.split(' ').collect();
-        host.output("tc", &words, "");
-    }
     host.output(
         "tc",
         &["qdisc", "add", "dev", "docker_gwbridge", "clsact"],
         "",
     );
-}
-
-/// How many packets someone else's filter on `eth0` counted.
-fn counted(node: &Node, way: &str) -> u64 {
-    let shown = node
-        .host()
-        .output("tc", &["-s", "filter", "show", "dev", "eth0", way], "");
-    let sent = shown.lines().find_map(|l| l.trim().strip_prefix("Sent "));
-    let words: Vec<&str> = sent.expect("a counter").split(' ').collect();
-    words[2].parse().expect("a number of packets")
+    let mut programs = Vec::from(
+        WAYS.map(|way| Bystander::attach(host, "eth0", way, Hook::Filter(7), Verdict::Ok)),
+    );
+    if has_tcx(host) {
+        let way = TcAttachType::Egress;
+        programs.push(Bystander::attach(
+            host,
+            "docker_gwbridge",
+            way,
+            Hook::Tcx,
+            Verdict::Ok,
+        ));
+    }
+    programs
 }
 
 #[test]
 fn after_ctrl_c_and_sigterm() {
     let replica = Replica::start();
     let node = replica.node(Side::A);
-    put_something_there(node);
+    let _others = put_something_there(node);
     let before = Hooks::of(node.namespaces());
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let trace = Trace::start(node, &OPTIONS);
@@ -101,7 +103,7 @@ fn after_its_duration_and_its_count() {
 fn after_a_kill_cleanup_removes_what_stayed() {
     let replica = Replica::start();
     let node = replica.node(Side::A);
-    put_something_there(node);
+    let _others = put_something_there(node);
     let before = Hooks::of(node.namespaces());
     let trace = Trace::start(node, &OPTIONS);
     let held = held_by(trace.running.pid());
@@ -140,26 +142,37 @@ fn a_new_trace_removes_what_a_killed_one_left_and_spares_a_running_one() {
 fn another_program_on_the_same_hook_keeps_running() {
     let replica = Replica::start();
     let node = replica.node(Side::A);
-    put_something_there(node);
+    // They end the chain of programs after them, and were there first.
+    let others = put_something_there(node);
     let mesh = (Side::A.front(), VOTE.published);
     let trace = Trace::start(node, &OPTIONS);
-    let counts = || ["ingress", "egress"].map(|way| counted(node, way));
+    let counts = || others.iter().map(Bystander::runs).collect::<Vec<_>>();
     let before = counts();
     let exchange = request(replica.client(), mesh).expect("an answer");
-    until(LIMIT, "the other filter to count", || {
-        let now = counts();
-        // At least SYN, ACK, request, FIN in; SYN-ACK, response, FIN out.
-        (now[0] >= before[0] + 4 && now[1] >= before[1] + 3).then_some(())
+    until(LIMIT, "the other programs to run", || {
+        // At least SYN, ACK and request in; SYN-ACK, response and FIN out.
+        let more = counts()
+            .iter()
+            .zip(&before)
+            .all(|(now, was)| *now >= was + 3);
+        more.then_some(())
     });
     // And swarmtrace saw the packets too.
     let traced = trace.stop();
     let timeline = traced.timelines.iter().find(|t| t.client == exchange.local);
     let timeline = timeline.expect("a timeline of the exchange");
-    assert!(
-        timeline
-            .hops
-            .iter()
-            .any(|h| h.device == "eth0" && h.namespace == "host"),
-        "{timeline:#?}"
-    );
+    for (phase, leg, device) in [
+        ("syn", "forward", "eth0"),
+        ("syn", "forward", "docker_gwbridge"),
+        ("syn_ack", "reply", "eth0"),
+    ] {
+        let hops = timeline.of(phase, leg);
+        assert!(
+            hops.iter().any(|h| h.device == device),
+            "{phase} at {device} in {hops:#?}"
+        );
+    }
+    for (program, was) in others.iter().zip(&before) {
+        assert!(program.runs() >= *was, "the other program is still there");
+    }
 }

@@ -1,24 +1,39 @@
 //! The real Swarm on Debian's kernel 6.1 (clsact, no tcx).
 
-use swarmtrace_tests::swarm::scenarios;
+use swarmtrace_tests::swarm::{flows, life};
 use xtask::vm::Kernel;
 
 #[test]
 fn routing_mesh() {
-    scenarios::routing_mesh(Kernel::V6_1);
+    flows::routing_mesh(Kernel::V6_1);
 }
 
 #[test]
 fn container_to_service() {
-    scenarios::container_to_service(Kernel::V6_1);
+    flows::container_to_service(Kernel::V6_1);
 }
 
 #[test]
 fn host_mode() {
-    scenarios::host_mode(Kernel::V6_1);
+    flows::host_mode(Kernel::V6_1);
 }
 
 #[test]
 fn udp() {
-    scenarios::udp(Kernel::V6_1);
+    flows::udp(Kernel::V6_1);
+}
+
+#[test]
+fn leaves_nothing() {
+    life::leaves_nothing(Kernel::V6_1);
+}
+
+#[test]
+fn refusals() {
+    life::refusals(Kernel::V6_1);
+}
+
+#[test]
+fn keeps_up_with_new_tasks() {
+    life::keeps_up_with_new_tasks(Kernel::V6_1);
 }

@@ -1,24 +1,29 @@
 //! The real Swarm on Debian's kernel 6.12 (tcx).
 
-use swarmtrace_tests::swarm::scenarios;
+use swarmtrace_tests::swarm::{flows, life};
 use xtask::vm::Kernel;
 
 #[test]
 fn routing_mesh() {
-    scenarios::routing_mesh(Kernel::V6_12);
+    flows::routing_mesh(Kernel::V6_12);
 }
 
 #[test]
 fn container_to_service() {
-    scenarios::container_to_service(Kernel::V6_12);
+    flows::container_to_service(Kernel::V6_12);
 }
 
 #[test]
 fn host_mode() {
-    scenarios::host_mode(Kernel::V6_12);
+    flows::host_mode(Kernel::V6_12);
 }
 
 #[test]
 fn udp() {
-    scenarios::udp(Kernel::V6_12);
+    flows::udp(Kernel::V6_12);
+}
+
+#[test]
+fn leaves_nothing() {
+    life::leaves_nothing(Kernel::V6_12);
 }

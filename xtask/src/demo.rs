@@ -21,7 +21,7 @@ use crate::vm::{Config, Kernel, Node, Vm};
 const NODES: [Node; 2] = [Node::A, Node::B];
 const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";
 /// Requests: IPVS takes the backends in turn, so that both nodes' tasks answer.
-const REQUESTS: usize = 4;
+const REQUESTS: usize = 2;
 /// How long a follow may take to attach, and to report what it saw.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -4,6 +4,7 @@
 //! * [`vm`] runs a real two-node Docker Swarm in QEMU and restores it in
 //!   seconds; tests drive it through [`vm::Vm`].
 
+pub mod bench;
 pub mod cargo;
 pub mod demo;
 pub mod host;

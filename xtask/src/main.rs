@@ -6,7 +6,7 @@ use clap::Parser;
 use xtask::test::{self, TestOptions};
 use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
-use xtask::{demo, setup};
+use xtask::{bench, demo, setup};
 
 /// swarmtrace's own chores
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ enum Xtask {
         #[arg(long, value_enum, default_value_t)]
         kernel: Kernel,
     },
+    /// Measure what swarmtrace costs, and write target/bench.json
+    Bench,
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
     Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
+        Xtask::Bench => bench::run().map(|()| ExitCode::SUCCESS),
         Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Vm(command) => command.run(),
     };

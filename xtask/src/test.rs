@@ -72,7 +72,7 @@ pub fn run(options: TestOptions) -> Result<()> {
                 binary,
             )?;
         }
-        Vm::end("test")?;
+        Vm::end("tests")?;
     }
     eprintln!("All passed, {:.0} s", since.elapsed().as_secs_f64());
     Ok(())

@@ -1,9 +1,15 @@
 //! Where the programs are attached, and how they get there and away again.
 //!
 //! A tap site is a device in a network namespace; it gets a program at ingress
-//! and one at egress. From Linux 6.6 on that is a tcx link, which vanishes with
-//! its file descriptor, however the process ends. Before, it is a filter on a
-//! clsact qdisc, which stays until somebody removes it; see [`super::journal`].
+//! and one at egress. From Linux 6.6 on that can be a tcx link, which vanishes
+//! with its file descriptor, however the process ends. Before, it is a filter on
+//! a clsact qdisc, which stays until somebody removes it; see [`super::journal`].
+//!
+//! tcx has a price: the kernel waits for an RCU grace period at each attach and
+//! each detach (`tcx_entry_sync` in include/net/tcx.h), some 5 to 15 ms, and
+//! holds the lock on all network configuration meanwhile. The devices of an ordinary node are
+//! worth it; for more than [`TCX_MOST`] the node's network configuration would
+//! stand still for seconds, and filters take their place.
 //!
 //! [`Taps::reconcile`] is the one way in and out: it is given what should be
 //! attached, looks at what is, and makes up the difference. Namespace inodes
@@ -13,6 +19,7 @@
 use super::journal::{self, Entry, Journal};
 use super::netns;
 use super::programs::Programs;
+use super::site::{AttachMode, Changes, TapId, TapSite};
 use super::tc::{Qdisc, Tc};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions, TcAttachType};
@@ -20,54 +27,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use swarmtrace_common::Direction;
-
-/// A device to tap.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TapSite {
-    /// Inode of the device's network namespace.
-    pub netns_inode: u32,
-    /// A file that opens that namespace: an nsfs mount or `/proc/PID/ns/net`.
-    pub netns_path: PathBuf,
-    /// The device's index within the namespace.
-    pub ifindex: u32,
-    /// The device's name, for people.
-    pub device: String,
-    /// Whether its frames carry an Ethernet header.
-    pub has_ethernet: bool,
-}
-
-impl TapSite {
-    /// What identifies it: namespace inode and device index.
-    pub fn id(&self) -> TapId {
-        (self.netns_inode, self.ifindex)
-    }
-}
-
-/// Namespace inode and device index.
-pub type TapId = (u32, u32);
-
-/// How programs are attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AttachMode {
-    /// tcx where the kernel has it (6.6), else clsact.
-    #[default]
-    Auto,
-    /// tcx links.
-    Tcx,
-    /// Filters on a clsact qdisc.
-    Clsact,
-}
-
-/// What [`Taps::reconcile`] did.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Newly attached, or attached again after somebody had removed them.
-    pub attached: Vec<TapId>,
-    /// No longer attached: not wanted, or gone with device or namespace.
-    pub detached: Vec<TapId>,
-    /// Wanted but not attached, and why: gaps in what can be seen.
-    pub failed: Vec<(TapSite, String)>,
-}
 
 /// What holds a tap in place.
 enum Hold {
@@ -83,20 +42,29 @@ struct Tap {
     hold: Hold,
 }
 
+/// Most devices that are tapped through tcx in [`AttachMode::Auto`].
+pub const TCX_MOST: usize = 64;
+
 /// Every tap of this capture.
 pub struct Taps {
+    mode: AttachMode,
+    /// New taps of the current reconciliation are tcx links.
     tcx: bool,
     taps: BTreeMap<TapId, Tap>,
+    /// Devices to which this capture has added clsact.
+    owned: BTreeSet<TapId>,
     journal: Journal,
     run_dir: PathBuf,
 }
 
 impl Taps {
-    /// No taps yet.
-    pub fn new(tcx: bool, run_dir: &Path) -> Self {
+    /// No taps yet. `mode` is [`AttachMode::Auto`] only where tcx exists.
+    pub fn new(mode: AttachMode, run_dir: &Path) -> Self {
         Self {
-            tcx,
+            mode,
+            tcx: false,
             taps: BTreeMap::new(),
+            owned: BTreeSet::new(),
             journal: Journal::new(run_dir),
             run_dir: run_dir.to_owned(),
         }
@@ -122,6 +90,7 @@ impl Taps {
             let unwanted: Vec<TapId> =
                 (self.taps.keys().copied().filter(|id| !ids.contains(id))).collect();
             self.detach(&unwanted, &mut changes);
+            self.tcx = self.choose_tcx(&ids);
             let mut sites: Vec<&TapSite> = wanted.iter().collect();
             sites.sort_by_key(|site| site.id());
             sites.dedup_by_key(|site| site.id());
@@ -131,6 +100,20 @@ impl Taps {
             self.save(&mut changes);
             changes
         })
+    }
+
+    /// Whether taps that are still missing become tcx links.
+    fn choose_tcx(&self, wanted: &BTreeSet<TapId>) -> bool {
+        let missing = wanted.iter().filter(|id| !self.taps.contains_key(*id));
+        let held = self
+            .taps
+            .values()
+            .filter(|tap| matches!(tap.hold, Hold::Tcx { .. }));
+        match self.mode {
+            AttachMode::Tcx => true,
+            AttachMode::Clsact => false,
+            AttachMode::Auto => missing.count() + held.count() <= TCX_MOST,
+        }
     }
 
     /// Detaches everything. Safe to call again.
@@ -163,14 +146,7 @@ impl Taps {
     ) {
         let first = sites[0];
         let entered = netns::enter(&first.netns_path, first.netns_inode);
-        let tc = entered.and_then(|()| {
-            if self.tcx {
-                Ok(None)
-            } else {
-                Tc::open().map(Some)
-            }
-        });
-        let mut tc = match tc {
+        let mut tc = match entered.and_then(|()| Tc::open()) {
             Ok(tc) => tc,
             Err(error) => {
                 for site in sites {
@@ -182,7 +158,7 @@ impl Taps {
         };
         let mut missing = Vec::new();
         for site in sites {
-            match self.is_attached(site, tc.as_mut()) {
+            match self.is_attached(site, &mut tc) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.forget(site.id(), changes);
@@ -194,15 +170,19 @@ impl Taps {
                 }
             }
         }
-        let added = match tc.as_mut() {
-            Some(tc) if !missing.is_empty() => self.announce(tc, &missing),
-            _ => Ok(()),
+        let announced = if self.tcx || missing.is_empty() {
+            Ok(BTreeMap::new())
+        } else {
+            self.announce(&mut tc, &missing)
         };
         for site in missing {
-            let result = match (&added, tc.as_mut()) {
-                (Err(error), _) => Err(io::Error::other(error.to_string())),
-                (Ok(()), Some(tc)) => self.attach_clsact(programs, tc, site),
-                (Ok(()), None) => attach_tcx(programs, site),
+            let result = match &announced {
+                Err(error) => Err(io::Error::other(format!("journal: {error}"))),
+                Ok(_) if self.tcx => attach_tcx(programs, site),
+                Ok(qdiscs) => {
+                    let qdisc = qdiscs.get(&site.ifindex).copied();
+                    self.attach_clsact(programs, &mut tc, site, qdisc)
+                }
             };
             match result {
                 Ok(hold) => {
@@ -216,49 +196,57 @@ impl Taps {
     }
 
     /// Whether a site has its tap, by the kernel's own account. In its namespace.
-    fn is_attached(&self, site: &TapSite, tc: Option<&mut Tc>) -> io::Result<bool> {
+    fn is_attached(&self, site: &TapSite, tc: &mut Tc) -> io::Result<bool> {
         let device = netns::device_name(site.ifindex)?;
         let Some(tap) = self.taps.get(&site.id()) else {
             return Ok(false);
         };
-        match (&tap.hold, tc) {
-            (Hold::Tcx { programs, .. }, _) => {
+        match &tap.hold {
+            Hold::Tcx { programs, .. } => {
                 let sides = [TcAttachType::Ingress, TcAttachType::Egress];
                 Ok(programs.iter().zip(sides).all(|(program, side)| {
                     let query = aya::programs::SchedClassifier::query_tcx(&device, side);
                     query.is_ok_and(|(_, found)| found.iter().any(|found| found.id() == *program))
                 }))
             }
-            (Hold::Clsact, Some(tc)) => {
+            Hold::Clsact => {
                 let handle = self.journal.record.handle;
                 Ok([Direction::Ingress, Direction::Egress].iter().all(|side| {
                     let filters = tc.filters(site.ifindex, *side);
                     filters.is_ok_and(|filters| filters.iter().any(|found| found.is_ours(handle)))
                 }))
             }
-            (Hold::Clsact, None) => Ok(false),
         }
     }
 
-    /// Writes down which devices are about to get filters.
-    fn announce(&mut self, tc: &mut Tc, sites: &[&TapSite]) -> io::Result<()> {
+    /// Writes down which devices are about to get filters, and says what qdiscs
+    /// they have.
+    fn announce(&mut self, tc: &mut Tc, sites: &[&TapSite]) -> io::Result<BTreeMap<u32, Qdisc>> {
+        let qdiscs = tc.qdiscs()?;
         let others = journal::found(&self.run_dir);
         for site in sites {
+            let (inode, ifindex) = site.id();
             // Where another swarmtrace has added clsact, whoever leaves last
             // removes it.
-            let shared = others.iter().filter_map(|other| {
-                let entry = other.record.entry(site.netns_inode, site.ifindex)?;
-                (other.is_live() && entry.added_clsact).then_some(())
+            let shared = others.iter().any(|other| {
+                let entry = other.record.entry(inode, ifindex);
+                other.is_live() && entry.is_some_and(|entry| entry.added_clsact)
             });
-            let added_clsact = tc.qdisc(site.ifindex)? == Qdisc::None || shared.count() > 0;
+            if shared || !qdiscs.contains_key(&ifindex) {
+                self.owned.insert(site.id());
+            }
             self.journal.record.entries.push(Entry {
-                netns_inode: site.netns_inode,
+                netns_inode: inode,
                 netns_path: site.netns_path.clone(),
-                ifindex: site.ifindex,
-                added_clsact,
+                ifindex,
+                added_clsact: self.owned.contains(&site.id()),
             });
         }
-        self.journal.save()
+        let saved = self.journal.save();
+        if saved.is_err() {
+            sites.iter().for_each(|site| self.strike(site.id()));
+        }
+        saved.map(|()| qdiscs)
     }
 
     fn attach_clsact(
@@ -266,8 +254,9 @@ impl Taps {
         programs: &mut Programs,
         tc: &mut Tc,
         site: &TapSite,
+        qdisc: Option<Qdisc>,
     ) -> io::Result<Hold> {
-        let result = self.add_filters(programs, tc, site);
+        let result = self.add_filters(programs, tc, site, qdisc);
         if result.is_err() {
             self.retract(tc, site.id())?;
         }
@@ -279,15 +268,17 @@ impl Taps {
         programs: &mut Programs,
         tc: &mut Tc,
         site: &TapSite,
+        qdisc: Option<Qdisc>,
     ) -> io::Result<Hold> {
-        match tc.qdisc(site.ifindex)? {
-            Qdisc::Clsact => {}
-            Qdisc::None => tc.add_clsact(site.ifindex)?,
-            Qdisc::Ingress => {
+        match qdisc {
+            // One of the two filters may still be there.
+            Some(Qdisc::Clsact) => tc.sweep(site.ifindex, self.journal.record.handle, false)?,
+            Some(Qdisc::Ingress) => {
                 return Err(io::Error::other(
                     "an ingress qdisc is in the place of clsact",
                 ));
             }
+            None => tc.add_clsact(site.ifindex)?,
         }
         for direction in [Direction::Ingress, Direction::Egress] {
             let (name, program) = programs.get(site.has_ethernet, direction)?;
@@ -311,6 +302,7 @@ impl Taps {
             .entry(id.0, id.1)
             .is_some_and(|entry| entry.added_clsact);
         tc.sweep(id.1, record.handle, added)?;
+        self.owned.remove(&id);
         self.strike(id);
         Ok(())
     }
@@ -385,56 +377,5 @@ fn attach_tcx(programs: &mut Programs, site: &TapSite) -> io::Result<Hold> {
     Ok(Hold::Tcx {
         _links: [ingress.0, egress.0],
         programs: [ingress.1, egress.1],
-    })
-}
-
-/// What [`cleanup`] found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Cleanup {
-    /// Runs that had been killed.
-    pub dead_runs: usize,
-    /// Devices that were swept.
-    pub swept: Vec<TapId>,
-    /// Devices that could not be swept, and why.
-    pub failed: Vec<(TapId, String)>,
-}
-
-/// Removes what killed runs have left, and nothing else.
-///
-/// # Errors
-/// Where no thread could be started.
-pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
-    let dead: Vec<_> = (journal::found(run_dir).into_iter())
-        .filter(|found| !found.is_live())
-        .collect();
-    if dead.is_empty() {
-        return Ok(Cleanup::default());
-    }
-    netns::on_thread(|| {
-        let mut result = Cleanup::default();
-        for found in dead {
-            let failures = result.failed.len();
-            for entry in &found.record.entries {
-                let id = (entry.netns_inode, entry.ifindex);
-                let swept = netns::enter(&entry.netns_path, entry.netns_inode)
-                    .and_then(|()| netns::device_name(entry.ifindex))
-                    .and_then(|_| Tc::open())
-                    .and_then(|mut tc| {
-                        tc.sweep(entry.ifindex, found.record.handle, entry.added_clsact)
-                    });
-                match swept {
-                    Ok(()) => result.swept.push(id),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => result.failed.push((id, error.to_string())),
-                }
-            }
-            result.dead_runs += 1;
-            if result.failed.len() == failures
-                && let Err(error) = found.remove()
-            {
-                result.failed.push(((0, 0), error.to_string()));
-            }
-        }
-        result
     })
 }

@@ -1,12 +1,14 @@
 //! Loads the kernel side and keeps its filter current.
 
-use super::attach::{AttachMode, Changes, TapSite, Taps, cleanup};
+use super::attach::Taps;
 use super::btf::KernelTypes;
+use super::cleanup::cleanup;
 use super::error::{Error, kernel_release};
 use super::journal::RUN_DIR;
 use super::log::Stderr;
 use super::programs::Programs;
 use super::reader::Events;
+use super::site::{AttachMode, Changes, TapSite};
 use aya::EbpfLoader;
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use aya::programs::{TestRun as _, TestRunOptions, TestRunResult};
@@ -99,11 +101,12 @@ impl Capture {
             .ring_bytes
             .clamp(1 << 16, 1 << 30)
             .next_power_of_two();
-        let wake_bytes = ring_bytes / 8;
+        // An eighth of the ring buffer from any one CPU.
+        let wake_every = (ring_bytes / 8 / 256).min(1024);
         let log_level: u8 = if options.verbose { u8::MAX } else { 0 };
         let mut object = loader
             .override_global("OFFSETS", &types.offsets, true)
-            .override_global("WAKE_BYTES", &wake_bytes, true)
+            .override_global("WAKE_EVERY", &wake_every, true)
             .override_global(aya_log::LEVEL, &log_level, true)
             .map_max_entries("EVENTS", ring_bytes)
             .load(OBJECT)
@@ -121,14 +124,13 @@ impl Capture {
                 eprintln!("{log}");
             }
         })?;
-        let tcx = match options.attach {
-            AttachMode::Auto => version >= KernelVersion::new(6, 6, 0),
-            AttachMode::Tcx => true,
-            AttachMode::Clsact => false,
+        let attach = match options.attach {
+            AttachMode::Auto if version < KernelVersion::new(6, 6, 0) => AttachMode::Clsact,
+            mode => mode,
         };
         let mut capture = Self {
             programs,
-            taps: Taps::new(tcx, &options.run_dir),
+            taps: Taps::new(attach, &options.run_dir),
             events: Some(Events::new(ring, logger)),
             settings: Settings::default(),
             endpoints: BTreeSet::new(),

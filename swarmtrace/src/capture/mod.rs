@@ -24,6 +24,7 @@
 
 mod attach;
 pub mod btf;
+mod cleanup;
 mod clock;
 mod error;
 mod journal;
@@ -32,11 +33,26 @@ mod log;
 mod netns;
 mod programs;
 mod reader;
+mod site;
 mod tc;
 
-pub use attach::{AttachMode, Changes, Cleanup, TapId, TapSite, cleanup};
+pub use attach::TCX_MOST;
+pub use cleanup::{Cleanup, cleanup};
 pub use clock::realtime_offset;
 pub use error::{Error, MINIMUM_KERNEL};
 pub use journal::RUN_DIR;
 pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions};
 pub use reader::{BATCH, Events, POLL, Reader};
+pub use site::{AttachMode, Changes, TapId, TapSite};
+
+#[cfg(test)]
+mod tests {
+    /// Commands move these between the tasks of an async runtime.
+    #[test]
+    fn captures_and_readers_may_change_threads() {
+        fn check<T: Send>() {}
+        check::<super::Capture>();
+        check::<super::Events>();
+        check::<super::Reader>();
+    }
+}

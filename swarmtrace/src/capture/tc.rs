@@ -18,6 +18,7 @@ use nix::sys::socket::{
     sockopt::ReceiveTimeout,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use swarmtrace_common::{Direction, NAME_PREFIX};
@@ -45,11 +46,9 @@ impl Filter {
     }
 }
 
-/// What occupies the place where clsact would be.
+/// What occupies the place where clsact is or would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Qdisc {
-    /// Nothing.
-    None,
     /// A clsact qdisc.
     Clsact,
     /// The older ingress qdisc, which has no egress side.
@@ -81,25 +80,25 @@ impl Tc {
         })
     }
 
-    /// What qdisc a device has at its ingress.
+    /// What the namespace's devices have at their ingress, by device index.
     ///
     /// # Errors
     /// The system's.
-    pub fn qdisc(&mut self, ifindex: u32) -> io::Result<Qdisc> {
-        let message = RouteNetlinkMessage::GetQueueDiscipline(message(ifindex));
-        let mut found = Qdisc::None;
-        for reply in self.ask(message, NLM_F_DUMP)? {
-            if let RouteNetlinkMessage::NewQueueDiscipline(qdisc) = reply
-                && i64::from(qdisc.header.index) == i64::from(ifindex)
-            {
-                match kind(&qdisc) {
-                    Some("clsact") => found = Qdisc::Clsact,
-                    Some("ingress") => found = Qdisc::Ingress,
-                    _ => {}
-                }
+    pub fn qdiscs(&mut self) -> io::Result<BTreeMap<u32, Qdisc>> {
+        let message = RouteNetlinkMessage::GetQueueDiscipline(message(0));
+        let replies = self.ask(message, NLM_F_DUMP)?;
+        let qdiscs = replies.iter().filter_map(|reply| {
+            let RouteNetlinkMessage::NewQueueDiscipline(qdisc) = reply else {
+                return None;
+            };
+            let ifindex = u32::try_from(qdisc.header.index).ok()?;
+            match kind(qdisc) {
+                Some("clsact") => Some((ifindex, Qdisc::Clsact)),
+                Some("ingress") => Some((ifindex, Qdisc::Ingress)),
+                _ => None,
             }
-        }
-        Ok(found)
+        });
+        Ok(qdiscs.collect())
     }
 
     /// Adds clsact to a device.
@@ -192,7 +191,7 @@ impl Tc {
     /// # Errors
     /// The system's.
     pub fn sweep(&mut self, ifindex: u32, handle: u32, added_clsact: bool) -> io::Result<()> {
-        if self.qdisc(ifindex)? != Qdisc::Clsact {
+        if self.qdiscs()?.get(&ifindex) != Some(&Qdisc::Clsact) {
             return Ok(());
         }
         let mut others = false;

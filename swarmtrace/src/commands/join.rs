@@ -5,8 +5,8 @@
 use super::follow::Format;
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
-use crate::output::{self, json, text};
-use crate::timeline::{join, read};
+use crate::output::{self, json, latency, text};
+use crate::timeline::{Histograms, join, read};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +31,9 @@ pub struct Args {
     /// Show every packet hop by hop
     #[arg(long)]
     all_packets: bool,
+    /// Print no timelines, only the latency table
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 impl Args {
@@ -45,17 +48,19 @@ impl Args {
             timelines.extend(read::timelines(file)?);
         }
         let joined = join::join(timelines);
+        let mut histograms = Histograms::new();
         for timeline in &joined.timelines {
-            match self.output {
-                Format::Text => {
-                    output::print(&(text::timeline(timeline, &options) + "\n"))?;
-                }
-                Format::Json => {
-                    let mut line = Vec::new();
-                    json::line(&mut line, timeline)?;
-                    output::print(&String::from_utf8_lossy(&line))?;
-                }
+            histograms.add(timeline);
+            if !self.quiet {
+                output::print(&match self.output {
+                    Format::Text => text::timeline(timeline, &options) + "\n",
+                    Format::Json => json::text(timeline)?,
+                })?;
             }
+        }
+        let latencies = histograms.latencies();
+        if self.output == Format::Text && !latencies.is_empty() {
+            output::print(&latency::table(&latencies, options.painter))?;
         }
         anstream::eprintln!(
             "swarmtrace: {} timelines, {} of them joined, {} whose other node is missing",

@@ -48,6 +48,9 @@ pub enum Step {
     Events(Vec<PacketEvent>),
     /// Time passed.
     Tick {
+        /// Packets seen up to now: flows that were alive when events were lost
+        /// must be known before they are told of the loss.
+        events: Vec<PacketEvent>,
         /// CLOCK_MONOTONIC in nanoseconds.
         now: u64,
         /// Events that were lost since the last tick.
@@ -132,7 +135,8 @@ impl Live {
                 () = time_is_up => return Ok(Step::Stop),
                 _ = self.tick.tick() => {
                     let lost = self.newly_lost()?;
-                    return Ok(Step::Tick { now: monotonic_now(), lost });
+                    self.reader.drain(&mut events);
+                    return Ok(Step::Tick { events, now: monotonic_now(), lost });
                 }
                 read = self.reader.next(&mut events) => {
                     read.context("cannot read the ring buffer")?;

@@ -6,6 +6,10 @@ use std::io::{self, Write};
 
 /// Writes a timeline as one line.
 pub fn line(out: &mut dyn Write, timeline: &Timeline) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, timeline)?;
-    out.write_all(b"\n")
+    out.write_all(text(timeline)?.as_bytes())
+}
+
+/// The line, with its line break.
+pub fn text(timeline: &Timeline) -> serde_json::Result<String> {
+    Ok(serde_json::to_string(timeline)? + "\n")
 }

@@ -1,6 +1,6 @@
-//! Colour, on a terminal only, and columns that count characters.
+//! Inks that can be left out, columns that count characters, and times.
 
-use std::io::IsTerminal;
+use super::style;
 
 /// What a piece of text is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,32 +22,24 @@ pub enum Ink {
 /// Colours or does not.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Painter {
-    /// Whether to colour.
+    /// Whether to colour. Standard output drops colours by itself where they
+    /// are not wanted (see [`super::print`]).
     pub colour: bool,
 }
 
 impl Painter {
-    /// Colours if standard output is a terminal and `NO_COLOR` is not set.
-    pub fn for_stdout() -> Self {
-        let forbidden = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
-        Self {
-            colour: std::io::stdout().is_terminal() && !forbidden && !dumb,
-        }
-    }
-
     /// The text in that ink.
     pub fn paint(self, ink: Ink, text: &str) -> String {
-        let code = match ink {
-            Ink::Plain => return text.to_owned(),
-            Ink::Good => "32",
-            Ink::Warning => "33",
-            Ink::Bad => "31",
-            Ink::Strong => "1",
-            Ink::Faint => "2",
+        let style = match ink {
+            Ink::Plain => style::PLAIN,
+            Ink::Good => style::GOOD,
+            Ink::Warning => style::NOTE,
+            Ink::Bad => style::WRONG,
+            Ink::Strong => style::HEADING,
+            Ink::Faint => style::FAINT,
         };
         if self.colour && !text.is_empty() {
-            format!("\x1b[{code}m{text}\x1b[0m")
+            style::paint(style, text)
         } else {
             text.to_owned()
         }

@@ -10,6 +10,8 @@ pub const HEADING: Style = Style::new().bold();
 pub const NAME: Style = AnsiColor::Cyan.on_default();
 /// What is there for completeness: indexes, MAC addresses.
 pub const FAINT: Style = Style::new().dimmed();
+/// What is as it should be.
+pub const GOOD: Style = AnsiColor::Green.on_default();
 /// What is wrong.
 pub const WRONG: Style = AnsiColor::Red.on_default().bold();
 /// What deserves a look.

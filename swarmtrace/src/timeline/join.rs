@@ -18,9 +18,9 @@ use super::{
 };
 use std::collections::HashMap;
 
-/// How far apart the parts of one connection may begin by the nodes' wall
-/// clocks: as long as a sequence number stays the mark of one connection.
-const NEARBY: u64 = 120_000_000_000;
+/// How far apart the parts of an unanswered connection may begin by the nodes'
+/// wall clocks: as long as a sequence number stays the mark of one connection.
+const NEARBY: u128 = 120_000_000_000;
 
 /// What came of joining.
 #[derive(Clone, Debug, Default)]
@@ -98,44 +98,76 @@ fn latest(timelines: Vec<Timeline>) -> Vec<Timeline> {
 }
 
 /// Indexes of the parts that belong together: the client's side, the task's.
+///
+/// Both sequence numbers are proof enough. What was never answered must have
+/// begun at about the same time, by wall clocks whose difference the proven
+/// pairs tell.
 fn pair(parts: &[Timeline]) -> Vec<(usize, usize)> {
-    let mut waiting: HashMap<JoinKey, Vec<usize>> = HashMap::new();
-    let mut pairs = Vec::new();
+    let mut groups: HashMap<JoinKey, Vec<usize>> = HashMap::new();
     for (index, part) in parts.iter().enumerate() {
         let mut key = part.key.clone();
         key.server_isn = None;
-        if key.tunnel.is_none() || part.nodes.len() != 1 {
-            continue;
-        }
-        let others = waiting.entry(key).or_default();
-        let matches = |other: &usize| {
-            let other = &parts[*other];
-            let answers = (part.key.server_isn, other.key.server_isn);
-            let same_server = !matches!(answers, (Some(a), Some(b)) if a != b);
-            node(other) != node(part)
-                && same_server
-                && other.started.abs_diff(part.started) <= NEARBY
-        };
-        let nearest = others
-            .iter()
-            .enumerate()
-            .filter(|(_, other)| matches(other))
-            .min_by_key(|(_, other)| parts[**other].started.abs_diff(part.started))
-            .map(|(at, _)| at);
-        match nearest {
-            None => others.push(index),
-            Some(at) => {
-                let other = others.swap_remove(at);
-                let part_is_near = part.came_from.is_none()
-                    && (part.left_for.is_some() || parts[other].came_from.is_some());
-                pairs.push(if part_is_near {
-                    (index, other)
-                } else {
-                    (other, index)
-                });
-            }
+        if key.tunnel.is_some() && part.nodes.len() == 1 {
+            groups.entry(key).or_default().push(index);
         }
     }
+    let mut pairs = Vec::new();
+    let mut ahead: HashMap<(&str, &str), i128> = HashMap::new();
+    for group in groups.values_mut() {
+        let proven = |a: &Timeline, b: &Timeline| {
+            (a.key.server_isn.is_some() && a.key.server_isn == b.key.server_isn).then_some(0)
+        };
+        for (one, other) in take_pairs(parts, group, proven) {
+            let (a, b) = (&parts[one], &parts[other]);
+            let difference = i128::from(b.started) - i128::from(a.started);
+            ahead.insert((node(a), node(b)), difference);
+            ahead.insert((node(b), node(a)), -difference);
+            pairs.push((one, other));
+        }
+    }
+    for group in groups.values_mut() {
+        let likely = |a: &Timeline, b: &Timeline| {
+            let skew = ahead.get(&(node(a), node(b))).copied().unwrap_or(0);
+            let apart = (i128::from(b.started) - i128::from(a.started) - skew).unsigned_abs();
+            let known = a.key.server_isn.is_some() && b.key.server_isn.is_some();
+            (apart <= NEARBY && !known).then_some(apart)
+        };
+        pairs.extend(take_pairs(parts, group, likely));
+    }
+    for pair in &mut pairs {
+        let (one, other) = (&parts[pair.0], &parts[pair.1]);
+        let far_first = one.came_from.is_some() || other.left_for.is_some();
+        if far_first && (other.came_from.is_none() || one.left_for.is_none()) {
+            *pair = (pair.1, pair.0);
+        }
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+/// Takes pairs of different nodes' parts out of a group, the least distant part
+/// for each.
+fn take_pairs(
+    parts: &[Timeline],
+    group: &mut Vec<usize>,
+    distance: impl Fn(&Timeline, &Timeline) -> Option<u128>,
+) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let mut rest: Vec<usize> = Vec::new();
+    for index in group.drain(..) {
+        let part = &parts[index];
+        let nearest = rest
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| node(&parts[**other]) != node(part))
+            .filter_map(|(at, other)| Some((distance(&parts[*other], part)?, at)))
+            .min();
+        match nearest {
+            Some((_, at)) => pairs.push((rest.swap_remove(at), index)),
+            None => rest.push(index),
+        }
+    }
+    *group = rest;
     pairs
 }
 

@@ -30,6 +30,7 @@ mod store;
 pub mod synthetic;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod tuples;
 
 pub(crate) use build::same_packet;

@@ -1,10 +1,10 @@
 //! Timelines from a file of JSON lines.
 //!
-//! A file is what `follow --output json` printed: one timeline a line. Whatever
-//! else stands in it is an error that names the file and the line, once; only
-//! the figures that end a trace are passed over.
+//! A file is what `follow --output json` printed: one timeline a line, and lines
+//! of other formats of swarmtrace's own (figures at the end), which are skipped.
+//! Whatever else stands in it is an error that names the file and the line.
 
-use super::{FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
+use super::{FORMAT, Timeline, VERSION};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Longest line that is read; a timeline of thousands of hops is shorter.
 const LONGEST_LINE: u64 = 16 << 20;
+
+/// What every `format` of swarmtrace's begins with.
+const OWN_FORMATS: &str = "swarmtrace-";
 
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +79,7 @@ pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
     Ok(all)
 }
 
-/// A line's timeline; `None` for the figures that end a trace.
+/// A line's timeline; `None` for one of swarmtrace's other formats.
 fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
     let stamp: Stamp = serde_json::from_slice(text).map_err(|error| {
         if error.is_eof() && !whole {
@@ -87,12 +90,12 @@ fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
     })?;
     match (stamp.format.as_deref(), stamp.version) {
         (Some(FORMAT), Some(VERSION)) => {}
-        (Some(SUMMARY_FORMAT), _) => return Ok(None),
         (Some(FORMAT), Some(version)) => {
             return Err(format!(
                 "a timeline of version {version}; this program reads version {VERSION}"
             ));
         }
+        (Some(other), _) if other.starts_with(OWN_FORMATS) => return Ok(None),
         _ => {
             return Err(format!(
                 "JSON, but no timeline (its format is not {FORMAT:?})"

@@ -1,9 +1,14 @@
 //! What the kernel tests share. They load programs and make namespaces, so they
 //! need root and a kernel with BTF; without, they fail and say so.
 #![allow(dead_code, missing_docs, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy only knows functions marked as tests"
+)]
 
 pub mod frames;
 pub mod nets;
+pub mod taps;
 
 use aya::programs::TestRunOptions;
 use swarmtrace::capture::{Capture, Events, LoadOptions};

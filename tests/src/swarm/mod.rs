@@ -7,11 +7,14 @@
 //! one VM runs at a time, whatever runs the tests: a lock file sees to it. Each
 //! [`Swarm`] is restored from the saved state, so no test sees another's traces.
 
+pub mod flows;
+pub mod life;
 pub mod listener;
-pub mod scenarios;
+mod outcome;
 mod tables;
 
 pub use listener::Listener;
+pub use outcome::{Outcome, watch};
 pub use tables::{Table, tables};
 
 use crate::binary::swarmtrace_binary;
@@ -44,7 +47,7 @@ impl Swarm {
         lock.lock().expect("wait for the other tests' VM");
         let config = Config {
             kernel,
-            name: format!("tests-{}", kernel.series()),
+            name: "tests".to_owned(),
             stop_on_drop: true,
             ..Config::default()
         };
@@ -126,6 +129,17 @@ pub struct Followed {
 }
 
 impl Following<'_> {
+    /// Kills it, so that it can clean nothing up.
+    #[track_caller]
+    pub fn kill(mut self) {
+        const SIGKILL: u8 = 9;
+        self.running
+            .signal(SIGKILL)
+            .unwrap_or_else(|e| panic!("{e:#}"));
+        let ended = self.running.wait(LIMIT).unwrap_or_else(|e| panic!("{e:#}"));
+        assert_eq!(ended.status, 128 + i32::from(SIGKILL));
+    }
+
     /// Presses Ctrl-C and collects what was printed.
     #[track_caller]
     pub fn stop(self) -> Followed {

@@ -31,6 +31,8 @@ pub struct Timeline {
     pub backend: Option<SocketAddr>,
     /// What became of it.
     pub state: State,
+    /// Nanoseconds since the epoch at the first hop.
+    pub started: u64,
     /// How often this flow was told of before.
     pub revision: u32,
     /// SYN to SYN-ACK.
@@ -80,6 +82,8 @@ pub struct Hop {
     pub netns: u32,
     /// Name of the namespace.
     pub namespace: String,
+    /// `host`, `container`, …
+    pub place: String,
     /// Index of the device.
     pub ifindex: u32,
     /// Name of the device.

@@ -103,7 +103,7 @@ pub fn api(socket: &str, method: &str, path: &str, kind: &str) -> io::Result<()>
     let mut body = Vec::new();
     io::stdin().read_to_end(&mut body)?;
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(180)))?;
     // HTTP/1.0, so that the answer comes whole and not in chunks.
     write!(
         stream,

@@ -36,7 +36,7 @@ pub const BPF_COMPILER: &[&str] = &["cargo-web", "libstd-rust-web-dev-bpf", "rus
 pub const BPF_LINKER: &[&str] = &["g++", "llvm-22-dev"];
 
 /// Where Debian 12 has those.
-const SOURCE: &str = "deb http://deb.debian.org/debian-security bookworm-security main";
+const SUITE: &str = "bookworm-security";
 
 /// Every package that setup may install.
 pub fn all() -> Vec<&'static str> {
@@ -86,7 +86,7 @@ pub fn install(missing: &[&str]) -> Result<()> {
     for name in missing {
         ensure!(
             has_candidate(name)?,
-            "apt knows no package {name}; it needs this line in its sources:\n  {SOURCE}"
+            "apt knows no package {name}; its sources need Debian's suite {SUITE}, part main"
         );
     }
     let step = Step::start(format!("installing {}", missing.join(" ")));

@@ -73,21 +73,13 @@ impl Apt {
         } else {
             String::new()
         };
-        let sources: String = [
-            ("http://deb.debian.org/debian", RELEASE.to_owned()),
-            ("http://deb.debian.org/debian", format!("{RELEASE}-updates")),
-            (
-                "http://deb.debian.org/debian-security",
-                format!("{RELEASE}-security"),
-            ),
-            (
-                "http://deb.debian.org/debian",
-                format!("{RELEASE}-backports"),
-            ),
-        ]
-        .iter()
-        .map(|(site, suite)| format!("deb {signed}{site} {suite} main\n"))
-        .collect();
+        let [archive, security] = archives()?;
+        let suites = ["", "-updates", "-backports"].map(|part| (&archive, part));
+        let sources: String = suites
+            .into_iter()
+            .chain([(&security, "-security")])
+            .map(|(site, part)| format!("deb {signed}{site} {RELEASE}{part} main\n"))
+            .collect();
         let list = folder.join("sources.list");
         fs::write(&list, sources).with_context(|| format!("cannot write {}", list.display()))?;
         let set = |name: &str, value: &Path| format!("{name}={}", value.display());
@@ -134,19 +126,12 @@ impl Apt {
             }
         }
         bail!(
-            "no Linux {series} for the cloud in {whose}; it needs this line in apt's sources:\n  \
-             deb http://deb.debian.org/debian{site} {RELEASE}-{suite} main",
-            series = kernel.series(),
-            whose = self.whose,
-            site = if kernel == Kernel::V6_1 {
-                "-security"
-            } else {
-                ""
-            },
-            suite = if kernel == Kernel::V6_1 {
-                "security"
-            } else {
-                "backports"
+            "no Linux {} for the cloud in {}; apt's sources need Debian's suite {RELEASE}-{}",
+            kernel.series(),
+            self.whose,
+            match kernel {
+                Kernel::V6_1 => "security",
+                Kernel::V6_12 => "backports",
             },
         )
     }
@@ -257,6 +242,26 @@ fn numbers(name: &str) -> Vec<u64> {
     name.split(|c: char| !c.is_ascii_digit())
         .filter_map(|part| part.parse().ok())
         .collect()
+}
+
+/// Where this machine gets Debian from: the archive, and its security updates.
+fn archives() -> Result<[String; 2]> {
+    let mut ask = Command::new("apt-get");
+    ask.args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]);
+    let known = host::text(&mut ask)?;
+    let find = |wanted: fn(&str) -> bool| {
+        known
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(release, _)| wanted(release))
+            .map(|(_, site)| site.to_owned())
+    };
+    let archive = find(|release| !release.contains('-'));
+    let security = find(|release| release.ends_with("-security"));
+    match (archive, security) {
+        (Some(archive), Some(security)) => Ok([archive, security]),
+        _ => bail!("apt's sources name no Debian release with its security updates"),
+    }
 }
 
 #[cfg(test)]

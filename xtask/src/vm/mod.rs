@@ -30,6 +30,7 @@ mod process;
 mod qcow2;
 mod qemu;
 mod qmp;
+mod services;
 mod snapshot;
 mod state;
 mod swarm;

@@ -70,7 +70,11 @@ impl Wanted<'_> {
         .into_iter()
         .chain(self.accelerator.options())
         .chain(memory.iter().map(String::as_str))
-        .chain([include_str!("swarm.rs"), include_str!("qemu.rs")]);
+        .chain([
+            include_str!("swarm.rs"),
+            include_str!("services.rs"),
+            include_str!("qemu.rs"),
+        ]);
         let name = format!("{}-{}", self.prefix(), place::key(parts));
         Ok(self.place.folder("snapshots")?.join(name))
     }
@@ -110,17 +114,28 @@ impl Wanted<'_> {
         }
         let folder = self.folder()?;
         place::remove(&folder)?;
+        let made = match self.build_anew() {
+            Ok(made) => made,
+            Err(error) => {
+                // Docker's own time limits can be too short for a busy machine.
+                eprintln!("  the Swarm did not come up, trying once more: {error:#}");
+                self.build_anew()?
+            }
+        };
+        fs::rename(&made, &folder)
+            .with_context(|| format!("cannot move the snapshot to {}", folder.display()))?;
+        self.remove_older(&folder)?;
+        Ok(Snapshot { folder })
+    }
+
+    fn build_anew(&self) -> Result<PathBuf> {
         process::end_leftovers(&self.place.path("snapshot.made"))?;
         let made = self.place.fresh_folder("snapshot.made")?;
         let done = self.build_in(&made);
         if done.is_err() {
             let _ = place::remove(&made);
         }
-        done?;
-        fs::rename(&made, &folder)
-            .with_context(|| format!("cannot move the snapshot to {}", folder.display()))?;
-        self.remove_older(&folder)?;
-        Ok(Snapshot { folder })
+        done.map(|()| made)
     }
 
     fn build_in(&self, folder: &Path) -> Result<()> {

@@ -21,7 +21,8 @@ impl Args {
         while !report.is_full() {
             match live.next().await? {
                 Step::Events(events) => events.iter().for_each(|event| correlator.push(event)),
-                Step::Tick { now, lost } => {
+                Step::Tick { events, now, lost } => {
+                    events.iter().for_each(|event| correlator.push(event));
                     correlator.note_lost(lost);
                     report.tell_all(correlator.take_finished(now), &live)?;
                 }

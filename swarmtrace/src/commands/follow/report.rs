@@ -50,7 +50,6 @@ impl<'a> Report<'a> {
                 painter: COLOUR,
                 reply: !options.no_reply,
                 all_packets: options.all_packets,
-                ..TextOptions::default()
             },
             histograms: Histograms::new(),
             told: 0,
@@ -75,7 +74,10 @@ impl<'a> Report<'a> {
         self.name_gaps(live);
         for flow in flows {
             if !self.is_full() && is_wanted(&flow, live) {
-                let timeline = flow.timeline(live.topology(), wall_offset());
+                let mut timeline = flow.timeline(live.topology(), wall_offset());
+                if self.options.no_reply {
+                    timeline.drop_reply();
+                }
                 self.tell(&timeline, live)?;
             }
         }

@@ -160,6 +160,7 @@ fn json_comes_back_as_it_was() {
     let timeline = whole(&Connection::new(Route::MeshRemote, Ending::Reset, 4));
     let mut file = tempfile::NamedTempFile::new().unwrap();
     json::line(&mut file, &timeline).unwrap();
+    writeln!(file, r#"{{"format":"swarmtrace-summary","version":1}}"#).unwrap();
     assert_eq!(timelines(file.path()).unwrap(), [timeline]);
 }
 
@@ -198,4 +199,22 @@ fn what_is_not_a_timeline_is_named_with_its_line() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn wall_clocks_an_hour_apart() {
+    let answered = Connection::new(Route::MeshRemote, Ending::Open, 4);
+    let mut unanswered = Connection::new(Route::MeshRemote, Ending::Unanswered, 6);
+    unanswered.start += 40_000_000_000;
+    let late = |mut timelines: Vec<Timeline>| {
+        timelines
+            .iter_mut()
+            .for_each(|t| t.started += 3_600_000_000_000);
+        timelines
+    };
+    let (a, b) = parts(&answered);
+    let (c, d) = parts(&unanswered);
+    let joined = join([a, late(b), c.clone(), late(d.clone())].concat());
+    assert_eq!((joined.whole, joined.alone), (2, 0));
+    assert_eq!(join([c, late(d)].concat()).whole, 0);
 }

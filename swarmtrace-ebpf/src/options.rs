@@ -1,0 +1,51 @@
+//! TCP options: only timestamps are of interest, and only for a packet that is
+//! being reported.
+
+use crate::packet::{Parsed, load};
+use aya_ebpf::programs::TcContext;
+
+/// TCP's timestamps option (RFC 7323, section 3.2): value and echo reply.
+#[inline(always)]
+pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
+    let (start, length) = (parsed.options, parsed.options_length);
+    if length < 10 {
+        return None;
+    }
+    // Where Linux puts it: NOP NOP TS, and in a SYN after MSS and SACK-permitted.
+    if length >= 16 {
+        let [first, second, value, echo] = load::<[u32; 4]>(ctx, start)?;
+        if first == u32::from_be(0x0101_080a) {
+            return Some((u32::from_be(second), u32::from_be(value)));
+        }
+        let in_syn = u32::from_be(first) >> 16 == 0x0204 && second == u32::from_be(0x0402_080a);
+        if in_syn {
+            return Some((u32::from_be(value), u32::from_be(echo)));
+        }
+    } else if length >= 12 {
+        let [first, value, echo] = load::<[u32; 3]>(ctx, start)?;
+        if first == u32::from_be(0x0101_080a) {
+            return Some((u32::from_be(value), u32::from_be(echo)));
+        }
+    }
+    let mut at = 0;
+    for _ in 0..20 {
+        if at + 10 > length {
+            return None;
+        }
+        let [kind, size] = load::<[u8; 2]>(ctx, start + at)?;
+        match kind {
+            0 => return None,
+            1 => at += 1,
+            8 if size == 10 => return stamps(ctx, start + at + 2),
+            _ if size < 2 => return None,
+            _ => at += u32::from(size),
+        }
+    }
+    None
+}
+
+#[inline(always)]
+fn stamps(ctx: &TcContext, at: u32) -> Option<(u32, u32)> {
+    let [value, echo] = load::<[u32; 2]>(ctx, at)?;
+    Some((u32::from_be(value), u32::from_be(echo)))
+}

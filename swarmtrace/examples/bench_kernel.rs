@@ -1,0 +1,271 @@
+//! What tapping costs: nanoseconds a packet (`BPF_PROG_TEST_RUN`), start-up, and
+//! the time to attach and detach many taps. Needs root.
+//!
+//! `cargo run --release --example bench_kernel [-- --json]`
+
+use aya::programs::TestRunOptions;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
+use std::time::Instant;
+use swarmtrace::capture::{AttachMode, Capture, Events, LoadOptions, TapSite};
+use swarmtrace_common::{Endpoint, Mode, PortSet, Settings};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Devices in each namespace that is tapped.
+const DEVICES: u32 = 10;
+/// Runs of a program in one measurement; fewer for those that fill the ring.
+const REPEAT: u32 = 1_000_000;
+const REPEAT_REPORTED: u32 = 50_000;
+const ROUNDS: usize = 15;
+
+fn main() -> Result<()> {
+    let json = std::env::args().any(|argument| argument == "--json");
+    let mut results = Map::new();
+    packets(&mut results)?;
+    for (mode, name, namespaces) in [
+        (AttachMode::Auto, "auto", 20),
+        (AttachMode::Clsact, "clsact", 20),
+        (AttachMode::Auto, "auto", 2),
+        (AttachMode::Tcx, "tcx", 2),
+    ] {
+        attaching(mode, name, namespaces, &mut results)?;
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&Value::Object(results))?);
+    } else {
+        for (name, value) in results {
+            println!("{name:44} {value}");
+        }
+    }
+    Ok(())
+}
+
+/// The best of several measurements, in nanoseconds a packet.
+fn measure(
+    capture: &mut Capture,
+    events: &mut Events,
+    program: &'static str,
+    frame: &[u8],
+    repeat: u32,
+) -> Result<u64> {
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            repeat,
+            ..TestRunOptions::default()
+        };
+        let result = capture.test_run(program, options)?;
+        rounds.push(u64::try_from(result.duration.as_nanos())?);
+        let mut drained = Vec::new();
+        while events.drain(&mut drained) > 0 {
+            drained.clear();
+        }
+    }
+    rounds.sort_unstable();
+    Ok(rounds[0])
+}
+
+fn packets(results: &mut Map<String, Value>) -> Result<()> {
+    let begin = Instant::now();
+    let settings = Settings {
+        vxlan_port: 4789,
+        ..Settings::default()
+    };
+    let mut capture = Capture::load(&LoadOptions {
+        ring_bytes: 32 << 20,
+        settings,
+        ..LoadOptions::default()
+    })?;
+    results.insert(
+        String::from("load_ms"),
+        json!(begin.elapsed().as_secs_f64() * 1000.0),
+    );
+    let mut events = capture.events().ok_or("taken")?;
+    capture.set_ports(&PortSet::from_iter([80]))?;
+    let service = Endpoint::new(IpAddr::from([10, 0, 0, 6]), 80, 6);
+    capture.set_endpoints(&BTreeSet::from([service]))?;
+
+    let syn = frame([10, 0, 0, 6], 80, 0x02);
+    let ack = frame([10, 0, 0, 6], 80, 0x10);
+    let cases = [
+        ("empty_program", "swarmtrace_nop", syn.clone(), false),
+        (
+            "rejected_port",
+            "swarmtrace_in",
+            frame([10, 0, 0, 6], 443, 0x02),
+            false,
+        ),
+        ("rejected_acknowledgment", "swarmtrace_in", ack, false),
+        (
+            "rejected_address",
+            "swarmtrace_in",
+            frame([10, 0, 0, 7], 80, 0x02),
+            false,
+        ),
+        (
+            "rejected_vxlan",
+            "swarmtrace_out",
+            vxlan(&frame([10, 0, 0, 6], 443, 0x02)),
+            false,
+        ),
+        ("reported_syn", "swarmtrace_in", syn.clone(), true),
+        ("reported_vxlan_syn", "swarmtrace_out", vxlan(&syn), true),
+    ];
+    for (name, program, frame, reported) in cases {
+        let repeat = if reported { REPEAT_REPORTED } else { REPEAT };
+        let before = capture.counters()?.reported();
+        let nanoseconds = measure(&mut capture, &mut events, program, &frame, repeat)?;
+        let counters = capture.counters()?;
+        if (counters.reported() > before) != reported || counters.lost() > 0 {
+            return Err(format!("{name}: not what it should be: {counters:?}").into());
+        }
+        results.insert(format!("{name}_ns"), json!(nanoseconds));
+    }
+    capture.set_settings(Settings {
+        mode: Mode::AllPackets as u8,
+        ..settings
+    })?;
+    let data = frame([10, 0, 0, 6], 80, 0x18);
+    let nanoseconds = measure(
+        &mut capture,
+        &mut events,
+        "swarmtrace_in",
+        &data,
+        REPEAT_REPORTED,
+    )?;
+    results.insert(String::from("reported_all_packets_ns"), json!(nanoseconds));
+    Ok(())
+}
+
+fn attaching(
+    mode: AttachMode,
+    name: &str,
+    namespaces: u32,
+    results: &mut Map<String, Value>,
+) -> Result<()> {
+    let mut nets = Vec::new();
+    let mut sites = Vec::new();
+    for number in 0..namespaces {
+        let net = Net::new(number)?;
+        let commands: String = (0..DEVICES / 2)
+            .map(|pair| format!("link add a{pair} type veth peer name b{pair}\n"))
+            .collect();
+        net.batch(&commands)?;
+        let inode = std::fs::metadata(net.path())?.ino();
+        sites.extend((0..DEVICES).map(|device| TapSite {
+            netns_inode: u32::try_from(inode).unwrap_or(0),
+            netns_path: net.path().into(),
+            // The loopback device is the first.
+            ifindex: device + 2,
+            device: format!("device {}", device + 2),
+            has_ethernet: true,
+        }));
+        nets.push(net);
+    }
+    let mut capture = Capture::load(&LoadOptions {
+        attach: mode,
+        ..LoadOptions::default()
+    })?;
+    let mut time = |what: &str, task: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+        let begin = Instant::now();
+        task()?;
+        let milliseconds = begin.elapsed().as_secs_f64() * 1000.0;
+        let taps = namespaces * DEVICES;
+        results.insert(
+            format!("{what}_{taps}_devices_{name}_ms"),
+            json!(milliseconds),
+        );
+        Ok(())
+    };
+    time("attach", &mut || {
+        let changes = capture.reconcile(&sites)?;
+        match changes.failed.first() {
+            Some((site, reason)) => Err(format!("{}: {reason}", site.device).into()),
+            None => Ok(()),
+        }
+    })?;
+    time("reconcile", &mut || {
+        capture.reconcile(&sites)?;
+        Ok(())
+    })?;
+    time("detach", &mut || Ok(capture.detach_all()?))?;
+    Ok(())
+}
+
+/// A namespace that is gone with the value.
+struct Net(String);
+
+impl Net {
+    fn new(number: u32) -> Result<Self> {
+        let name = format!("swb{}-{number}", std::process::id());
+        let made = Command::new("ip").args(["netns", "add", &name]).status()?;
+        if made.success() {
+            Ok(Self(name))
+        } else {
+            Err("`ip netns add` failed (run as root)".into())
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("/run/netns/{}", self.0)
+    }
+
+    fn batch(&self, commands: &str) -> Result<()> {
+        use std::io::Write as _;
+        let mut child = Command::new("ip")
+            .args(["-n", &self.0, "-batch", "-"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()?;
+        let mut input = child.stdin.take().ok_or("no standard input")?;
+        input.write_all(commands.as_bytes())?;
+        drop(input);
+        if child.wait()?.success() {
+            Ok(())
+        } else {
+            Err("`ip -batch` failed".into())
+        }
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+    }
+}
+
+/// An Ethernet frame with a TCP segment of five bytes, or none in a SYN.
+fn frame(server: [u8; 4], port: u16, flags: u8) -> Vec<u8> {
+    let data: &[u8] = if flags & 0x08 == 0 { b"" } else { b"hello" };
+    let options = [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+    let mut bytes = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    let total = 20 + 20 + options.len() + data.len();
+    bytes.extend([0x45, 0, 0, u8::try_from(total).unwrap_or(0), 0, 1, 0x40, 0]);
+    bytes.extend([64, 6, 0, 0, 192, 0, 2, 10]);
+    bytes.extend(server);
+    bytes.extend(51_544_u16.to_be_bytes());
+    bytes.extend(port.to_be_bytes());
+    bytes.extend([0, 0, 3, 232, 0, 0, 0, 0, 0x80, flags, 255, 255, 0, 0, 0, 0]);
+    bytes.extend(options);
+    bytes.extend(data);
+    bytes
+}
+
+/// The frame in a VXLAN datagram between two nodes.
+fn vxlan(inner: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![2, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 4, 8, 0];
+    let total = u8::try_from(20 + 8 + 8 + inner.len()).unwrap_or(0);
+    bytes.extend([0x45, 0, 0, total, 0, 1, 0, 0, 64, 17, 0, 0]);
+    bytes.extend([192, 168, 50, 1, 192, 168, 50, 2]);
+    bytes.extend(40_000_u16.to_be_bytes());
+    bytes.extend(4789_u16.to_be_bytes());
+    bytes.extend([0, total - 20, 0, 0]);
+    bytes.extend([8, 0, 0, 0, 0, 16, 0, 0]);
+    bytes.extend(inner);
+    bytes
+}

@@ -1,0 +1,59 @@
+//! Cleaning up after runs that were killed, by what their journals say.
+
+use super::journal;
+use super::netns;
+use super::site::TapId;
+use super::tc::Tc;
+use std::io;
+use std::path::Path;
+
+/// What [`cleanup`] found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Cleanup {
+    /// Runs that had been killed.
+    pub dead_runs: usize,
+    /// Devices that were swept.
+    pub swept: Vec<TapId>,
+    /// Devices that could not be swept, and why.
+    pub failed: Vec<(TapId, String)>,
+}
+
+/// Removes what killed runs have left, and nothing else.
+///
+/// # Errors
+/// Where no thread could be started.
+pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
+    let dead: Vec<_> = (journal::found(run_dir).into_iter())
+        .filter(|found| !found.is_live())
+        .collect();
+    if dead.is_empty() {
+        return Ok(Cleanup::default());
+    }
+    netns::on_thread(|| {
+        let mut result = Cleanup::default();
+        for found in dead {
+            let failures = result.failed.len();
+            for entry in &found.record.entries {
+                let id = (entry.netns_inode, entry.ifindex);
+                let swept = netns::enter(&entry.netns_path, entry.netns_inode)
+                    .and_then(|()| netns::device_name(entry.ifindex))
+                    .and_then(|_| Tc::open())
+                    .and_then(|mut tc| {
+                        tc.sweep(entry.ifindex, found.record.handle, entry.added_clsact)
+                    });
+                match swept {
+                    Ok(()) => result.swept.push(id),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => result.failed.push((id, error.to_string())),
+                }
+            }
+            result.dead_runs += 1;
+            if result.failed.len() == failures
+                && let Err(error) = found.remove()
+            {
+                result.failed.push(((0, 0), error.to_string()));
+            }
+        }
+        result
+    })
+}
