@@ -64,7 +64,7 @@ pub fn run(options: TestOptions) -> Result<()> {
     if options.no_vm {
         eprintln!("Left out: the real Swarm in the VM");
     } else {
-        for test in ["vm_6_1", "vm_6_12", "vm_scenarios"] {
+        for test in ["vm_6_1", "vm_6_12", "vm_5_10", "vm_scenarios"] {
             let title = format!("The real Swarm in the VM: {test}");
             group(
                 &title,
