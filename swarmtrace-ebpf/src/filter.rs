@@ -41,6 +41,14 @@ impl Filter {
         })
     }
 
+    /// The mode, read anew: what is remembered of it from one place to the next is
+    /// one more thing in which the verifier's paths differ.
+    #[inline(always)]
+    pub fn mode(&self) -> u8 {
+        // SAFETY: a byte of a map's entry, which lives while the program runs.
+        unsafe { core::ptr::read_volatile(&self.settings.mode) }
+    }
+
     /// Whether packets without ports may be of interest.
     #[inline(always)]
     pub fn wants_portless(&self) -> bool {
@@ -81,11 +89,19 @@ impl Filter {
             || kinds & endpoint_kinds::ANY_PROTOCOL != 0 && (traced(dst, 0, 0) || traced(src, 0, 0))
     }
 
+    /// Whether the mode turns a packet away, whoever's it is. A branch that ends
+    /// here costs the verifier less than one that goes on with what it knows.
+    #[inline(always)]
+    pub fn excludes(&self, parsed: &Parsed) -> bool {
+        self.mode() == Mode::Handshakes as u8
+            && parsed.flags & flags::ICMP_ERROR == 0
+            && (parsed.tuple.protocol != TCP || parsed.tcp_flags & (tcp::SYN | tcp::RST) == 0)
+    }
+
     /// Whether a matching packet is one to report; marks the first data segment.
     #[inline(always)]
     pub fn reports(&self, ctx: &TcContext, direction: Direction, parsed: &mut Parsed) -> bool {
         let all = self.settings.mode == Mode::AllPackets as u8;
-        let handshakes = self.settings.mode == Mode::Handshakes as u8;
         let protocol = parsed.tuple.protocol;
         if parsed.flags & flags::ICMP_ERROR != 0 {
             return self.sampled_quote(parsed);
@@ -95,7 +111,6 @@ impl Filter {
         }
         match protocol {
             TCP => self.reports_segment(parsed, all),
-            _ if handshakes => false,
             UDP | SCTP | ESP => {
                 let tag = if protocol == ESP {
                     parsed.ack
@@ -110,16 +125,7 @@ impl Filter {
 
     #[inline(always)]
     fn reports_segment(&self, parsed: &mut Parsed, all: bool) -> bool {
-        let handshakes = self.settings.mode == Mode::Handshakes as u8;
-        let mut kind = parsed.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST);
-        if handshakes {
-            kind &= tcp::SYN | tcp::RST;
-            // No first data will have to be told from the rest, so no flow has to
-            // be remembered.
-            if kind == 0 || self.settings.sample <= 1 {
-                return kind != 0;
-            }
-        }
+        let kind = parsed.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST);
         if kind & (tcp::SYN | tcp::RST) == tcp::SYN {
             return self.opens(parsed);
         }

@@ -92,7 +92,7 @@ fn judge(view: &View, ip: usize, ether_type: u16, filter: &Filter, outer: bool) 
 /// or UDP datagram by the IP header.
 #[inline(always)]
 fn judge_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &Filter) -> bool {
-    let handshakes = filter.settings.mode == Mode::Handshakes as u8;
+    let handshakes = filter.mode() == Mode::Handshakes as u8;
     match protocol {
         // Nearly every packet of a busy node.
         TCP if handshakes

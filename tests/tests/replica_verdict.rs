@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 use std::net::SocketAddr;
+use swarmtrace_tests::binary::swarmtrace_binary;
+use swarmtrace_tests::process::Running;
 use swarmtrace_tests::replica::plan::{INGRESS_SBOX, VOTE};
 use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::Trace;
+use swarmtrace_tests::trace::{LIMIT, Trace};
 use swarmtrace_tests::traffic::request;
 
 /// The lines of a trace that are timelines.
@@ -103,4 +105,49 @@ fn what_works_has_no_verdict() {
     for timeline in told {
         assert!(timeline.get("verdict").is_none(), "{timeline:#}");
     }
+}
+
+#[test]
+fn what_one_node_cannot_tell_both_together_can() {
+    let replica = Replica::start();
+    // Task vote.2 lives on node b and takes nothing in.
+    let task = replica.task("vote.2");
+    task.output("iptables", &["-I", "INPUT", "-p", "tcp", "-j", "DROP"], "");
+    let traces = Side::BOTH.map(|side| Trace::start(replica.node(side), &[]));
+    for _ in 0..2 {
+        // The balancers take turns; one of the two goes to vote.1.
+        let _ = request(replica.client(), mesh());
+    }
+    let traced = traces.map(Trace::stop);
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = ["a.json", "b.json"].map(|name| directory.path().join(name));
+    for (file, traced) in files.iter().zip(&traced) {
+        std::fs::write(file, &traced.ended.stdout).expect("write a trace");
+    }
+    let failed = |output: &str| -> Vec<Value> {
+        let told = output
+            .lines()
+            .map(|l| serde_json::from_str(l).expect("JSON"));
+        told.filter(|t: &Value| t["state"]["is"] == "unanswered")
+            .collect()
+    };
+    let alone = failed(&traced[0].ended.stdout);
+    assert_eq!(alone.len(), 1, "{alone:#?}");
+    assert_ne!(
+        alone[0]["verdict"]["hop"]["node"], "node-b",
+        "it cannot see that far"
+    );
+
+    let mut join = std::process::Command::new(swarmtrace_binary());
+    join.args(["join", "--output", "json"]).args(&files);
+    let ended = Running::start(join).wait(LIMIT);
+    ended.expect_code(0);
+    let joined = failed(&ended.stdout);
+    assert_eq!(joined.len(), 1, "{joined:#?}");
+    assert_eq!(joined[0]["nodes"], serde_json::json!(["node-a", "node-b"]));
+    let verdict = &joined[0]["verdict"];
+    assert!(verdict["id"].is_string(), "{verdict:#}");
+    let expected = (u64::from(task.inode()), "eth0".into(), "in".into());
+    assert_eq!(place(&joined[0]), expected, "{verdict:#}");
+    assert_eq!(verdict["hop"]["node"], "node-b", "{verdict:#}");
 }

@@ -1,13 +1,10 @@
 //! From a timeline to its verdict, with what the trace knows around it.
 
 use super::live::Live;
+use super::watched::{life, lost};
 use crate::diagnose::{Case, Coverage, Tap, TaskState, Verdict, diagnose, is_plainly_healthy};
-use crate::timeline::{Gap, Leg, State, Timeline, Way};
+use crate::timeline::{Leg, Timeline, Way};
 use anyhow::Result;
-use std::ops::RangeInclusive;
-
-/// How long after its last packet was seen a flow's next hop is waited for.
-const AFTERMATH: u64 = 50_000_000;
 
 /// A timeline and what is known of its flow.
 #[derive(Clone, Debug)]
@@ -48,7 +45,9 @@ fn judge(timeline: Timeline, live: &Live, now: u64) -> Judged {
     let answer_watched = answer(&timeline).is_some_and(|tap| taps.contains(&tap));
     // A tap that would not have reported the flow watched nothing.
     let taps = taps.into_iter();
-    let taps = taps.filter(|_| live.follows_since(timeline.started_monotonic));
+    let follows = live.follows_since();
+    let follows = follows.is_some_and(|since| since <= timeline.started_monotonic);
+    let taps = taps.filter(|_| follows);
     let task_state = live.task_state(&timeline);
     let verdict = diagnose(&Case {
         timeline: &timeline,
@@ -65,27 +64,6 @@ fn judge(timeline: Timeline, live: &Live, now: u64) -> Judged {
         task_state,
         answer_watched,
     }
-}
-
-/// From a flow's first packet to a little after its last; a flow that nothing
-/// answered lives until `now`.
-fn life(timeline: &Timeline, now: u64) -> RangeInclusive<u64> {
-    let from = timeline.started_monotonic;
-    let last = from.saturating_add(timeline.duration_ns);
-    let until = match timeline.state {
-        State::Unanswered => now.max(last),
-        _ => last.saturating_add(AFTERMATH).min(now.max(last)),
-    };
-    from..=until
-}
-
-/// Events that were lost while the flow lived.
-fn lost(timeline: &Timeline) -> u64 {
-    let lost = timeline.gaps.iter().map(|gap| match gap {
-        Gap::EventsLost { count } => *count,
-        _ => 0,
-    });
-    lost.fold(0, u64::saturating_add)
 }
 
 /// Where an answer to the flow would have been seen last: the device at which the

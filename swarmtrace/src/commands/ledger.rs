@@ -6,9 +6,9 @@
 //! said when it was asked: a tap counts from the moment its attachment returned
 //! to the last moment at which the kernel confirmed it.
 
+use super::watched::{TapSpan, taps};
 use crate::capture::{Changes, TapId};
 use crate::diagnose::Tap;
-use crate::timeline::Way;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -81,19 +81,25 @@ impl Ledger {
         covered.flat_map(|((netns, ifindex), _)| taps(*netns, *ifindex))
     }
 
-    /// Whether the same packets have been reported since then.
-    pub fn is_steady_since(&self, time: u64) -> bool {
-        self.filter_since <= time
+    /// When each tap was in place, as far as that is remembered.
+    pub fn spans(&self) -> impl Iterator<Item = TapSpan> + '_ {
+        let each = |(id, spans): (&TapId, &'_ Vec<Span>)| {
+            let (netns, ifindex) = *id;
+            let spans = spans.iter().map(move |s| TapSpan {
+                netns,
+                ifindex,
+                from: s.from,
+                until: s.until,
+            });
+            spans.collect::<Vec<_>>()
+        };
+        self.spans.iter().flat_map(each)
     }
-}
 
-/// A tapped device has a tap each way.
-fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
-    [Way::In, Way::Out].map(|way| Tap {
-        netns,
-        ifindex,
-        way,
-    })
+    /// Since when the same packets have been reported.
+    pub fn steady_since(&self) -> u64 {
+        self.filter_since
+    }
 }
 
 #[cfg(test)]
@@ -172,9 +178,8 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.reconciled(100, 110, &changes(&[ID], &[]));
         ledger.reconciled(200, 201, &changes(&[], &[]));
-        assert!(ledger.is_steady_since(0));
+        assert_eq!(ledger.steady_since(), 0);
         ledger.filter_changed(150);
-        assert!(!ledger.is_steady_since(120));
-        assert!(ledger.is_steady_since(150));
+        assert_eq!(ledger.steady_since(), 150);
     }
 }

@@ -263,10 +263,10 @@ impl Live {
         &self.ledger
     }
 
-    /// Whether a flow that began then would have been reported at every tap. By
-    /// its port alone it is lost from sight where that is rewritten.
-    pub fn follows_since(&self, time: u64) -> bool {
-        self.ledger.is_steady_since(time) && !self.filter.is_by_port_alone()
+    /// Since when flows are reported at every tap that they pass. By its port alone
+    /// a flow is lost from sight where that is rewritten.
+    pub fn follows_since(&self) -> Option<u64> {
+        (!self.filter.is_by_port_alone()).then(|| self.ledger.steady_since())
     }
 
     /// Devices that could not be tapped, and what else narrows the view.

@@ -13,6 +13,7 @@ mod saying;
 mod snapshots;
 mod tasks;
 pub mod topology;
+mod watched;
 
 use std::process::ExitCode;
 

@@ -25,10 +25,7 @@ pub(super) const SCENARIOS: &[(&str, &[&str])] = &[
     ("ingress-ipv6", &["ingress-ipv6"]),
     ("ingress-sandbox-gone", &["ingress-sandbox-gone"]),
     ("ipvs-connection-forgotten", &["ipvs-connection-forgotten"]),
-    (
-        "ipvs-no-destination",
-        &["ipvs-no-destination", "task-starting"],
-    ),
+    ("ipvs-no-destination", &["ipvs-no-destination"]),
     (
         "ipvs-service-missing",
         &[
@@ -83,7 +80,6 @@ pub(super) const SCENARIOS: &[(&str, &[&str])] = &[
         ],
     ),
     ("task-reset", &["task-reset"]),
-    ("task-starting", &["task-starting"]),
     ("task-stopped-midstream", &["task-stopped-midstream"]),
     ("vxlan-blocked-on-node", &["vxlan-blocked-on-node"]),
 ];

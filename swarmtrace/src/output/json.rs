@@ -2,7 +2,7 @@
 //! concatenated. The shapes are the timeline's own; what was found out about a
 //! flow stands beside its timeline's fields.
 
-use crate::diagnose::Verdict;
+use crate::diagnose::{TaskState, Verdict};
 use crate::timeline::Timeline;
 use serde::Serialize;
 
@@ -12,9 +12,21 @@ struct Told<'a> {
     timeline: &'a Timeline,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'a Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_state: Option<TaskState>,
 }
 
-/// A timeline and its verdict, if there is one, as one line with its line break.
-pub fn text(timeline: &Timeline, verdict: Option<&Verdict>) -> serde_json::Result<String> {
-    Ok(serde_json::to_string(&Told { timeline, verdict })? + "\n")
+/// A timeline, its verdict and what its task was doing, as far as there are any, as
+/// one line with its line break.
+pub fn text(
+    timeline: &Timeline,
+    verdict: Option<&Verdict>,
+    task_state: Option<TaskState>,
+) -> serde_json::Result<String> {
+    let told = Told {
+        timeline,
+        verdict,
+        task_state,
+    };
+    Ok(serde_json::to_string(&told)? + "\n")
 }

@@ -12,7 +12,6 @@ mod host;
 mod judge;
 mod overlay;
 pub mod run;
-mod services;
 mod task;
 mod told;
 
@@ -118,7 +117,6 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         overlay::ALL,
         task::ALL,
         connection::ALL,
-        services::ALL,
     ]
     .into_iter()
     .flatten()

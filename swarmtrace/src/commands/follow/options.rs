@@ -12,9 +12,10 @@ use swarmtrace_common::Mode;
 ///
 /// Every hop with its time, what was rewritten there (DNAT, fwmark, the backend
 /// that IPVS chose, SNAT, VXLAN, the task's REDIRECT), how that is known, and the
-/// way back. A connection that stops says how far it got. On one node this is the
-/// part of the path that the node sees, with the name of the node that the packet
-/// left for; `swarmtrace join` puts two nodes' output together.
+/// way back. A connection that failed says how far it got, what went wrong, on what
+/// evidence, and how to confirm and mend it. On one node this is the part of the
+/// path that the node sees, with the name of the node that the packet left for;
+/// `swarmtrace join` puts two nodes' output together.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

@@ -8,7 +8,8 @@ use super::{Args, Format};
 use crate::commands::judge::{Judged, judge_all};
 use crate::commands::live::Live;
 use crate::commands::saying::{Gaps, loss, what};
-use crate::diagnose::Verdict;
+use crate::commands::watched::Watched;
+use crate::diagnose::{TaskState, Verdict};
 use crate::output;
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
@@ -84,6 +85,7 @@ impl<'a> Report<'a> {
         for Judged {
             mut timeline,
             mut verdict,
+            task_state,
             ..
         } in judge_all(timelines, live, now)?
         {
@@ -97,12 +99,17 @@ impl<'a> Report<'a> {
                     site.index = index;
                 }
             }
-            self.tell(&timeline, verdict.as_ref())?;
+            self.tell(&timeline, verdict.as_ref(), task_state)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, timeline: &Timeline, verdict: Option<&Verdict>) -> Result<()> {
+    fn tell(
+        &mut self,
+        timeline: &Timeline,
+        verdict: Option<&Verdict>,
+        task_state: Option<TaskState>,
+    ) -> Result<()> {
         if timeline.revision == 0 {
             self.told += 1;
             self.histograms.add(timeline);
@@ -120,7 +127,7 @@ impl<'a> Report<'a> {
                 output::print(&page)?;
             }
             Format::Json => {
-                output::print(&json::text(timeline, verdict)?)?;
+                output::print(&json::text(timeline, verdict, task_state)?)?;
             }
         }
         Ok(())
@@ -139,6 +146,7 @@ impl<'a> Report<'a> {
         let events = live.reported()?;
         match self.options.output {
             Format::Json => {
+                output::print(&(serde_json::to_string(&Watched::of(live))? + "\n"))?;
                 let summary = Summary {
                     format: SUMMARY_FORMAT,
                     version: 1,
