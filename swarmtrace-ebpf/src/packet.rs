@@ -74,7 +74,10 @@ struct Cursor {
     /// The next header's IP protocol.
     protocol: u8,
     /// The 20 bytes that the next header is in, where they came with the IP header.
-    next: Option<[u32; 5]>,
+    /// (No `Option`: its copy would read what was never written, which verifiers
+    /// before 6.3 refuse.)
+    next: [u32; 5],
+    has_next: bool,
 }
 
 /// Copies a header out of a packet, or `None` where the packet ends before it.
@@ -112,7 +115,8 @@ pub fn parse(
         ether_type: u16::from_be(skb.protocol as u16),
         end: skb.len,
         protocol: 0,
-        next: None,
+        next: [0; 5],
+        has_next: false,
     };
     for _ in 0..LAYERS {
         network(ctx, &mut cursor, skb.len, parsed)?;
@@ -150,9 +154,9 @@ fn network(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parse
 
 #[inline(always)]
 fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let (header, next) = match load::<Plain>(ctx, cursor.at) {
-        Some(plain) => (plain.ip, Some(plain.next)),
-        None => (load::<Aligned<Ipv4Hdr>>(ctx, cursor.at)?.0, None),
+    let (header, next, has_next) = match load::<Plain>(ctx, cursor.at) {
+        Some(plain) => (plain.ip, plain.next, true),
+        None => (load::<Aligned<Ipv4Hdr>>(ctx, cursor.at)?.0, [0; 5], false),
     };
     let header_length = u32::from(header.vihl & 0xf) * 4;
     let total = u32::from(u16::from_be_bytes(header.tot_len));
@@ -162,7 +166,8 @@ fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += header_length;
     cursor.protocol = header.proto;
-    cursor.next = next.filter(|_| header_length == 20);
+    cursor.next = next;
+    cursor.has_next = has_next && header_length == 20;
     words::map_ipv4(
         &raw mut parsed.tuple.src,
         u32::from_ne_bytes(header.src_addr),
@@ -192,7 +197,7 @@ fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += 40;
     cursor.protocol = header.next_hdr;
-    cursor.next = None;
+    cursor.has_next = false;
     parsed.tuple.src = header.src_addr;
     parsed.tuple.dst = header.dst_addr;
     parsed.ip_id = 0;
@@ -259,10 +264,11 @@ fn transport(
     match cursor.protocol {
         TCP => segment(ctx, cursor, quoted, parsed)?,
         UDP => {
-            let ports = match cursor.next {
-                Some([ports, ..]) => ports,
+            let ports = if cursor.has_next {
+                cursor.next[0]
+            } else {
                 // The whole header has to be there.
-                None => load::<[u32; 2]>(ctx, at)?[0],
+                load::<[u32; 2]>(ctx, at)?[0]
             };
             set_ports(parsed, ports);
             payload(ctx, at + 8, cursor.end, parsed);
@@ -309,7 +315,11 @@ fn transport(
 #[inline(always)]
 fn segment(ctx: &TcContext, cursor: &Cursor, quoted: bool, parsed: &mut Parsed) -> Option<()> {
     let (at, end) = (cursor.at, cursor.end);
-    let Some(header) = cursor.next.or_else(|| load(ctx, at)) else {
+    let header = if cursor.has_next {
+        cursor.next
+    } else if let Some(header) = load::<[u32; 5]>(ctx, at) {
+        header
+    } else {
         if quoted {
             // An ICMP error must quote only 8 bytes: ports and sequence number.
             let [ports, seq] = load::<[u32; 2]>(ctx, at)?;

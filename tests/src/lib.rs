@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod patience;
 pub mod process;
 pub mod replica;
+pub mod scenarios;
 pub mod swarm;
 pub mod trace;
 pub mod traffic;

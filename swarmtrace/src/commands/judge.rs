@@ -26,6 +26,7 @@ pub fn judge_all(timelines: Vec<Timeline>, live: &mut Live, now: u64) -> Result<
     if !timelines.iter().all(is_plainly_healthy) {
         live.confirm_taps(now)?;
     }
+    let now = live.watched_until(now);
     let judged = timelines.into_iter().map(|t| judge(t, live, now));
     Ok(judged.collect())
 }

@@ -80,7 +80,8 @@ pub struct Live {
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
     ledger: Ledger,
-    stopped: bool,
+    /// When the taps were last known to be in place.
+    stopped: Option<u64>,
     lost: u64,
     tick: Interval,
     deadline: Option<Instant>,
@@ -124,7 +125,7 @@ impl Live {
             filter,
             gaps: BTreeMap::new(),
             ledger: Ledger::default(),
-            stopped: false,
+            stopped: None,
             lost: 0,
             tick,
             signals,
@@ -171,8 +172,9 @@ impl Live {
     /// events were lost since the last tick.
     pub fn stop(&mut self) -> Result<(Vec<PacketEvent>, u64)> {
         // Flows that are told of from now on lived with the taps in place.
-        self.confirm_taps(monotonic_now())?;
-        self.stopped = true;
+        let now = monotonic_now();
+        self.confirm_taps(now)?;
+        self.stopped = Some(now);
         self.capture
             .detach_all()
             .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
@@ -244,10 +246,16 @@ impl Live {
     /// Has the kernel say again which taps are in place, so that [`Self::ledger`]
     /// knows of every moment up to `now`.
     pub fn confirm_taps(&mut self, now: u64) -> Result<()> {
-        if self.stopped || self.ledger.is_confirmed(now) {
+        if self.stopped.is_some() || self.ledger.is_confirmed(now) {
             return Ok(());
         }
         self.tap()
+    }
+
+    /// Until when, at most, the taps were in place: what is told of after the end
+    /// of the trace was watched until they were removed.
+    pub fn watched_until(&self, now: u64) -> u64 {
+        self.stopped.map_or(now, |stopped| now.min(stopped))
     }
 
     /// When each tap was in place.

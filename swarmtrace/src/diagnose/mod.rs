@@ -18,6 +18,7 @@ mod entry;
 mod path;
 mod reading;
 mod rules;
+mod scenarios;
 mod spot;
 mod stop;
 mod verdict;

@@ -145,7 +145,7 @@ fn line(out: &mut String, label: &str, label_style: Style, style: Style, text: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{NotChecked, Place};
+    use crate::doctor::{Id, NotChecked, Place};
 
     #[test]
     fn a_report() {
@@ -153,6 +153,7 @@ mod tests {
             node: "node-a".into(),
             docker: "26.1.5".into(),
             findings: vec![Finding {
+                id: Id::ForwardingEntryMissing,
                 severity: Severity::Broken,
                 check: "neighbours",
                 what: "no forwarding entry for vote.2 (10.0.0.6)".into(),

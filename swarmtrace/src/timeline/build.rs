@@ -390,7 +390,11 @@ pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     }
     let first = hops.iter().find(|h| h.leg == Leg::Forward);
     let home = |h: &Hop| {
-        first.is_none_or(|f| f.node == h.node && f.netns == h.netns && f.ifindex == h.ifindex)
+        first.is_none_or(|f| {
+            // A node's one interface has both the client and the overlay behind it.
+            let inside = f.vxlan.is_some() == h.vxlan.is_some();
+            inside && f.node == h.node && f.netns == h.netns && f.ifindex == h.ifindex
+        })
     };
     if spoken || hops.iter().any(|h| h.phase == answer && home(h)) {
         State::Established
