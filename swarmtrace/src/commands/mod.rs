@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod follow;
 pub mod join;
 mod live;
+pub mod probe;
 mod snapshots;
 pub mod topology;
 
@@ -38,5 +39,6 @@ commands! {
     Join(join),
     Topology(topology),
     Doctor(doctor),
+    Probe(probe),
     Cleanup(cleanup),
 }
