@@ -1,6 +1,6 @@
 //! The real Swarm on Debian's kernel 6.12 (tcx).
 
-use swarmtrace_tests::swarm::{doctor, flows, life};
+use swarmtrace_tests::swarm::{doctor, flows, life, probe};
 use xtask::vm::Kernel;
 
 #[test]
@@ -31,4 +31,9 @@ fn leaves_nothing() {
 #[test]
 fn doctor() {
     doctor::doctor(Kernel::V6_12);
+}
+
+#[test]
+fn probe() {
+    probe::probe(Kernel::V6_12);
 }

@@ -86,7 +86,7 @@ fn networks_of<'a>(topology: &'a Topology, service: &Service) -> Vec<&'a str> {
 }
 
 /// One line that says what there is instead.
-fn unknown(topology: &Topology, asked: &str) -> anyhow::Error {
+pub(super) fn unknown(topology: &Topology, asked: &str) -> anyhow::Error {
     let names: Vec<&str> = topology.services.iter().map(|s| s.name.as_str()).collect();
     match names.is_empty() {
         true => anyhow::anyhow!("no service {asked}: this node knows of none"),

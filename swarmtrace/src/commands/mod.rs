@@ -8,6 +8,7 @@ mod judge;
 mod ledger;
 mod live;
 mod past;
+pub mod probe;
 pub mod rst;
 mod saying;
 mod snapshots;
@@ -46,5 +47,6 @@ commands! {
     Rst(rst),
     Topology(topology),
     Doctor(doctor),
+    Probe(probe),
     Cleanup(cleanup),
 }

@@ -7,6 +7,7 @@ pub mod doctor_text;
 pub mod json;
 pub mod latency;
 pub mod paint;
+pub mod probe_text;
 pub mod style;
 pub mod table;
 pub mod text;

@@ -41,32 +41,32 @@ const FAULTS: [Fault; 13] = [
     (
         "ipvs-destination-missing",
         "ingress_sbox",
-        "in ingress_sbox ipvsadm -d -f $mark -r $far:0",
+        "within ingress_sbox ipvsadm -d -f $mark -r $far:0",
     ),
     (
         "ipvs-destination-stale",
         "$lb",
-        "in $lb ipvsadm -a -f $mark_lb -r 10.0.1.99:0 -m",
+        "within $lb ipvsadm -a -f $mark_lb -r 10.0.1.99:0 -m",
     ),
     (
         "mark-rule-missing",
         "ingress_sbox",
-        "in ingress_sbox iptables -t mangle -D PREROUTING -p udp --dport 9053 -j MARK --set-mark $mark_udp",
+        "within ingress_sbox iptables -t mangle -D PREROUTING -p udp --dport 9053 -j MARK --set-mark $mark_udp",
     ),
     (
         "ipvs-service-missing",
         "$lb",
-        "in $lb ipvsadm -D -f $mark_udp_lb",
+        "within $lb ipvsadm -D -f $mark_udp_lb",
     ),
     (
         "forwarding-entry-missing",
         "$mesh",
-        "in $mesh bridge fdb del $(mac $far) dev vxlan0 dst 192.168.90.2 self",
+        "within $mesh bridge fdb del $(mac $far) dev vxlan0 dst 192.168.90.2 self",
     ),
     (
         "neighbour-wrong",
         "$overlay",
-        "in $overlay ip neigh replace $far_lb lladdr 02:42:0a:00:01:63 dev vxlan0 nud permanent",
+        "within $overlay ip neigh replace $far_lb lladdr 02:42:0a:00:01:63 dev vxlan0 nud permanent",
     ),
     (
         "ingress-dnat-missing",
@@ -86,22 +86,22 @@ const FAULTS: [Fault; 13] = [
     (
         "ip-forward-off",
         "ingress_sbox",
-        "in ingress_sbox sysctl -w net.ipv4.ip_forward=0",
+        "within ingress_sbox sysctl -w net.ipv4.ip_forward=0",
     ),
     (
         "snat-missing",
         "$lb",
-        "in $lb iptables -t nat -D POSTROUTING -d 10.0.1.0/24 -m ipvs --ipvs -j SNAT --to-source $(in $lb ip -4 -o address show eth0 | sed -n 's,.* \\(10[0-9.]*\\)/24.*,\\1,p')",
+        "within $lb iptables -t nat -D POSTROUTING -d 10.0.1.0/24 -m ipvs --ipvs -j SNAT --to-source $(within $lb ip -4 -o address show eth0 | sed -n 's,.* \\(10[0-9.]*\\)/24.*,\\1,p')",
     ),
     (
         "ipvs-setting",
         "$lb",
-        "in $lb sysctl -w net.ipv4.vs.conn_reuse_mode=1",
+        "within $lb sysctl -w net.ipv4.vs.conn_reuse_mode=1",
     ),
     (
         "overlay-mtu-mixed",
         "$mesh",
-        "in $mesh ip link set vxlan0 mtu 1400",
+        "within $mesh ip link set vxlan0 mtu 1400",
     ),
 ];
 
@@ -140,7 +140,7 @@ pub fn doctor(kernel: Kernel) {
             text.replace(name, value)
         })
     };
-    let helpers = "in() { file=/run/docker/netns/$1; shift; /usr/bin/nsenter --net=$file \"$@\"; }
+    let helpers = "within() { file=/run/docker/netns/$1; shift; /usr/bin/nsenter --net=$file \"$@\"; }
         mac() { echo $1 | { IFS=. read a b c d; printf '02:42:%02x:%02x:%02x:%02x' $a $b $c $d; }; }\n";
     let breaking: Vec<String> = FAULTS.iter().map(|(_, _, script)| fill(script)).collect();
     swarm.sh(

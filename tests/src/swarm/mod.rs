@@ -12,6 +12,7 @@ pub mod flows;
 pub mod life;
 pub mod listener;
 mod outcome;
+pub mod probe;
 mod tables;
 
 pub use listener::Listener;

@@ -32,6 +32,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     let traffic = traffic(examined);
+    let encrypted = topology.networks.iter().any(|n| n.encrypted);
     for (node, address) in others(examined) {
         let mut dropped: Vec<(Rule, Vec<&Traffic>)> = Vec::new();
         for traffic in &traffic {
@@ -61,7 +62,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 ("filter", "OUTPUT", &outgoing),
             ] {
                 let walk = rules.walk(table, chain, packet);
-                if let Some(doubt) = walk.doubt() {
+                if let Some(doubt) = walk.doubt().filter(|d| !(encrypted && is_dockers(&d.by))) {
                     let what = format!(
                         "this node's firewall drops some of {} with {node}",
                         traffic.what
@@ -87,18 +88,26 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         for ((table, chain, way, by), traffic) in dropped {
             let place = Place::namespace("host").device(&uplink.name).node(&node);
-            found.push(blocked(table, chain, way, &by, &traffic, place));
+            let which = match way {
+                "from" => format!("-s {address}"),
+                _ => format!("-d {address}"),
+            };
+            found.push(blocked((table, chain, way, by), &which, &traffic, place));
         }
     }
     found
 }
 
+/// What Docker refuses of an encrypted overlay: its packets in clear. A rule of
+/// a VNI, by the bytes of the VXLAN header (libnetwork, overlay/encryption.go).
+fn is_dockers(rule: &str) -> bool {
+    rule.contains("--pol none") && (rule.contains("-m u32") || rule.contains("-m bpf"))
+}
+
 /// One finding for all that a rule drops.
 fn blocked(
-    table: &str,
-    chain: &str,
-    way: &str,
-    by: &str,
+    (table, chain, way, by): Rule,
+    which: &str,
     traffic: &[&Traffic],
     place: Place,
 ) -> Finding {
@@ -109,7 +118,7 @@ fn blocked(
         .map(|t| {
             let port = t.port.map_or(String::new(), |p| format!(" --dport {p}"));
             let protocol = protocol(t.protocol);
-            format!("sudo iptables -t {table} -I {chain} -p {protocol}{port} -j ACCEPT")
+            format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
         })
         .collect();
     Finding {

@@ -105,8 +105,8 @@ fn compare(
             issues: &["moby#33790", "moby#41896", "moby#36878"],
             confirm,
             fix: format!(
-                "docker service update --force {}. At once: {}",
-                service.name,
+                "Docker removes no destination that it has forgotten, before it is restarted. \
+                 At once: {}",
                 edit(topology, sandbox, ipvs, "-d", &extra)
             ),
             ..finding(

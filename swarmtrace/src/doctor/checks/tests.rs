@@ -815,6 +815,11 @@ fn encrypt(examined: &mut Examined) {
         "*mangle\n",
         "*mangle\n-A OUTPUT -p udp -m udp --dport 4789 -m u32 --u32 \"0x0=0x1\" -j MARK --set-xmark 0xd0c4e3/0xffffffff\n",
     );
+    rules(examined, "host", |all| {
+        let cleartext = "-A INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m u32 \
+                         --u32 \"0x0>>0x16&0x3c@0xc&0xffffff00=0x100200\" -j DROP\n";
+        Some(all.replacen("*filter\n", &format!("*filter\n{cleartext}"), 1))
+    });
     let (own, other) = (address("192.168.90.1"), address("192.168.90.2"));
     let one = |source, destination| Association {
         source,
