@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod follow;
 pub mod join;
 mod live;
+mod select;
 mod snapshots;
 pub mod topology;
 

@@ -64,7 +64,7 @@ impl<'a> Report<'a> {
         anstream::eprintln!(
             "swarmtrace: tracing {} on {}: {taps} devices tapped in {namespaces} namespaces; \
              Ctrl-C ends it",
-            self.what(),
+            self.options.selection.what(),
             live.topology().hostname,
         );
     }
@@ -112,7 +112,10 @@ impl<'a> Report<'a> {
 
     /// Whether `--count` connections were told of.
     pub fn is_full(&self) -> bool {
-        self.options.count.is_some_and(|count| self.told >= count)
+        self.options
+            .selection
+            .count
+            .is_some_and(|count| self.told >= count)
     }
 
     /// Prints the figures and what was lost.
@@ -166,24 +169,10 @@ impl<'a> Report<'a> {
             }
         }
     }
-
-    fn what(&self) -> String {
-        let services = match self.options.service.as_slice() {
-            [] => "every service".to_owned(),
-            names => names.join(", "),
-        };
-        let port = self.options.port.map(|p| format!(":{p}"));
-        let network = self.options.network.as_ref().map(|n| format!(" on {n}"));
-        format!(
-            "{services}{}{}",
-            port.unwrap_or_default(),
-            network.unwrap_or_default()
-        )
-    }
 }
 
 /// Whether a packet of its was sent to something that was asked for.
-fn is_wanted(flow: &Flow, live: &Live) -> bool {
+pub fn is_wanted(flow: &Flow, live: &Live) -> bool {
     let forward = flow.packets.iter().filter(|p| p.leg == Leg::Forward);
     let mut tuples = forward.flat_map(|p| &p.sightings).map(|s| s.tuple);
     tuples.any(|t| live.filter().accepts(t.destination(), t.protocol))
