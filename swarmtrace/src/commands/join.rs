@@ -44,8 +44,11 @@ impl Args {
             all_packets: self.all_packets,
         };
         let mut timelines = Vec::new();
+        let mut summaries = Vec::new();
         for file in &self.files {
-            timelines.extend(read::timelines(file)?);
+            let recording = read::recording(file)?;
+            timelines.extend(recording.timelines);
+            summaries.extend(recording.summaries);
         }
         let joined = join::join(timelines);
         let mut histograms = Histograms::new();
@@ -56,6 +59,12 @@ impl Args {
                     Format::Text => text::timeline(timeline, &options) + "\n",
                     Format::Json => json::text(timeline)?,
                 })?;
+            }
+        }
+        // Each node's own figures: they say what was lost.
+        if self.output == Format::Json && !self.quiet {
+            for summary in &summaries {
+                output::print(&format!("{}\n", summary.line))?;
             }
         }
         let latencies = histograms.latencies();

@@ -1,5 +1,6 @@
 //! The subcommands, a file each: a struct with its options, and what it does.
 
+pub mod check;
 pub mod cleanup;
 pub mod doctor;
 pub mod follow;
@@ -36,6 +37,7 @@ macro_rules! commands {
 
 commands! {
     Follow(follow),
+    Check(check),
     Join(join),
     Topology(topology),
     Doctor(doctor),

@@ -1,10 +1,11 @@
 //! Timelines from a file of JSON lines.
 //!
-//! A file is what `follow --output json` printed: one timeline a line, and lines
-//! of other formats of swarmtrace's own (figures at the end), which are skipped.
-//! Whatever else stands in it is an error that names the file and the line.
+//! A file is what `follow --output json` printed: one timeline a line, the figures
+//! of the trace at its end, and perhaps lines of other formats of swarmtrace's
+//! own, which are skipped. Whatever else stands in it is an error that names the
+//! file and the line.
 
-use super::{FORMAT, Timeline, VERSION};
+use super::{FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -45,14 +46,50 @@ struct Stamp {
     version: Option<u32>,
 }
 
+/// The figures of a trace, which say whether its timelines are all there is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Summary {
+    /// Name of the node.
+    #[serde(default)]
+    pub node: String,
+    /// Connections under way when it ended, which have no timeline.
+    #[serde(default)]
+    pub unfinished: u64,
+    /// Events reported.
+    #[serde(default)]
+    pub events: u64,
+    /// Events lost.
+    pub lost: u64,
+    /// What could not be seen.
+    #[serde(default)]
+    pub gaps: Vec<String>,
+    /// The line it was read from.
+    #[serde(skip)]
+    pub line: String,
+}
+
+/// All of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recording {
+    /// The timelines, in the file's order.
+    pub timelines: Vec<Timeline>,
+    /// The figures: one a trace, none if it was cut short.
+    pub summaries: Vec<Summary>,
+}
+
 /// The timelines of a file, in its order. Empty lines are skipped.
 pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
+    recording(path).map(|recording| recording.timelines)
+}
+
+/// Timelines and figures of a file. Empty lines are skipped.
+pub fn recording(path: &Path) -> Result<Recording, ReadError> {
     let file = |source| ReadError::File {
         path: path.to_owned(),
         source,
     };
     let mut reader = BufReader::new(File::open(path).map_err(file)?);
-    let mut all = Vec::new();
+    let mut all = Recording::default();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -73,14 +110,23 @@ pub fn timelines(path: &Path) -> Result<Vec<Timeline>, ReadError> {
         }
         let text = line.trim_ascii();
         if !text.is_empty() {
-            all.extend(parse(text, line.ends_with(b"\n")).map_err(wrong)?);
+            match parse(text, line.ends_with(b"\n")).map_err(wrong)? {
+                Line::Timeline(timeline) => all.timelines.push(*timeline),
+                Line::Summary(summary) => all.summaries.push(summary),
+                Line::Other => {}
+            }
         }
     }
     Ok(all)
 }
 
-/// A line's timeline; `None` for one of swarmtrace's other formats.
-fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
+enum Line {
+    Timeline(Box<Timeline>),
+    Summary(Summary),
+    Other,
+}
+
+fn parse(text: &[u8], whole: bool) -> Result<Line, String> {
     let stamp: Stamp = serde_json::from_slice(text).map_err(|error| {
         if error.is_eof() && !whole {
             "the file ends in the middle of a timeline".to_owned()
@@ -95,7 +141,13 @@ fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
                 "a timeline of version {version}; this program reads version {VERSION}"
             ));
         }
-        (Some(other), _) if other.starts_with(OWN_FORMATS) => return Ok(None),
+        (Some(SUMMARY_FORMAT), _) => {
+            let mut summary: Summary = serde_json::from_slice(text)
+                .map_err(|error| format!("not a trace's figures ({error})"))?;
+            summary.line = String::from_utf8_lossy(text).into_owned();
+            return Ok(Line::Summary(summary));
+        }
+        (Some(other), _) if other.starts_with(OWN_FORMATS) => return Ok(Line::Other),
         _ => {
             return Err(format!(
                 "JSON, but no timeline (its format is not {FORMAT:?})"
@@ -103,6 +155,6 @@ fn parse(text: &[u8], whole: bool) -> Result<Option<Timeline>, String> {
         }
     }
     serde_json::from_slice(text)
-        .map(Some)
+        .map(|timeline| Line::Timeline(Box::new(timeline)))
         .map_err(|error| format!("not a whole timeline ({error})"))
 }

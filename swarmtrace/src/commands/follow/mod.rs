@@ -4,6 +4,7 @@ mod options;
 mod report;
 
 pub use options::{Args, Format};
+pub(super) use report::is_wanted;
 
 use super::live::{Live, Step, monotonic_now};
 use crate::timeline::{Correlator, Flow, Leg, Options};
@@ -48,11 +49,13 @@ impl Args {
     }
 }
 
-fn first_time(flow: &Flow) -> u64 {
+/// When its first packet was seen.
+pub(super) fn first_time(flow: &Flow) -> u64 {
     let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
     sightings.map(|s| s.time).min().unwrap_or(0)
 }
 
-fn is_answered(flow: &Flow) -> bool {
+/// Whether anything came back.
+pub(super) fn is_answered(flow: &Flow) -> bool {
     flow.packets.iter().any(|p| p.leg == Leg::Reply)
 }

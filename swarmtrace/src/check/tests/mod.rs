@@ -1,0 +1,1 @@
+//! Assertions and comparisons of made-up traces.
