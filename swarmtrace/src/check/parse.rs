@@ -236,9 +236,9 @@ impl<'a> Cursor<'a> {
             };
             return Err(self.error_at(start, format!("{what}; there are: {FIGURES}")));
         }
-        let kinds = family.join(" or .");
+        let kinds = family.join(" or ");
         if !self.eat(".") {
-            return Err(self.error(format!("expected .{kinds} after '{first}'")));
+            return Err(self.error(format!("expected '.' and {kinds} after '{first}'")));
         }
         let at = self.at;
         let kind = self.word();

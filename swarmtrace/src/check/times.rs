@@ -113,9 +113,10 @@ fn is_ours(bytes: &[u8]) -> bool {
             .ok()
             .map(u64::from_be_bytes)
     };
+    let length = word(4).is_some_and(|length| length as usize <= bytes.len());
     let digits = word(12) == Some(u32::from(DIGITS));
     let range = long(16) == Some(1) && long(24).is_some_and(|high| high <= LONGEST_NS * 2);
-    digits && range
+    length && digits && range
 }
 
 fn empty() -> Option<Histogram<u64>> {

@@ -55,10 +55,9 @@ fn assertions(out: &mut String, report: &Report) {
     let heading = |text: &str| (HEADING, text.to_owned());
     table.row(["assertion", "of", "measured", "samples", ""].map(heading));
     for checked in &report.assertions {
-        let why = checked
-            .why
-            .as_ref()
-            .map_or_else(String::new, |why| format!(": {why}"));
+        // Why something is not on somebody's path is a long list of what is.
+        let why = (checked.why.as_ref()).filter(|_| checked.outcome != Outcome::Skipped);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
         table.row([
             (PLAIN, checked.assertion.clone()),
             (PLAIN, whose(checked)),

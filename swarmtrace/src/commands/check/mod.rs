@@ -2,6 +2,8 @@
 
 mod gather;
 mod options;
+#[cfg(test)]
+mod tests;
 
 pub use options::{Args, Format};
 
@@ -14,9 +16,21 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Args {
+    /// Checks, and prints the outcome.
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let report = self.report().await?;
+        output::print(&match self.output {
+            Format::Text => check_text::render(&report),
+            Format::Json => serde_json::to_string(&report)? + "\n",
+            Format::Junit => check_junit::render(&report)?,
+            Format::Markdown => check_markdown::render(&report),
+        })?;
+        Ok(ExitCode::from(report.exit_code))
+    }
+
     /// Everything that can be wrong with the command line or the files is said
     /// before anything is traced.
-    pub(super) async fn run(self) -> Result<ExitCode> {
+    async fn report(&self) -> Result<Report> {
         let assertions = self.assertions()?;
         self.ends()?;
         let old = (self.baseline.as_deref().map(Baseline::read)).transpose()?;
@@ -27,9 +41,9 @@ impl Args {
             None => Vec::new(),
         };
         let Gathered { record, mut run } = if self.from.is_empty() {
-            gather::live(&self).await?
+            gather::live(self).await?
         } else {
-            gather::recorded(&self)?
+            gather::recorded(self)?
         };
         run.taken = (SystemTime::now().duration_since(UNIX_EPOCH)).map_or(0, |t| t.as_secs());
         let mut checked = Vec::new();
@@ -69,13 +83,7 @@ impl Args {
                     .push(format!("not saved to {}", path.display()));
             }
         }
-        output::print(&match self.output {
-            Format::Text => check_text::render(&report),
-            Format::Json => serde_json::to_string(&report)? + "\n",
-            Format::Junit => check_junit::render(&report)?,
-            Format::Markdown => check_markdown::render(&report),
-        })?;
-        Ok(ExitCode::from(report.exit_code))
+        Ok(report)
     }
 
     fn stored(&self, report: &Report) -> StoredRun {
