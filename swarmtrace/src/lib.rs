@@ -5,6 +5,7 @@
 //! itself and whose tasks `probe` sends to. A module imports only from those before it; `commands` wires them together.
 
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod diagnose;

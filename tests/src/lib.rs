@@ -9,6 +9,7 @@
 
 pub mod binary;
 pub mod bystander;
+pub mod delay;
 pub mod hooks;
 pub mod namespace;
 pub mod patience;

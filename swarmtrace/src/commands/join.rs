@@ -50,8 +50,10 @@ impl Args {
         let mut timelines = Vec::new();
         let mut nodes: BTreeMap<String, Watched> = BTreeMap::new();
         let mut parts: HashMap<(String, JoinKey), Part> = HashMap::new();
+        let mut summaries = Vec::new();
         for file in &self.files {
             let contents: Contents<Beside, Watched> = read::contents(file)?;
+            summaries.extend(contents.summaries);
             nodes.extend(contents.nodes.into_iter().map(|n| (n.node.clone(), n)));
             for (timeline, beside) in contents.timelines {
                 let part = Part::new(&timeline, beside);
@@ -83,6 +85,12 @@ impl Args {
                 }
                 Format::Json => json::text(timeline, found.as_ref(), None)?,
             })?;
+        }
+        // Each node's own figures: they say what was lost.
+        if self.output == Format::Json && !self.quiet {
+            for summary in &summaries {
+                output::print(&format!("{}\n", summary.line))?;
+            }
         }
         let latencies = histograms.latencies();
         if self.output == Format::Text && !latencies.is_empty() {

@@ -1,5 +1,6 @@
 //! The subcommands, a file each: a struct with its options, and what it does.
 
+pub mod check;
 pub mod cleanup;
 pub mod doctor;
 pub mod follow;
@@ -11,6 +12,7 @@ mod past;
 pub mod probe;
 pub mod rst;
 mod saying;
+mod select;
 mod snapshots;
 mod tasks;
 pub mod topology;
@@ -43,6 +45,7 @@ macro_rules! commands {
 
 commands! {
     Follow(follow),
+    Check(check),
     Join(join),
     Rst(rst),
     Topology(topology),

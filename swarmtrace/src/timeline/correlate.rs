@@ -133,6 +133,13 @@ impl Correlator {
         told
     }
 
+    /// Flows that began by then and were not told of yet. Costs a walk over the
+    /// live flows.
+    pub fn untold(&self, began_by: u64) -> usize {
+        let untold = |flow: &&Live| flow.start <= began_by && !flow.is(marks::TOLD);
+        self.store.iter().filter(untold).count()
+    }
+
     /// What was counted so far. Costs a walk over the live flows.
     pub fn statistics(&self) -> Statistics {
         Statistics {

@@ -1,11 +1,11 @@
 //! Timelines from a file of JSON lines.
 //!
 //! A file is what `follow --output json` printed: one timeline a line, what the
-//! node was, and lines of other formats of swarmtrace's own (figures at the end),
-//! which are skipped.
-//! Whatever else stands in it is an error that names the file and the line.
+//! node was, the figures of the trace at its end, and perhaps lines of other
+//! formats of swarmtrace's own, which are skipped. Whatever else stands in it is an
+//! error that names the file and the line.
 
-use super::{FORMAT, NODE_FORMAT, Timeline, VERSION};
+use super::{FORMAT, NODE_FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::fs::File;
@@ -47,6 +47,28 @@ struct Stamp {
     version: Option<u32>,
 }
 
+/// The figures of a trace, which say whether its timelines are all there is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Summary {
+    /// Name of the node.
+    #[serde(default)]
+    pub node: String,
+    /// Connections under way when it ended, which have no timeline.
+    #[serde(default)]
+    pub unfinished: u64,
+    /// Events reported.
+    #[serde(default)]
+    pub events: u64,
+    /// Events lost.
+    pub lost: u64,
+    /// What could not be seen.
+    #[serde(default)]
+    pub gaps: Vec<String>,
+    /// The line it was read from.
+    #[serde(skip)]
+    pub line: String,
+}
+
 /// What a file holds, each in its order.
 #[derive(Clone, Debug)]
 pub struct Contents<B, N> {
@@ -54,11 +76,14 @@ pub struct Contents<B, N> {
     pub timelines: Vec<(Timeline, B)>,
     /// Nodes that were traced.
     pub nodes: Vec<N>,
+    /// The figures: one a trace, none if it was cut short.
+    pub summaries: Vec<Summary>,
 }
 
 enum Line<B, N> {
     Timeline(Box<(Timeline, B)>),
     Node(N),
+    Summary(Summary),
     Other,
 }
 
@@ -82,6 +107,7 @@ where
     let mut all = Contents {
         timelines: Vec::new(),
         nodes: Vec::new(),
+        summaries: Vec::new(),
     };
     let mut line = Vec::new();
     for number in 1.. {
@@ -106,6 +132,7 @@ where
             match parse(text, line.ends_with(b"\n")).map_err(wrong)? {
                 Line::Timeline(told) => all.timelines.push(*told),
                 Line::Node(node) => all.nodes.push(node),
+                Line::Summary(summary) => all.summaries.push(summary),
                 Line::Other => {}
             }
         }
@@ -136,6 +163,12 @@ where
         (Some(NODE_FORMAT), Some(VERSION)) => {
             let node = serde_json::from_slice(text).map(Line::Node);
             return node.map_err(|error| format!("not a whole node ({error})"));
+        }
+        (Some(SUMMARY_FORMAT), _) => {
+            let mut summary: Summary = serde_json::from_slice(text)
+                .map_err(|error| format!("not a trace's figures ({error})"))?;
+            summary.line = String::from_utf8_lossy(text).into_owned();
+            return Ok(Line::Summary(summary));
         }
         (Some(other), _) if other.starts_with(OWN_FORMATS) => return Ok(Line::Other),
         _ => {

@@ -4,7 +4,6 @@ mod options;
 mod report;
 
 pub use options::{Args, Format};
-pub(super) use options::{parse_bytes, parse_cidr, parse_duration};
 
 use super::live::{Live, Step, monotonic_now};
 use crate::timeline::{Correlator, Flow, Leg, Options};
@@ -49,11 +48,13 @@ impl Args {
     }
 }
 
-fn first_time(flow: &Flow) -> u64 {
+/// When its first packet was seen.
+pub(super) fn first_time(flow: &Flow) -> u64 {
     let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
     sightings.map(|s| s.time).min().unwrap_or(0)
 }
 
-fn is_answered(flow: &Flow) -> bool {
+/// Whether anything came back.
+pub(super) fn is_answered(flow: &Flow) -> bool {
     flow.packets.iter().any(|p| p.leg == Leg::Reply)
 }

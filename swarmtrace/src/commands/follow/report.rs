@@ -7,7 +7,7 @@
 use super::{Args, Format};
 use crate::commands::judge::{Judged, judge_all};
 use crate::commands::live::Live;
-use crate::commands::saying::{Gaps, loss, what};
+use crate::commands::saying::{Gaps, loss};
 use crate::commands::watched::Watched;
 use crate::diagnose::{TaskState, Verdict};
 use crate::output;
@@ -64,11 +64,10 @@ impl<'a> Report<'a> {
     pub fn announce(&mut self, live: &Live) {
         self.name_gaps(live);
         let (taps, namespaces) = live.coverage();
-        let options = self.options;
         anstream::eprintln!(
             "swarmtrace: tracing {} on {}: {taps} devices tapped in {namespaces} namespaces; \
              Ctrl-C ends it",
-            what(&options.service, options.port, options.network.as_deref()),
+            self.options.selection.what(),
             live.topology().hostname,
         );
     }
@@ -135,7 +134,10 @@ impl<'a> Report<'a> {
 
     /// Whether `--count` connections were told of.
     pub fn is_full(&self) -> bool {
-        self.options.count.is_some_and(|count| self.told >= count)
+        self.options
+            .selection
+            .count
+            .is_some_and(|count| self.told >= count)
     }
 
     /// Prints the figures and what was lost.

@@ -1,7 +1,8 @@
 //! `rst`'s options, and the trace that they ask for.
 
-use crate::commands::follow::{Format, parse_bytes, parse_cidr, parse_duration};
+use crate::commands::follow::Format;
 use crate::commands::live::LiveOptions;
+use crate::commands::select::{parse_bytes, parse_cidr, parse_duration};
 use crate::selection::Wanted;
 use ipnet::IpNet;
 use std::time::Duration;

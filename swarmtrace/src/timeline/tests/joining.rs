@@ -161,7 +161,11 @@ fn json_comes_back_as_it_was() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let line = json::text(&timeline, None, None).unwrap();
     file.write_all(line.as_bytes()).unwrap();
-    writeln!(file, r#"{{"format":"swarmtrace-summary","version":1}}"#).unwrap();
+    writeln!(
+        file,
+        r#"{{"format":"swarmtrace-summary","version":1,"lost":0}}"#
+    )
+    .unwrap();
     assert_eq!(timelines(file.path()).unwrap(), [timeline]);
 }
 
