@@ -87,6 +87,8 @@ pub struct FateOffsets {
     pub consumed: u32,
     /// The drop reason of a reset that a socket has taken.
     pub reset_taken: u32,
+    /// The drop reason of what a closed socket's owner had not read.
+    pub unread: u32,
     /// The drop reason that says nothing, reported as [`NO_REASON`].
     pub unspecified: u32,
 }

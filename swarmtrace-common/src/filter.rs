@@ -15,6 +15,10 @@ pub enum Mode {
     Transitions = 0,
     /// Every packet.
     AllPackets = 1,
+    /// SYN, SYN-ACK, RST and ICMP errors, nothing else: what is needed to see
+    /// connections refused, reset or left unanswered. Every other packet is
+    /// turned away by its TCP flags or protocol, before any map is consulted.
+    Handshakes = 2,
 }
 
 /// Settings that may change while the programs run; the single entry of the

@@ -49,6 +49,7 @@ const NOWHERE: FateOffsets = FateOffsets {
     not_dropped: 0,
     consumed: 0,
     reset_taken: 0,
+    unread: 0,
     unspecified: 0,
 };
 
@@ -311,6 +312,7 @@ pub fn dropped(ctx: &RawTracePointContext) -> Option<()> {
             kernel!(not_dropped),
             kernel!(consumed),
             kernel!(reset_taken),
+            kernel!(unread),
         ];
         if harmless.contains(&reason) {
             return None;

@@ -43,6 +43,14 @@ impl Filter {
         })
     }
 
+    /// The mode, read anew: what is remembered of it from one place to the next is
+    /// one more thing in which the verifier's paths differ.
+    #[inline(always)]
+    pub fn mode(&self) -> u8 {
+        // SAFETY: a byte of a map's entry, which lives while the program runs.
+        unsafe { core::ptr::read_volatile(&self.settings.mode) }
+    }
+
     /// Whether packets without ports may be of interest.
     #[inline(always)]
     pub fn wants_portless(&self) -> bool {
@@ -84,6 +92,15 @@ impl Filter {
             || kinds & endpoint_kinds::ANY_PORT != 0
                 && (traced(dst, 0, protocol) || traced(src, 0, protocol))
             || kinds & endpoint_kinds::ANY_PROTOCOL != 0 && (traced(dst, 0, 0) || traced(src, 0, 0))
+    }
+
+    /// Whether the mode turns a packet away, whoever's it is. A branch that ends
+    /// here costs the verifier less than one that goes on with what it knows.
+    #[inline(always)]
+    pub fn excludes(&self, parsed: &Parsed) -> bool {
+        self.mode() == Mode::Handshakes as u8
+            && parsed.flags & flags::ICMP_ERROR == 0
+            && (parsed.tuple.protocol != TCP || parsed.tcp_flags & (tcp::SYN | tcp::RST) == 0)
     }
 
     /// Whether a matching packet is one to report; marks the first data segment.

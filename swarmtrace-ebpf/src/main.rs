@@ -107,7 +107,7 @@ fn look(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
     let Scratch { parsed, endpoint } = unsafe { &mut *SCRATCH.get_ptr_mut(0)? };
     words::zero(parsed);
     packet::parse(ctx, link_header, filter.settings.vxlan_port, parsed)?;
-    if !filter.matches(parsed, endpoint) {
+    if filter.excludes(parsed) || !filter.matches(parsed, endpoint) {
         return None;
     }
     counts.add(counters::MATCHED);

@@ -74,7 +74,10 @@ struct Cursor {
     /// The next header's IP protocol.
     protocol: u8,
     /// The 20 bytes that the next header is in, where they came with the IP header.
-    next: Option<[u32; 5]>,
+    /// (No `Option`: its copy would read what was never written, which verifiers
+    /// before 6.3 refuse.)
+    next: [u32; 5],
+    has_next: bool,
 }
 
 /// Where a packet's headers are copied from.
@@ -135,7 +138,8 @@ pub fn parse_from(
         ether_type,
         end: length,
         protocol: 0,
-        next: None,
+        next: [0; 5],
+        has_next: false,
     };
     for _ in 0..LAYERS {
         network(ctx, &mut cursor, length, parsed)?;
@@ -173,9 +177,9 @@ fn network(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Pars
 
 #[inline(always)]
 fn ipv4(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let (header, next) = match ctx.load::<Plain>(cursor.at) {
-        Some(plain) => (plain.ip, Some(plain.next)),
-        None => (ctx.load::<Aligned<Ipv4Hdr>>(cursor.at)?.0, None),
+    let (header, next, has_next) = match ctx.load::<Plain>(cursor.at) {
+        Some(plain) => (plain.ip, plain.next, true),
+        None => (ctx.load::<Aligned<Ipv4Hdr>>(cursor.at)?.0, [0; 5], false),
     };
     let header_length = u32::from(header.vihl & 0xf) * 4;
     let total = u32::from(u16::from_be_bytes(header.tot_len));
@@ -185,7 +189,8 @@ fn ipv4(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed)
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += header_length;
     cursor.protocol = header.proto;
-    cursor.next = next.filter(|_| header_length == 20);
+    cursor.next = next;
+    cursor.has_next = has_next && header_length == 20;
     words::map_ipv4(
         &raw mut parsed.tuple.src,
         u32::from_ne_bytes(header.src_addr),
@@ -215,7 +220,7 @@ fn ipv6(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed)
     cursor.end = end(cursor.at, total, length, parsed);
     cursor.at += 40;
     cursor.protocol = header.next_hdr;
-    cursor.next = None;
+    cursor.has_next = false;
     parsed.tuple.src = header.src_addr;
     parsed.tuple.dst = header.dst_addr;
     parsed.ip_id = 0;
@@ -282,10 +287,11 @@ fn transport(
     match cursor.protocol {
         TCP => segment(ctx, cursor, quoted, parsed)?,
         UDP => {
-            let ports = match cursor.next {
-                Some([ports, ..]) => ports,
+            let ports = if cursor.has_next {
+                cursor.next[0]
+            } else {
                 // The whole header has to be there.
-                None => ctx.load::<[u32; 2]>(at)?[0],
+                ctx.load::<[u32; 2]>(at)?[0]
             };
             set_ports(parsed, ports);
             payload(ctx, at + 8, cursor.end, parsed);
@@ -332,7 +338,11 @@ fn transport(
 #[inline(always)]
 fn segment(ctx: &impl Bytes, cursor: &Cursor, quoted: bool, parsed: &mut Parsed) -> Option<()> {
     let (at, end) = (cursor.at, cursor.end);
-    let Some(header) = cursor.next.or_else(|| ctx.load(at)) else {
+    let header = if cursor.has_next {
+        cursor.next
+    } else if let Some(header) = ctx.load::<[u32; 5]>(at) {
+        header
+    } else {
         if quoted {
             // An ICMP error must quote only 8 bytes: ports and sequence number.
             let [ports, seq] = ctx.load::<[u32; 2]>(at)?;

@@ -92,7 +92,16 @@ fn judge(view: &View, ip: usize, ether_type: u16, filter: &Filter, outer: bool) 
 /// or UDP datagram by the IP header.
 #[inline(always)]
 fn judge_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &Filter) -> bool {
+    let handshakes = filter.mode() == Mode::Handshakes as u8;
     match protocol {
+        // Nearly every packet of a busy node.
+        TCP if handshakes
+            && view.holds(l4 + 20)
+            && view.u8(l4 + 13) & (tcp::SYN | tcp::RST) == 0 =>
+        {
+            true
+        }
+        UDP if handshakes => true,
         TCP | UDP => {
             if !filter.ports_match(view.u16(l4), view.u16(l4 + 2)) {
                 return true;
@@ -108,7 +117,7 @@ fn judge_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &Fil
         }
         ICMP | ICMP6 => false,
         // IPv6 extension headers come with the unknown protocols.
-        ESP => !filter.wants_portless(),
+        ESP => handshakes || !filter.wants_portless(),
         _ => false,
     }
 }

@@ -145,6 +145,26 @@ fn packets(results: &mut Map<String, Value>) -> Result<()> {
         REPEAT_REPORTED,
     )?;
     results.insert(String::from("reported_all_packets_ns"), json!(nanoseconds));
+    capture.set_settings(Settings {
+        mode: Mode::Handshakes as u8,
+        match_any: 1,
+        ..settings
+    })?;
+    let before = capture.counters()?.reported();
+    for (name, program, frame) in [
+        ("rejected_handshakes_data", "swarmtrace_in", data.clone()),
+        (
+            "rejected_handshakes_vxlan_data",
+            "swarmtrace_out",
+            vxlan(&data),
+        ),
+    ] {
+        let nanoseconds = measure(&mut capture, &mut events, program, &frame, REPEAT)?;
+        results.insert(format!("{name}_ns"), json!(nanoseconds));
+    }
+    if capture.counters()?.reported() > before {
+        return Err("data was reported as a handshake".into());
+    }
     Ok(())
 }
 

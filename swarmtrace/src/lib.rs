@@ -2,14 +2,16 @@
 //!
 //! Data flows one way: taps → `capture` → `timeline` → `diagnose` → `output`, with
 //! read-only snapshots of the `topology` beside it, which `doctor` examines by
-//! itself. A module imports only from those before it; `commands` wires them together.
+//! itself and whose tasks `probe` sends to. A module imports only from those before it; `commands` wires them together.
 
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod diagnose;
 pub mod doctor;
 pub mod output;
+pub mod probe;
 pub mod selection;
 pub mod timeline;
 pub mod topology;

@@ -99,6 +99,60 @@ fn only_the_traced_service_matches() {
 }
 
 #[test]
+fn handshakes_and_resets_alone() {
+    let mut bench = Bench::new(Settings {
+        mode: Mode::Handshakes as u8,
+        match_any: 1,
+        ..transitions()
+    });
+    let node = v4([1, 1, 1, 1], [2, 2, 2, 2]);
+    let tunnelled = |frame: &[u8]| node.frame(17, &vxlan(4789, 1, frame));
+    let v6_frame = |segment: &Tcp| v6(1, 2).frame(6, &segment.bytes());
+    let reported = [
+        bits::SYN,
+        bits::SYN | bits::ACK,
+        bits::RST,
+        bits::RST | bits::ACK,
+    ];
+    for flags in reported {
+        let segment = tcp(5000, 80, flags, 7, 9);
+        let frame = to(SERVER, &segment);
+        for frame in [tunnelled(&frame), frame, v6_frame(&segment)] {
+            let event = bench.input(&frame).expect("a handshake or a reset");
+            assert_eq!((event.tcp_flags, event.seq, event.ack), (flags, 7, 9));
+        }
+    }
+    let quoted = v4(CLIENT, SERVER).packet(6, &tcp(5000, 80, bits::SYN, 7, 0).bytes());
+    let error = v4([10, 0, 0, 98], CLIENT).frame(1, &icmp(3, 1, &quoted));
+    assert!(
+        bench
+            .input(&error)
+            .is_some_and(|e| e.has(flags::ICMP_ERROR))
+    );
+    // A reset that carries data is one all the same.
+    let last_words = tcp(80, 5000, bits::RST | bits::ACK, 7, 9).data(b"no socket");
+    assert!(bench.input(&from(SERVER, &last_words)).is_some());
+
+    let matched = bench.capture.counters().unwrap().matched();
+    let closes = tcp(5000, 80, bits::FIN | bits::ACK, 7, 9);
+    let speaks = tcp(5000, 80, bits::ACK, 8, 9).data(b"GET /");
+    for segment in [closes, speaks, tcp(5000, 80, bits::ACK, 8, 9)] {
+        let frame = to(SERVER, &segment);
+        for frame in [tunnelled(&frame), frame, v6_frame(&segment)] {
+            assert!(bench.input(&frame).is_none(), "{segment:?}");
+        }
+    }
+    for frame in [
+        v4(CLIENT, SERVER).frame(17, &udp(5000, 53, b"hello")),
+        v4(CLIENT, SERVER).frame(50, &[0, 0, 0, 1, 0, 0, 0, 2]),
+    ] {
+        assert!(bench.input(&frame).is_none());
+    }
+    let counters = bench.capture.counters().unwrap();
+    assert_eq!(counters.matched(), matched, "turned away at the first look");
+}
+
+#[test]
 fn endpoints_with_wildcards() {
     let mut bench = Bench::new(transitions());
     let syn = to(SERVER, &tcp(5000, 4321, bits::SYN, 1, 0));

@@ -9,11 +9,13 @@
 
 pub mod binary;
 pub mod bystander;
+pub mod delay;
 pub mod hooks;
 pub mod namespace;
 pub mod patience;
 pub mod process;
 pub mod replica;
+pub mod scenarios;
 pub mod swarm;
 pub mod trace;
 pub mod traffic;

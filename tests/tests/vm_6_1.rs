@@ -1,6 +1,6 @@
 //! The real Swarm on Debian's kernel 6.1 (clsact, no tcx).
 
-use swarmtrace_tests::swarm::{flows, life};
+use swarmtrace_tests::swarm::{doctor, flows, life, probe};
 use xtask::vm::Kernel;
 
 #[test]
@@ -36,4 +36,14 @@ fn refusals() {
 #[test]
 fn keeps_up_with_new_tasks() {
     life::keeps_up_with_new_tasks(Kernel::V6_1);
+}
+
+#[test]
+fn doctor() {
+    doctor::doctor(Kernel::V6_1);
+}
+
+#[test]
+fn probe() {
+    probe::probe(Kernel::V6_1);
 }

@@ -1,6 +1,6 @@
 //! The real Swarm on Debian's kernel 6.12 (tcx).
 
-use swarmtrace_tests::swarm::{flows, life};
+use swarmtrace_tests::swarm::{doctor, flows, life, probe};
 use xtask::vm::Kernel;
 
 #[test]
@@ -26,4 +26,14 @@ fn udp() {
 #[test]
 fn leaves_nothing() {
     life::leaves_nothing(Kernel::V6_12);
+}
+
+#[test]
+fn doctor() {
+    doctor::doctor(Kernel::V6_12);
+}
+
+#[test]
+fn probe() {
+    probe::probe(Kernel::V6_12);
 }

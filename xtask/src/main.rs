@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::scenario::{self, ScenarioOptions};
 use xtask::test::{self, TestOptions};
 use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
@@ -22,6 +23,10 @@ enum Xtask {
     },
     /// Measure what swarmtrace costs, and write target/bench.json
     Bench,
+    /// List the failures that can be made to happen on the real Swarm
+    Scenarios,
+    /// Make a failure happen on the real Swarm, and show what swarmtrace says of it
+    Scenario(ScenarioOptions),
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
     Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
         Xtask::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
         Xtask::Bench => bench::run().map(|()| ExitCode::SUCCESS),
+        Xtask::Scenarios => scenario::list(),
+        Xtask::Scenario(options) => scenario::play(&options),
         Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Vm(command) => command.run(),
     };

@@ -64,7 +64,7 @@ pub fn run(options: TestOptions) -> Result<()> {
     if options.no_vm {
         eprintln!("Left out: the real Swarm in the VM");
     } else {
-        for test in ["vm_6_1", "vm_6_12"] {
+        for test in ["vm_6_1", "vm_6_12", "vm_5_10", "vm_scenarios"] {
             let title = format!("The real Swarm in the VM: {test}");
             group(
                 &title,
@@ -72,7 +72,9 @@ pub fn run(options: TestOptions) -> Result<()> {
                 binary,
             )?;
         }
-        Vm::end("tests")?;
+        for name in ["tests", "scenarios"] {
+            Vm::end(name)?;
+        }
     }
     eprintln!("All passed, {:.0} s", since.elapsed().as_secs_f64());
     Ok(())

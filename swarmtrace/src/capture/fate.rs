@@ -48,6 +48,7 @@ impl FateTypes {
                     not_dropped: reasons.drop_number("SKB_NOT_DROPPED_YET"),
                     consumed: reasons.drop_number("SKB_CONSUMED"),
                     reset_taken: reasons.drop_number("SKB_DROP_REASON_TCP_RESET"),
+                    unread: reasons.drop_number("SKB_DROP_REASON_QUEUE_PURGE"),
                     unspecified: reasons.drop_number("SKB_DROP_REASON_NOT_SPECIFIED"),
                     ..offsets
                 },
@@ -167,6 +168,7 @@ fn offsets(kernel: &Btf) -> Result<FateOffsets, BtfError> {
         not_dropped: u32::MAX,
         consumed: u32::MAX,
         reset_taken: u32::MAX,
+        unread: u32::MAX,
         unspecified: u32::MAX,
     })
 }

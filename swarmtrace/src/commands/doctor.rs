@@ -54,7 +54,7 @@ impl Args {
         if let Some(asked) = &self.service {
             let service = topology
                 .service(asked)
-                .ok_or_else(|| anyhow::anyhow!("no service {asked} on this node"))?;
+                .ok_or_else(|| unknown(&topology, asked))?;
             report.only(service, &networks_of(&topology, service));
         }
         output::print(&match self.output {
@@ -83,4 +83,13 @@ fn networks_of<'a>(topology: &'a Topology, service: &Service) -> Vec<&'a str> {
         .filter(|n| on(&n.id) || (n.ingress && mesh))
         .map(|n| n.name.as_str())
         .collect()
+}
+
+/// One line that says what there is instead.
+pub(super) fn unknown(topology: &Topology, asked: &str) -> anyhow::Error {
+    let names: Vec<&str> = topology.services.iter().map(|s| s.name.as_str()).collect();
+    match names.is_empty() {
+        true => anyhow::anyhow!("no service {asked}: this node knows of none"),
+        false => anyhow::anyhow!("no service {asked}; there are: {}", names.join(", ")),
+    }
 }

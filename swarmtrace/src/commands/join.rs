@@ -3,11 +3,14 @@
 //! Each file is what `follow --output json` printed on one node.
 
 use super::follow::Format;
+use super::watched::{Beside, Part, Watched, judge_joined};
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
-use crate::output::{self, json, latency, text};
-use crate::timeline::{Histograms, join, read};
+use crate::output::{self, json, latency, text, verdict};
+use crate::timeline::read::Contents;
+use crate::timeline::{Histograms, JoinKey, Timeline, join, read};
 use anyhow::Result;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,7 +19,8 @@ use std::process::ExitCode;
 /// Takes what `swarmtrace follow --output json` printed on each node. The offset
 /// between the nodes' clocks is estimated from the connections themselves and
 /// printed with its bound; hops on another node are ordered by causality, and
-/// carry that bound.
+/// carry that bound. What went wrong with a connection is judged by what all nodes
+/// saw, and by what they would have seen.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// One file a node
@@ -44,18 +48,48 @@ impl Args {
             all_packets: self.all_packets,
         };
         let mut timelines = Vec::new();
+        let mut nodes: BTreeMap<String, Watched> = BTreeMap::new();
+        let mut parts: HashMap<(String, JoinKey), Part> = HashMap::new();
+        let mut summaries = Vec::new();
         for file in &self.files {
-            timelines.extend(read::timelines(file)?);
+            let contents: Contents<Beside, Watched> = read::contents(file)?;
+            summaries.extend(contents.summaries);
+            nodes.extend(contents.nodes.into_iter().map(|n| (n.node.clone(), n)));
+            for (timeline, beside) in contents.timelines {
+                let part = Part::new(&timeline, beside);
+                for node in &timeline.nodes {
+                    let key = (node.clone(), identity(&timeline));
+                    let known = parts.remove(&key);
+                    let latest = known.map_or_else(|| part.clone(), |k| part.clone().or_later(k));
+                    parts.insert(key, latest);
+                }
+                timelines.push(timeline);
+            }
         }
         let joined = join::join(timelines);
         let mut histograms = Histograms::new();
         for timeline in &joined.timelines {
             histograms.add(timeline);
-            if !self.quiet {
-                output::print(&match self.output {
-                    Format::Text => text::timeline(timeline, &options) + "\n",
-                    Format::Json => json::text(timeline)?,
-                })?;
+            if self.quiet {
+                continue;
+            }
+            let told = timeline.nodes.iter().filter_map(|node| {
+                let key = (node.clone(), identity(timeline));
+                parts.get(&key)
+            });
+            let found = judge_joined(timeline, &nodes, &told.collect::<Vec<_>>());
+            output::print(&match self.output {
+                Format::Text => {
+                    let verdict = found.map(|v| verdict::below(&v, options.painter));
+                    text::timeline(timeline, &options) + &verdict.unwrap_or_default() + "\n"
+                }
+                Format::Json => json::text(timeline, found.as_ref(), None)?,
+            })?;
+        }
+        // Each node's own figures: they say what was lost.
+        if self.output == Format::Json && !self.quiet {
+            for summary in &summaries {
+                output::print(&format!("{}\n", summary.line))?;
             }
         }
         let latencies = histograms.latencies();
@@ -69,5 +103,14 @@ impl Args {
             joined.alone
         );
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What one connection's timelines on several nodes have in common.
+fn identity(timeline: &Timeline) -> JoinKey {
+    JoinKey {
+        server_isn: None,
+        tunnel: None,
+        ..timeline.key.clone()
     }
 }

@@ -5,9 +5,14 @@
 //! whenever the topology changes. What it hands out are [`Step`]s: events, ticks,
 //! and the end.
 
+use super::ledger::Ledger;
+use super::past::Past;
 use super::snapshots::Snapshots;
+use super::tasks::Tasks;
 use crate::capture::{Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset};
-use crate::selection::{Filter, Ports, Wanted};
+use crate::diagnose::TaskState;
+use crate::selection::{Filter, Ports, SelectionError, Wanted};
+use crate::timeline::{Flow, Leg, Phase, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, Topology};
 use anyhow::{Context as _, Result};
@@ -30,6 +35,9 @@ const VXLAN_PORT: u16 = 4789;
 pub struct LiveOptions {
     /// The flows that are wanted.
     pub wanted: Wanted,
+    /// Where no service, port or network is named: every packet, rather than those
+    /// of the services that Docker knows.
+    pub unselected: bool,
     /// How much of each is reported.
     pub mode: Mode,
     /// One flow in this many; 1 is all.
@@ -67,10 +75,15 @@ pub struct Live {
     reader: Reader,
     snapshots: Snapshots,
     topology: Arc<Topology>,
+    past: Past,
+    tasks: Tasks,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
     /// What the kernel does not say of packets' fates.
     silences: Vec<String>,
+    ledger: Ledger,
+    /// When the taps were last known to be in place.
+    stopped: Option<u64>,
     lost: u64,
     tick: Interval,
     deadline: Option<Instant>,
@@ -90,7 +103,9 @@ impl Live {
         ];
         let mut snapshots = Snapshots::start().await?;
         let topology = snapshots.newest();
-        let filter = options.wanted.compile(&topology)?;
+        let mut tasks = Tasks::new(snapshots.lives());
+        tasks.note(&topology, wall_now());
+        let filter = filter(&options, &topology)?;
         let mut capture = Capture::load(&LoadOptions {
             ring_bytes: options.ring_bytes,
             settings: settings(&options, &topology, &filter),
@@ -107,9 +122,13 @@ impl Live {
             reader: events.into_reader()?,
             snapshots,
             topology,
+            past: Past::default(),
+            tasks,
             filter,
             gaps: BTreeMap::new(),
             silences: Vec::new(),
+            ledger: Ledger::default(),
+            stopped: None,
             lost: 0,
             tick,
             signals,
@@ -147,7 +166,6 @@ impl Live {
                     return Ok(Step::Events(events));
                 }
                 () = self.snapshots.changed() => {
-                    self.topology = self.snapshots.newest();
                     self.keep_up()?;
                 }
             }
@@ -157,6 +175,10 @@ impl Live {
     /// Detaches everything; what was still in the ring buffer, and how many
     /// events were lost since the last tick.
     pub fn stop(&mut self) -> Result<(Vec<Event>, u64)> {
+        // Flows that are told of from now on lived with the taps in place.
+        let now = monotonic_now();
+        self.confirm_taps(now)?;
+        self.stopped = Some(now);
         self.capture
             .detach_all()
             .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
@@ -175,9 +197,35 @@ impl Live {
         self.capture.names()
     }
 
-    /// Which flows are wanted, in addresses.
-    pub fn filter(&self) -> &Filter {
-        &self.filter
+    /// The node as it was when a flow was seen in these namespaces: a container
+    /// that a connection ended in may be gone a moment later.
+    pub fn topology_when(&self, namespaces: impl Iterator<Item = u32>) -> &Topology {
+        self.past.when(&self.topology, &namespaces.collect())
+    }
+
+    /// What a flow's task was doing when the flow failed.
+    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskState> {
+        let topology = self.topology_when(timeline.hops.iter().map(|h| h.netns));
+        self.tasks.state(timeline, topology)
+    }
+
+    /// A flow's timeline, with the names of its time.
+    pub fn timeline(&self, flow: &Flow) -> Timeline {
+        let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
+        let topology = self.topology_when(sightings.map(|s| s.netns));
+        flow.timeline_with(topology, wall_offset(), &self.kernel_names())
+    }
+
+    /// Whether a packet of the flow was sent to something that was asked for.
+    pub fn wants(&self, timeline: &Timeline) -> bool {
+        let protocol = timeline.protocol.number();
+        timeline.hops.iter().any(|hop| {
+            let server = match hop.leg {
+                Leg::Forward => hop.destination,
+                Leg::Reply => hop.source,
+            };
+            hop.phase != Phase::IcmpError && self.filter.accepts(server, protocol)
+        })
     }
 
     /// Whether connections of that client are wanted.
@@ -204,6 +252,32 @@ impl Live {
         (taps.len(), namespaces.len())
     }
 
+    /// Has the kernel say again which taps are in place, so that [`Self::ledger`]
+    /// knows of every moment up to `now`.
+    pub fn confirm_taps(&mut self, now: u64) -> Result<()> {
+        if self.stopped.is_some() || self.ledger.is_confirmed(now) {
+            return Ok(());
+        }
+        self.tap()
+    }
+
+    /// Until when, at most, the taps were in place: what is told of after the end
+    /// of the trace was watched until they were removed.
+    pub fn watched_until(&self, now: u64) -> u64 {
+        self.stopped.map_or(now, |stopped| now.min(stopped))
+    }
+
+    /// When each tap was in place.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Since when flows are reported at every tap that they pass. By its port alone
+    /// a flow is lost from sight where that is rewritten.
+    pub fn follows_since(&self) -> Option<u64> {
+        (!self.filter.is_by_port_alone()).then(|| self.ledger.steady_since())
+    }
+
     /// Devices that could not be tapped, and what else narrows the view.
     pub fn gaps(&self) -> impl Iterator<Item = String> + '_ {
         let conntrack = self.capture.no_conntrack().map(|why| {
@@ -217,13 +291,18 @@ impl Live {
 
     /// Follows a change of the node: new devices first, then names.
     fn keep_up(&mut self) -> Result<()> {
+        let newest = self.snapshots.newest();
+        let before = std::mem::replace(&mut self.topology, newest);
+        self.past.keep(before, &self.topology, monotonic_now());
+        self.tasks.note(&self.topology, wall_now());
         self.tap()?;
         // A service that was removed leaves its last filter in place.
-        if let Ok(filter) = self.options.wanted.compile(&self.topology)
+        if let Ok(filter) = filter(&self.options, &self.topology)
             && filter != self.filter
         {
             self.filter = filter;
             self.apply_filter()?;
+            self.ledger.filter_changed(monotonic_now());
         }
         Ok(())
     }
@@ -234,8 +313,10 @@ impl Live {
             .into_iter()
             .map(tap_site)
             .collect();
+        let before = monotonic_now();
         let changes = tokio::task::block_in_place(|| self.capture.reconcile(&wanted))
             .context("cannot attach the programs")?;
+        self.ledger.reconciled(before, monotonic_now(), &changes);
         self.gaps = (changes.failed.into_iter())
             .map(|(site, why)| (site.id(), format!("{} is not tapped: {why}", site.device)))
             .collect();
@@ -276,6 +357,12 @@ pub fn wall_offset() -> i64 {
     realtime_offset().unwrap_or(0)
 }
 
+/// The time of day in nanoseconds since the Unix epoch.
+fn wall_now() -> i64 {
+    let now = i64::try_from(monotonic_now()).unwrap_or(0);
+    now.saturating_add(wall_offset())
+}
+
 fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Settings {
     Settings {
         vxlan_port: vxlan_port(topology),
@@ -284,6 +371,13 @@ fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Sett
         sample: options.sample,
         ..Settings::default()
     }
+}
+
+fn filter(options: &LiveOptions, topology: &Topology) -> Result<Filter, SelectionError> {
+    if options.unselected && options.wanted.names_nothing() {
+        return Ok(Filter::everything());
+    }
+    options.wanted.compile(topology)
 }
 
 /// Docker's data-path port: as Docker says, else as the VXLAN devices say.

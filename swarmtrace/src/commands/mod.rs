@@ -1,12 +1,22 @@
 //! The subcommands, a file each: a struct with its options, and what it does.
 
+pub mod check;
 pub mod cleanup;
 pub mod doctor;
 pub mod follow;
 pub mod join;
+mod judge;
+mod ledger;
 mod live;
+mod past;
+pub mod probe;
+pub mod rst;
+mod saying;
+mod select;
 mod snapshots;
+mod tasks;
 pub mod topology;
+mod watched;
 
 use std::process::ExitCode;
 
@@ -35,8 +45,11 @@ macro_rules! commands {
 
 commands! {
     Follow(follow),
+    Check(check),
     Join(join),
+    Rst(rst),
     Topology(topology),
     Doctor(doctor),
+    Probe(probe),
     Cleanup(cleanup),
 }

@@ -5,7 +5,7 @@
 //! Docker. The kernel's half is read anew within a fraction of a second, with
 //! the names that Docker gave last; Docker's half follows when it has answered.
 
-use crate::topology::{DockerAnswer, Reader, Topology, Watch};
+use crate::topology::{DockerAnswer, Lives, Reader, Topology, Watch};
 use anyhow::{Context as _, Result};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 /// A topology that follows the node until it is dropped.
 pub struct Snapshots {
     newest: watch::Receiver<Arc<Topology>>,
+    lives: Lives,
     task: JoinHandle<()>,
 }
 
@@ -26,13 +27,23 @@ impl Snapshots {
         let watch = reader
             .watch()
             .context("cannot watch the node for changes")?;
+        let lives = watch.lives();
         let task = tokio::spawn(follow(reader, watch, sender));
-        Ok(Self { newest, task })
+        Ok(Self {
+            newest,
+            lives,
+            task,
+        })
     }
 
     /// The newest snapshot.
     pub fn newest(&mut self) -> Arc<Topology> {
         Arc::clone(&self.newest.borrow_and_update())
+    }
+
+    /// What Docker's events say of this node's containers.
+    pub fn lives(&self) -> Lives {
+        self.lives.clone()
     }
 
     /// Waits until there is a newer snapshot than the last one asked for. Never

@@ -40,13 +40,14 @@ enum Format {
 impl Args {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let topology = Topology::read().await?;
+        // First: a name may be unknown only because of one of them.
+        for gap in &topology.gaps {
+            anstream::eprintln!("swarmtrace: note: {gap}");
+        }
         let topology = topology.select(&Selection {
             services: self.service,
             networks: self.network,
         })?;
-        for gap in &topology.gaps {
-            anstream::eprintln!("swarmtrace: note: {gap}");
-        }
         output::print(&match self.output {
             Format::Text => topology_text::render(&topology),
             Format::Json => serde_json::to_string_pretty(&topology)? + "\n",

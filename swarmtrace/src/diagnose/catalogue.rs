@@ -1,6 +1,7 @@
 //! The user's catalogue of failures, written from the rules themselves.
 
 use super::rules::{INDISTINCT, RULES, Rule};
+use super::scenarios::SCENARIOS;
 use std::fmt::Write;
 
 /// `docs/failures.md`.
@@ -33,6 +34,9 @@ the evidence admits no other explanation, *likely* where another is possible, an
 speaks of a drop without the kernel's report of one, or proof that the hop that
 had to follow was watched and that no event was lost. A flow that works gets none.
 
+Many can be made to happen on a real two-node Swarm in a VM: the command is given, and
+shows what swarmtrace says of it. `cargo xtask scenarios` lists them all.
+
 ";
 
 const INDISTINCT_HEAD: &str = "\
@@ -62,6 +66,15 @@ fn entry(page: &mut String, rule: &Rule) {
     ];
     for (name, text) in parts {
         put(page, format_args!("**{name}.** {text}\n\n"));
+    }
+    let played = SCENARIOS.iter().find(|(id, _)| *id == rule.id);
+    if let Some((_, names)) = played {
+        let commands: Vec<String> = names
+            .iter()
+            .map(|name| format!("`cargo xtask scenario {name}`"))
+            .collect();
+        let commands = commands.join(", ");
+        put(page, format_args!("**Make it happen.** {commands}\n\n"));
     }
     if !rule.references.is_empty() {
         let links: Vec<String> = rule.references.iter().map(|r| link(r)).collect();

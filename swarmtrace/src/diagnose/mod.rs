@@ -18,6 +18,7 @@ mod entry;
 mod path;
 mod reading;
 mod rules;
+mod scenarios;
 mod spot;
 mod stop;
 mod verdict;
@@ -33,7 +34,7 @@ pub use rules::{INDISTINCT, Indistinct, RULES, Rule};
 pub use spot::{Spot, spot};
 pub use verdict::{Certainty, Site, Verdict};
 
-use crate::timeline::{Hop, Place};
+use crate::timeline::{Hop, Place, State, Timeline};
 
 /// What is wrong with the flow; `None` if nothing is.
 pub fn diagnose(case: &Case<'_>) -> Option<Verdict> {
@@ -44,7 +45,7 @@ pub fn diagnose(case: &Case<'_>) -> Option<Verdict> {
 /// ones the table's order decides. Where no rule of a known failure speaks, the
 /// first that describes an unknown one does.
 pub fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
-    if is_plainly_healthy(case) {
+    if is_plainly_healthy(case.timeline) {
         return Vec::new();
     }
     let judged = |fallback: bool| {
@@ -61,8 +62,13 @@ pub fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
 
 /// Whether no rule can have anything to say: the flow was answered, nothing was
 /// sent twice, and it went further than the node's own interface. Nearly every
-/// flow of a node is such, so this asks nothing of the topology.
-fn is_plainly_healthy(case: &Case<'_>) -> bool {
+/// flow of a node is such, so this asks nothing of the topology or the coverage.
+pub fn is_plainly_healthy(timeline: &Timeline) -> bool {
     let beyond = |h: &Hop| h.place != Place::Host;
-    !case.failing() && case.timeline.retransmissions == 0 && case.timeline.hops.iter().any(beyond)
+    !is_failing(timeline) && timeline.retransmissions == 0 && timeline.hops.iter().any(beyond)
+}
+
+/// Whether the flow failed.
+pub fn is_failing(timeline: &Timeline) -> bool {
+    !matches!(timeline.state, State::Established | State::Closed)
 }

@@ -46,10 +46,7 @@ impl<'a> Case<'a> {
 
     /// IP protocol number.
     pub fn protocol_number(&self) -> u8 {
-        match self.timeline.protocol {
-            Protocol::Tcp => 6,
-            Protocol::Udp => 17,
-        }
+        self.timeline.protocol.number()
     }
 
     /// What the client dialled.
@@ -145,7 +142,7 @@ impl<'a> Case<'a> {
 
     /// Whether the flow failed.
     pub fn failing(&self) -> bool {
-        !matches!(self.timeline.state, State::Established | State::Closed)
+        super::is_failing(self.timeline)
     }
 
     /// Whether a tap was on every device of the node that plays that part.

@@ -65,9 +65,14 @@ pub fn spot(topology: &Topology, namespace: &Namespace, device: &Device) -> Opti
         (DeviceKind::Veth { .. }, _) if is_overlay_port(namespace, device) => {
             Some(Spot::OverlayPort)
         }
-        (DeviceKind::Veth { .. }, _) if host => {
-            is_gateway_port(topology, namespace, device).then_some(Spot::GatewayPort)
+        (DeviceKind::Veth { .. }, _) if host && is_gateway_port(topology, namespace, device) => {
+            Some(Spot::GatewayPort)
         }
+        // Where the node is itself a container or namespace, its interface.
+        (DeviceKind::Veth { .. }, None) if host && !device.addresses.is_empty() => {
+            Some(Spot::Underlay)
+        }
+        (DeviceKind::Veth { .. }, _) if host => None,
         (DeviceKind::Veth { .. }, _) => match &namespace.kind {
             NamespaceKind::IngressSandbox if on_gateway(topology, device) => {
                 Some(Spot::IngressGateway)

@@ -92,12 +92,26 @@ impl<'a> Case<'a> {
         self.stop_at(self.furthest(Leg::Forward, self.opening())?)
     }
 
-    /// Where the answer stopped, in a flow whose answer was lost.
+    /// Where the answer stopped, in a flow whose answer was lost: on the way to
+    /// the first tap, or beyond it.
     pub fn reply_stop(&self) -> Option<Stop<'a>> {
         match self.timeline.state {
             State::AnswerLost { last } => self.stop_at(last),
+            State::Established if self.unheard() => {
+                self.stop_at(self.furthest(Leg::Reply, Phase::SynAck)?)
+            }
             _ => None,
         }
+    }
+
+    /// Whether the client asked again and again although it was answered, and
+    /// never went on: the answer did not reach it, or not as one that it takes.
+    pub fn unheard(&self) -> bool {
+        let went_on = |h: &Hop| !matches!(h.phase, Phase::Syn | Phase::SynAck);
+        self.timeline.state == State::Established
+            && self.attempts(Leg::Forward, Phase::Syn) > 1
+            && self.attempts(Leg::Reply, Phase::SynAck) > 1
+            && !self.hops().any(|(_, h)| went_on(h))
     }
 
     /// Where the first data stopped, in a flow that was opened and whose first

@@ -1,5 +1,6 @@
 //! What doctor says in the end.
 
+use super::Id;
 use crate::topology::Service;
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ pub enum Severity {
 /// A difference between what should be and what is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
+    /// Which kind of finding.
+    pub id: Id,
     /// How bad.
     pub severity: Severity,
     /// Name of the check that found it.

@@ -17,10 +17,12 @@ pub mod facts;
 mod finding;
 #[cfg(test)]
 mod fixtures;
+mod id;
 pub mod swarm;
 
 pub use facts::Facts;
 pub use finding::{Finding, NotChecked, Place, Report, Severity};
+pub use id::Id;
 
 use crate::topology::{ReadError, Reader, Topology};
 use std::collections::BTreeMap;

@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 /// Columns that a line may have.
 const WIDTH: usize = 100;
+/// What comes between what lasts and the commands that help now.
+const AT_ONCE: &str = "At once: ";
 /// Columns of a line's label.
 const LABEL: usize = 10;
 
@@ -99,17 +101,36 @@ fn paragraph(finding: &Finding) -> String {
     let rows = [
         ("where", parts.join(" · ")),
         ("why", format!("{}{issues}", finding.why)),
-        ("confirm", finding.confirm.clone()),
-        ("fix", finding.fix.clone()),
     ];
     for (label, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
         line(&mut out, &format!("  {label}"), FAINT, PLAIN, text);
     }
+    commands(&mut out, "  confirm", "", &finding.confirm);
+    match finding.fix.split_once(AT_ONCE) {
+        Some((prose, now)) => commands(&mut out, "  fix", prose.trim_end(), now),
+        None if finding.fix.starts_with("sudo ") => commands(&mut out, "  fix", "", &finding.fix),
+        None => line(&mut out, "  fix", FAINT, PLAIN, &finding.fix),
+    }
     out
 }
 
-/// A label and its text, wrapped at spaces and indented. Commands stay whole
-/// words, so that they can be copied.
+/// Prose, then commands, each on a line of its own however long it is: what is
+/// copied from a broken line would run in part.
+fn commands(out: &mut String, label: &str, prose: &str, text: &str) {
+    let mut label = label;
+    if !prose.is_empty() {
+        line(out, label, FAINT, PLAIN, &format!("{prose} At once:"));
+        label = "";
+    }
+    for (at, command) in text.split("; sudo ").enumerate() {
+        let sudo = if at == 0 { "" } else { "sudo " };
+        let head = format!("{label:LABEL$}");
+        let _ = writeln!(out, "{}{sudo}{command}", paint(FAINT, head));
+        label = "";
+    }
+}
+
+/// A label and its text, wrapped at spaces and indented.
 fn line(out: &mut String, label: &str, label_style: Style, style: Style, text: &str) {
     let indent = LABEL.max(label.chars().count() + 1);
     let mut rows = vec![String::new()];
@@ -145,7 +166,7 @@ fn line(out: &mut String, label: &str, label_style: Style, style: Style, text: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{NotChecked, Place};
+    use crate::doctor::{Id, NotChecked, Place};
 
     #[test]
     fn a_report() {
@@ -153,6 +174,7 @@ mod tests {
             node: "node-a".into(),
             docker: "26.1.5".into(),
             findings: vec![Finding {
+                id: Id::ForwardingEntryMissing,
                 severity: Severity::Broken,
                 check: "neighbours",
                 what: "no forwarding entry for vote.2 (10.0.0.6)".into(),
@@ -161,8 +183,8 @@ mod tests {
                     .service("vote"),
                 why: "word ".repeat(30).trim().into(),
                 issues: &["moby#52661"],
-                confirm: "bridge fdb".into(),
-                fix: String::new(),
+                confirm: "sudo ip neigh; sudo bridge fdb".into(),
+                fix: "Restart it. At once: sudo a; sudo b".into(),
             }],
             not_checked: vec![NotChecked {
                 what: vec!["rules"],
@@ -185,6 +207,15 @@ mod tests {
         assert_eq!(lines[3], "  where   1-f0l1ik19u8 · vxlan0 · service vote");
         assert!(lines[5].starts_with("          word"));
         assert!(text.contains("[moby#52661]"));
+        let of = |label: &str| lines.iter().position(|l| l.starts_with(label)).unwrap();
+        let (confirm, fix) = (of("  confirm"), of("  fix"));
+        assert_eq!(lines[confirm], "  confirm sudo ip neigh");
+        assert_eq!(lines[confirm + 1], "          sudo bridge fdb");
+        assert_eq!(lines[fix], "  fix     Restart it. At once:");
+        assert_eq!(
+            lines[fix + 1..fix + 3],
+            ["          sudo a", "          sudo b"]
+        );
         assert!(lines.iter().all(|l| l.chars().count() <= WIDTH));
         assert_eq!(
             lines.last().unwrap(),

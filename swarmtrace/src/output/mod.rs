@@ -3,10 +3,15 @@
 //! Text for people is rendered with ANSI styles and loses them on its way out
 //! where standard output is no terminal or `NO_COLOR` is set.
 
+pub mod check_junit;
+pub mod check_markdown;
+pub mod check_text;
+mod check_words;
 pub mod doctor_text;
 pub mod json;
 pub mod latency;
 pub mod paint;
+pub mod probe_text;
 pub mod style;
 pub mod table;
 pub mod text;

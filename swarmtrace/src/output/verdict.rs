@@ -8,6 +8,8 @@ use std::fmt::Write;
 /// Lines of evidence and of commands that are printed; the rest is in the JSON.
 const EVIDENCE: usize = 3;
 const COMMANDS: usize = 2;
+/// Columns that text is wrapped to where the terminal does not matter.
+const WIDTH: usize = 100;
 
 /// The verdict as text, each line ended. Text is wrapped to `width` columns,
 /// commands never are.
@@ -56,6 +58,12 @@ pub fn text(verdict: &Verdict, width: usize, painter: Painter) -> String {
         &format!("{}{references}", verdict.fix),
     );
     out
+}
+
+/// The verdict as text below a timeline, indented as that is.
+pub fn below(verdict: &Verdict, painter: Painter) -> String {
+    let lines = text(verdict, WIDTH - 2, painter);
+    lines.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// A labelled line, wrapped at spaces with a hanging indent.

@@ -44,6 +44,15 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Every packet.
+    pub fn everything() -> Self {
+        Self {
+            ports: Ports::Any,
+            endpoints: None,
+            anywhere: BTreeSet::new(),
+        }
+    }
+
     /// All that the kernel side is to match, `None` for every packet.
     pub fn kernel_endpoints(&self) -> Option<BTreeSet<Endpoint>> {
         match (&self.endpoints, &self.ports) {
@@ -51,6 +60,12 @@ impl Filter {
             (None, Ports::Any) => None,
             (None, Ports::Only(_)) => Some(self.anywhere.clone()),
         }
+    }
+
+    /// Whether packets are matched by the dialled port on whatever address: a flow
+    /// is lost from sight where that port is rewritten.
+    pub fn is_by_port_alone(&self) -> bool {
+        self.endpoints.is_none() && matches!(self.ports, Ports::Only(_))
     }
 
     /// Whether a flow that was sent to `destination` is a wanted one.
@@ -129,6 +144,11 @@ pub enum SelectionError {
 }
 
 impl Wanted {
+    /// Whether neither service nor port nor network is asked for.
+    pub fn names_nothing(&self) -> bool {
+        self.services.is_empty() && self.port.is_none() && self.network.is_none()
+    }
+
     /// The filter that these wishes mean on that topology.
     pub fn compile(&self, topology: &Topology) -> Result<Filter, SelectionError> {
         let network = self.find_network(topology)?;

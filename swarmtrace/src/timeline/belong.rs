@@ -20,6 +20,8 @@ use swarmtrace_common::{PacketEvent, flags, tcp};
 
 /// How long a sequence number stays the mark of one connection.
 const ISN_WINDOW: u64 = 120_000_000_000;
+/// Where Linux' ephemeral ports begin (net.ipv4.ip_local_port_range).
+const EPHEMERAL: u16 = 32_768;
 /// Bytes that may be in flight beyond what the time since the start allows.
 const SLACK: u64 = 1 << 24;
 /// 100 Gbit/s, in sixteenths of a byte a nanosecond.
@@ -84,6 +86,10 @@ pub(super) fn tcp_fits(
     leg: Leg,
     met: impl FnOnce() -> bool,
 ) -> bool {
+    if flow.is(marks::LATE) {
+        let reset = event.tcp_flags & tcp::RST != 0 && !event.has(flags::ICMP_ERROR);
+        return reset && (met() || seen_elsewhere(flow, event, leg));
+    }
     if event.time.abs_diff(flow.last) > ISN_WINDOW && is_syn(event) {
         return false;
     }
@@ -143,6 +149,26 @@ fn in_reach(flow: &Live, time: u64, number: u32, leg: Leg) -> bool {
     u64::from(number.wrapping_sub(isn)) <= reach
 }
 
+/// On which leg a packet lies whose flow's beginning was not seen: conntrack knows
+/// who opened the connection; without an entry whoever has the ephemeral port is
+/// taken to have done so.
+pub(super) fn leg_alone(event: &PacketEvent) -> Leg {
+    if let Some((original, reply)) = event.conntrack() {
+        if event.tuple == *original || event.tuple == reply.reversed() {
+            return Leg::Forward;
+        }
+        if event.tuple == *reply || event.tuple == original.reversed() {
+            return Leg::Reply;
+        }
+    }
+    let (from, to) = (event.tuple.src_port, event.tuple.dst_port);
+    if from < EPHEMERAL && to >= EPHEMERAL {
+        Leg::Reply
+    } else {
+        Leg::Forward
+    }
+}
+
 fn seen_elsewhere(flow: &Live, event: &PacketEvent, leg: Leg) -> bool {
     phase(flow, event, leg).is_some_and(|phase| {
         flow.transmissions(event, phase, leg)
@@ -166,7 +192,8 @@ pub(super) fn udp_fits(
 /// How well a packet with unknown addresses fits a flow by its numbers alone;
 /// the higher the better, `None` where it does not.
 pub(super) fn numbers_alone(flow: &Live, event: &PacketEvent) -> Option<(Leg, u8)> {
-    if event.tuple.protocol != flow.protocol || event.has(flags::ICMP_ERROR) {
+    let late = flow.is(marks::LATE);
+    if event.tuple.protocol != flow.protocol || event.has(flags::ICMP_ERROR) || late {
         return None;
     }
     let tcp = flow.protocol == PROTOCOL_TCP;

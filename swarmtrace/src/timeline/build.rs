@@ -108,6 +108,12 @@ impl Flow {
         Some(self.packets.first()?.sightings.first()?.time)
     }
 
+    /// Where the first packet of the reply leg was first seen.
+    fn first_answer(&self) -> Option<&Sighting> {
+        let answers = |p: &&FlowPacket| p.leg == Leg::Reply && p.phase != Phase::IcmpError;
+        self.packets.iter().find(answers)?.sightings.first()
+    }
+
     fn retransmissions(&self) -> u32 {
         let again = |p: &&FlowPacket| {
             p.attempt > 1 && !matches!(p.phase, Phase::Rst | Phase::IcmpError | Phase::Ack)
@@ -275,6 +281,12 @@ impl Ends {
             let moved = origin.is_some_and(|o: Tuple| o.destination() != tuple.destination());
             (arrived || moved || then.is_some()).then(|| tuple.destination())
         });
+        // Only answers were seen: they come from where the connection ends.
+        let backend = backend.or_else(|| {
+            let source = flow.first_answer()?.tuple.source();
+            (end.is_none() && origin.is_some_and(|o: Tuple| o.destination() != source))
+                .then_some(source)
+        });
         let mark = flow
             .outset()
             .flat_map(|p| &p.sightings)
@@ -296,7 +308,9 @@ impl Ends {
         names: Names<'_>,
     ) -> (Option<String>, Option<String>, Option<String>) {
         let last = flow.furthest().and_then(|p| p.sightings.last());
+        let left = || flow.first_answer().filter(|s| s.way == Way::Out);
         let arrived = last.filter(|s| s.way == Way::In);
+        let arrived = if last.is_none() { left() } else { arrived };
         let address = self.backend.unwrap_or(self.entry).ip();
         let task = arrived
             .and_then(|s| names.task_in(s.netns))
@@ -369,7 +383,10 @@ pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     let answered = at(answer).is_some() || spoken;
     if let Some(by) = at(Phase::Rst) {
         let leg = hops[by].leg;
-        if !answered && leg == Leg::Reply {
+        // The reset of a SYN has sequence number 0 (RFC 9293, 3.10.7.1); without
+        // a SYN any other one is that of a connection which had been open.
+        let opened = at(Phase::Syn).is_some() || hops[by].packet.seq == 0;
+        if !answered && leg == Leg::Reply && opened {
             return State::Refused { by };
         }
         if !closed {
@@ -391,7 +408,11 @@ pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     }
     let first = hops.iter().find(|h| h.leg == Leg::Forward);
     let home = |h: &Hop| {
-        first.is_none_or(|f| f.node == h.node && f.netns == h.netns && f.ifindex == h.ifindex)
+        first.is_none_or(|f| {
+            // A node's one interface has both the client and the overlay behind it.
+            let inside = f.vxlan.is_some() == h.vxlan.is_some();
+            inside && f.node == h.node && f.netns == h.netns && f.ifindex == h.ifindex
+        })
     };
     if spoken || hops.iter().any(|h| h.phase == answer && home(h)) {
         State::Established

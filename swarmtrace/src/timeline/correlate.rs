@@ -5,7 +5,8 @@
 //! addresses, by its conntrack entry's, or by its numbers alone, in that order
 //! (the rules are in `belong`). What fits nowhere begins a flow if it is a SYN,
 //! the answer to one, or a UDP datagram; anything else is counted and dropped,
-//! so a connection that was open before the trace began is not told of.
+//! so a connection that was open before the trace began is not told of, unless
+//! [`Options`] have its reset begin a flow.
 //!
 //! A flow is told of as soon as it has a story: an answer to its first data, a
 //! reset, an ICMP error, or the time that [`Options`] give it has passed. It
@@ -142,6 +143,13 @@ impl Correlator {
         }
         told.sort_by_key(|flow| flow.number);
         told
+    }
+
+    /// Flows that began by then and were not told of yet. Costs a walk over the
+    /// live flows.
+    pub fn untold(&self, began_by: u64) -> usize {
+        let untold = |flow: &&Live| flow.start <= began_by && !flow.is(marks::TOLD);
+        self.store.iter().filter(untold).count()
     }
 
     /// What was counted so far. Costs a walk over the live flows.
@@ -285,7 +293,9 @@ impl Correlator {
         let reset_of_syn =
             event.tcp_flags & (tcp::RST | tcp::ACK) == tcp::RST | tcp::ACK && event.seq == 0;
         let answer = is_syn_ack(event) || reset_of_syn;
-        if event.has(flags::ICMP_ERROR) || !(udp || is_syn(event) || answer) {
+        let opens = udp || is_syn(event) || answer;
+        let late = !opens && self.waits.unknown_resets && event.tcp_flags & tcp::RST != 0;
+        if event.has(flags::ICMP_ERROR) || !(opens || late) {
             self.counted.unplaced += 1;
             return;
         }
@@ -296,14 +306,17 @@ impl Correlator {
                     && event.tuple != reply.reversed()
             })
         } else {
-            answer
+            answer || late && belong::leg_alone(event) == Leg::Reply
         };
         let isn = match (udp, answer) {
             (true, _) => 0,
             (false, true) => event.ack.wrapping_sub(1),
             (false, false) => event.seq,
         };
-        let flow = Live::new(self.counted.begun, event, isn, self.lost_before(event));
+        let mut flow = Live::new(self.counted.begun, event, isn, self.lost_before(event));
+        if late {
+            flow.set(marks::LATE);
+        }
         self.counted.begun += 1;
         let slot = self.store.add(flow);
         let deadline = event.time.saturating_add(self.waits.unanswered);
@@ -440,8 +453,13 @@ impl Correlator {
         let Some(flow) = self.store.get(slot) else {
             return;
         };
-        let forget = flow.last.saturating_add(self.waits.forget);
-        if flow.is_over() || forget <= now {
+        let kept = match (flow.is(marks::RESET), flow.is_over()) {
+            (true, _) if !flow.is(marks::SUPERSEDED) => self.waits.after_reset,
+            (_, true) => 0,
+            _ => self.waits.forget,
+        };
+        let forget = flow.last.saturating_add(kept);
+        if forget <= now {
             self.store.remove(slot);
         } else {
             self.store.set_deadline(slot, forget);
@@ -450,13 +468,17 @@ impl Correlator {
 
     fn tell(&mut self, slot: u32) -> Option<Flow> {
         let flow = self.store.get_mut(slot)?;
-        if flow.is(marks::TOLD) {
-            if !flow.is(marks::CHANGED) {
-                return None;
-            }
+        if flow.is(marks::TOLD) && !flow.is(marks::CHANGED) {
+            return None;
+        }
+        if flow.is(marks::TOLD) && !flow.is(marks::SILENT) {
             flow.revision = flow.revision.saturating_add(1);
         }
-        flow.marks = (flow.marks | marks::TOLD) & !marks::CHANGED;
+        flow.marks = (flow.marks | marks::TOLD) & !(marks::CHANGED | marks::SILENT);
+        if self.waits.failures_only && flow.went_well(&self.shared) {
+            flow.set(marks::SILENT);
+            return None;
+        }
         Some(flow.flow(&self.shared, self.lost))
     }
 

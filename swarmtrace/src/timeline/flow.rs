@@ -16,7 +16,7 @@ pub struct Flow {
     pub revision: u32,
     /// Transport protocol.
     pub protocol: Protocol,
-    /// TCP: the client's initial sequence number.
+    /// TCP: the client's initial sequence number, where it was seen or answered.
     pub isn: Option<u32>,
     /// TCP: the server's initial sequence number, of its latest SYN-ACK.
     pub server_isn: Option<u32>,

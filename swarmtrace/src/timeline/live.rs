@@ -39,6 +39,10 @@ pub(super) mod marks {
     pub const TOLD: u16 = 1 << 8;
     pub const CHANGED: u16 = 1 << 9;
     pub const SUPERSEDED: u16 = 1 << 10;
+    /// It was met only when it was reset; its sequence numbers are not known.
+    pub const LATE: u16 = 1 << 11;
+    /// There was nothing to tell when it was looked at.
+    pub const SILENT: u16 = 1 << 12;
 }
 
 #[derive(Debug)]
@@ -128,6 +132,27 @@ impl Live {
     pub fn is_over(&self) -> bool {
         let closed = self.is(marks::CLIENT_FIN) && self.is(marks::SERVER_FIN);
         closed || self.is(marks::RESET) || self.is(marks::SUPERSEDED)
+    }
+
+    /// Whether it was answered where it came from, and nothing was sent twice.
+    pub fn went_well(&self, shared: &Shared) -> bool {
+        let bad = marks::RESET | marks::ICMP | marks::LATE;
+        if !self.is(marks::ANSWERED) || self.is(bad) || self.packets.iter().any(|p| p.attempt > 1) {
+            return false;
+        }
+        if self.protocol != PROTOCOL_TCP {
+            return true;
+        }
+        let of = |phase: Phase| {
+            self.seen.iter().filter_map(move |seen| {
+                let packet = self.packets.get(usize::from(seen.packet))?;
+                let tap = shared.spots.get(seen.spot)?.tap;
+                let time = packet.base + u64::from(seen.delta);
+                (packet.phase == phase).then_some((time, (tap.netns, tap.ifindex)))
+            })
+        };
+        let home = of(Phase::Syn).min().map(|(_, device)| device);
+        of(Phase::SynAck).any(|(_, device)| home == Some(device))
     }
 
     /// Whether that pair of addresses was met in that namespace, on a packet or
@@ -370,7 +395,7 @@ impl Live {
             number: self.number,
             revision: u32::from(self.revision),
             protocol: if tcp { Protocol::Tcp } else { Protocol::Udp },
-            isn: tcp.then_some(self.isn),
+            isn: (tcp && !self.is(marks::LATE)).then_some(self.isn),
             server_isn: (tcp && self.is(marks::ANSWERED)).then_some(self.server_isn),
             start_seen: self.is(marks::START_SEEN),
             client_closed: self.is(marks::CLIENT_FIN),

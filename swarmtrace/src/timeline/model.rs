@@ -20,6 +20,10 @@ pub const VERSION: u32 = 1;
 /// The `format` of the JSON object that follows a trace's timelines: its figures.
 pub const SUMMARY_FORMAT: &str = "swarmtrace-summary";
 
+/// The `format` of the JSON object that says what a node was and what was watched
+/// there while it was traced.
+pub const NODE_FORMAT: &str = "swarmtrace-node";
+
 /// One flow as one node saw it, or as several did together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
@@ -99,6 +103,16 @@ pub enum Protocol {
     Tcp,
     /// UDP
     Udp,
+}
+
+impl Protocol {
+    /// IP protocol number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
 }
 
 /// What became of a flow.

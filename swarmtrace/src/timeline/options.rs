@@ -23,6 +23,15 @@ pub struct Options {
     pub forget: Duration,
     /// How many flows are kept; beyond it the oldest are dropped and counted.
     pub max_flows: usize,
+    /// Whether a reset of a connection that is not known begins a flow of its
+    /// own: one that began before the trace, or was forgotten meanwhile.
+    pub unknown_resets: bool,
+    /// Whether flows are told of only if they were refused, reset or not
+    /// answered, or had to send again.
+    pub failures_only: bool,
+    /// How long a flow is kept after a reset: whatever was still under way is
+    /// answered with more of them.
+    pub after_reset: Duration,
 }
 
 impl Default for Options {
@@ -36,6 +45,9 @@ impl Default for Options {
             quiet: Duration::from_secs(1),
             forget: Duration::from_secs(30 * 60),
             max_flows: 65_536,
+            unknown_resets: false,
+            failures_only: false,
+            after_reset: Duration::ZERO,
         }
     }
 }
@@ -50,6 +62,9 @@ pub(super) struct Waits {
     pub linger: u64,
     pub quiet: u64,
     pub forget: u64,
+    pub after_reset: u64,
+    pub unknown_resets: bool,
+    pub failures_only: bool,
 }
 
 impl From<&Options> for Waits {
@@ -63,6 +78,9 @@ impl From<&Options> for Waits {
             linger: ns(options.linger),
             quiet: ns(options.quiet),
             forget: ns(options.forget),
+            after_reset: ns(options.after_reset),
+            unknown_resets: options.unknown_resets,
+            failures_only: options.failures_only,
         }
     }
 }

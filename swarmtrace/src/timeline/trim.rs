@@ -4,15 +4,16 @@ use super::{Hop, Leg, Phase, State, Timeline};
 
 impl Timeline {
     /// Leaves the reply leg's hops out, but for those that say why the flow
-    /// ended: resets, ICMP errors, and the last place of an answer that was lost.
-    pub fn drop_reply(&mut self) {
+    /// ended: resets, ICMP errors, the last place of an answer that was lost, and
+    /// the hop that `pointed` is the index of. Gives back that hop's new index.
+    pub fn drop_reply(&mut self, pointed: Option<usize>) -> Option<usize> {
         let told = match self.state {
             State::AnswerLost { last } => Some(last),
             _ => None,
         };
         let keeps = |(index, hop): (usize, &Hop)| {
             let why = matches!(hop.phase, Phase::Rst | Phase::IcmpError);
-            hop.leg == Leg::Forward || why || told == Some(index)
+            hop.leg == Leg::Forward || why || [told, pointed].contains(&Some(index))
         };
         let keep: Vec<bool> = self.hops.iter().enumerate().map(keeps).collect();
         // An index moves down by as many hops as were left out before it.
@@ -25,7 +26,9 @@ impl Timeline {
             State::Established | State::Closed | State::Unanswered => {}
         }
         self.reached = self.reached.map(moved);
+        let new = pointed.map(moved);
         let mut kept = keep.iter();
         self.hops.retain(|_| kept.next().copied().unwrap_or(true));
+        new
     }
 }

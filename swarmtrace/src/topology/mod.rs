@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 pub mod ipvs;
 pub mod kernel;
 mod links;
+mod lives;
 mod lookup;
 mod model;
 mod netlink;
@@ -22,6 +23,7 @@ mod select;
 pub mod taps;
 mod watch;
 
+pub use lives::{ContainerEvent, Happening, Life, Lives};
 pub use model::*;
 pub use read::{DockerAnswer, ReadError, Reader};
 pub use select::{Selection, Unknown};

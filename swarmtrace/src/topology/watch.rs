@@ -15,6 +15,7 @@
 //! `l3miss` ask user space for neighbours in the same group that announces
 //! them: those are RTM_GETNEIGH and no change.
 
+use super::Lives;
 use super::docker::Client;
 use super::netns::{self, NetnsError};
 use futures_util::StreamExt;
@@ -26,7 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -41,6 +42,8 @@ const RESCAN: Duration = Duration::from_secs(10);
 /// how long.
 const MOUNT_POLL: Duration = Duration::from_millis(10);
 const MOUNT_PATIENCE: Duration = Duration::from_secs(5);
+/// How much of its past Docker is asked for, in seconds.
+const HISTORY: i64 = 15 * 60;
 /// Pause before Docker is asked for events again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
@@ -71,6 +74,7 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct State {
+    lives: Lives,
     kernel: AtomicBool,
     docker: AtomicBool,
     notify: Notify,
@@ -110,6 +114,11 @@ impl Watch {
             state,
             _tasks: tasks,
         })
+    }
+
+    /// What Docker's events say of this node's containers, kept up to date.
+    pub fn lives(&self) -> Lives {
+        self.state.lives.clone()
     }
 
     /// Waits for the next change. May be dropped and called again without
@@ -332,10 +341,15 @@ fn judge(mut datagram: &[u8]) -> Option<Heard> {
 
 /// Docker's events, for as long as the program runs.
 async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
+    let mut since = now_seconds().saturating_sub(HISTORY);
     loop {
         if let Some(client) = &client {
-            let mut events = std::pin::pin!(client.events());
-            while events.next().await.is_some() {
+            let mut events = std::pin::pin!(client.events(since));
+            while let Some(event) = events.next().await {
+                if let Some(event) = event {
+                    since = since.max(event.time / 1_000_000_000);
+                    state.lives.note(&event);
+                }
                 state.docker_changed();
             }
         }
@@ -350,111 +364,10 @@ async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn message(kind: u16, state: u16) -> Vec<u8> {
-        let mut bytes = vec![0; 28];
-        let mut buffer = NetlinkBuffer::new(&mut bytes);
-        buffer.set_length(28);
-        buffer.set_message_type(kind);
-        buffer.payload_mut()[8..10].copy_from_slice(&state.to_ne_bytes());
-        bytes
-    }
-
-    #[test]
-    fn what_counts_as_a_change() {
-        assert_eq!(judge(&message(libc::RTM_NEWLINK, 0)), Some(Heard::Device));
-        let permanent = message(libc::RTM_DELNEIGH, NUD_PERMANENT);
-        assert_eq!(judge(&permanent), Some(Heard::Neighbour));
-        let stale = message(libc::RTM_NEWNEIGH, 4);
-        assert_eq!(judge(&stale), None);
-        let miss = message(libc::RTM_GETNEIGH, NUD_PERMANENT);
-        assert_eq!(judge(&miss), None);
-        assert_eq!(judge(&[stale, permanent].concat()), Some(Heard::Neighbour));
-    }
-
-    fn ip(arguments: &str) {
-        let output = std::process::Command::new("ip")
-            .args(arguments.split(' '))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "ip {arguments}: {output:?}");
-    }
-
-    /// A namespace that `ip` makes as Docker does: the file, then the mount.
-    struct Sandbox(String);
-
-    impl Drop for Sandbox {
-        fn drop(&mut self) {
-            let mut command = std::process::Command::new("ip");
-            let _ = command.args(["netns", "del", &self.0]).output();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_new_namespace_and_its_device_are_noticed_and_let_go() {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("skipped: needs root");
-            return;
-        }
-        let directory = PathBuf::from("/run/netns");
-        std::fs::create_dir_all(&directory).unwrap();
-        let mut watch = Watch::start(vec![directory.clone()], None).unwrap();
-        // The first look around.
-        let all = Changes {
-            kernel: true,
-            docker: true,
-        };
-        assert_eq!(watch.next().await, all);
-
-        let sandbox = Sandbox(format!("stw{}", std::process::id()));
-        let name = &sandbox.0;
-        let known = async |watch: &mut Watch, device: &str| {
-            let started = Instant::now();
-            loop {
-                watch.next().await;
-                let directory = directory.clone();
-                let read = move || crate::topology::kernel::read(&[directory], &[]);
-                let kernel = tokio::task::spawn_blocking(read).await.unwrap().unwrap();
-                let found = kernel.namespaces.iter().find(|n| &n.name == name);
-                if found.is_some_and(|n| n.devices.iter().any(|d| d.name == device)) {
-                    return started.elapsed();
-                }
-                assert!(started.elapsed() < Duration::from_secs(5), "{kernel:?}");
-            }
-        };
-        ip(&format!("netns add {name}"));
-        known(&mut watch, "lo").await;
-        // Within the namespace alone: only its own socket hears of it.
-        ip(&format!("-n {name} link add quiet type bridge"));
-        let took = known(&mut watch, "quiet").await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
-
-        // A pair whose outer end goes when the namespace does: were it kept
-        // alive by a socket, the outer end would stay.
-        let outer = format!("w{}", std::process::id());
-        ip(&format!(
-            "link add {outer} type veth peer name inner netns {name}"
-        ));
-        known(&mut watch, "inner").await;
-        drop(sandbox);
-        let gone = Instant::now();
-        while Path::new("/sys/class/net").join(&outer).exists() {
-            assert!(
-                gone.elapsed() < Duration::from_secs(3),
-                "{outer} is still there"
-            );
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_datagram_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            judge(&bytes);
-        }
-    }
+fn now_seconds() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,12 @@
 //! one VM runs at a time, whatever runs the tests: a lock file sees to it. Each
 //! [`Swarm`] is restored from the saved state, so no test sees another's traces.
 
+pub mod doctor;
 pub mod flows;
 pub mod life;
 pub mod listener;
 mod outcome;
+pub mod probe;
 mod tables;
 
 pub use listener::Listener;
@@ -42,19 +44,40 @@ impl Swarm {
     /// Restores it (the first time: builds it) on that kernel.
     #[track_caller]
     pub fn up(kernel: Kernel) -> Self {
-        let lock = std::env::temp_dir().join("swarmtrace-tests-vm.lock");
+        Self::named(kernel, "tests")
+    }
+
+    /// The same under another name: Swarms of different names run side by side,
+    /// of one name one at a time.
+    #[track_caller]
+    pub fn named(kernel: Kernel, name: &str) -> Self {
+        let lock = std::env::temp_dir().join(format!("swarmtrace-{name}-vm.lock"));
         let lock = File::create(&lock).expect("create the lock file");
         lock.lock().expect("wait for the other tests' VM");
         let config = Config {
             kernel,
-            name: "tests".to_owned(),
+            name: name.to_owned(),
             stop_on_drop: true,
             ..Config::default()
         };
         let vm = Vm::up(&config).unwrap_or_else(|e| panic!("no Swarm to test with: {e:#}"));
-        vm.put(Node::A, &swarmtrace_binary(), GUEST_BINARY)
-            .unwrap_or_else(|e| panic!("cannot put swarmtrace into the VM: {e:#}"));
-        Self { vm, _lock: lock }
+        let swarm = Self { vm, _lock: lock };
+        swarm.equip();
+        swarm
+    }
+
+    /// Puts it back to how it was at first.
+    #[track_caller]
+    pub fn restore(&mut self) {
+        let restored = self.vm.restore();
+        restored.unwrap_or_else(|e| panic!("cannot restore the Swarm: {e:#}"));
+        self.equip();
+    }
+
+    #[track_caller]
+    fn equip(&self) {
+        let put = self.vm.put(Node::A, &swarmtrace_binary(), GUEST_BINARY);
+        put.unwrap_or_else(|e| panic!("cannot put swarmtrace into the VM: {e:#}"));
     }
 
     /// Runs a script in a node and returns what it printed.

@@ -20,6 +20,7 @@ pub const ALWAYS: &[&str] = &[
     "iproute2",
     "iptables",
     "libc6-dev",
+    "libxml2-utils",
     "nftables",
     "nginx-light",
     "qemu-system-x86",

@@ -1,7 +1,7 @@
 //! Debian packages for the VM, by the ordinary apt client, never installed.
 //!
-//! This machine's own package lists serve if it is a Debian 12 that knows the
-//! wanted kernel. Otherwise lists of our own do, under `target/vm/apt`: nothing
+//! This machine's own package lists serve if it is the wanted Debian and knows
+//! the wanted kernel. Otherwise lists of our own do, under `target/vm/apt`: nothing
 //! of the machine's apt is changed, and root is not needed.
 
 use std::fs;
@@ -10,12 +10,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Kernel;
 use super::place::Place;
+use super::{Debian, Kernel};
 use crate::host;
 use crate::step::Step;
 
-const RELEASE: &str = "bookworm";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// A package and the version apt chose.
@@ -43,11 +42,11 @@ pub struct Apt {
 
 impl Apt {
     /// The machine's own lists, if they can serve.
-    pub fn of_host(kernel: Kernel) -> Option<Self> {
+    pub fn of_host(kernel: Kernel, debian: Debian) -> Option<Self> {
         let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
         if !release
             .lines()
-            .any(|line| line == format!("VERSION_CODENAME={RELEASE}"))
+            .any(|line| line == format!("VERSION_CODENAME={}", debian.codename()))
         {
             return None;
         }
@@ -62,11 +61,14 @@ impl Apt {
     ///
     /// # Errors
     /// When they cannot be downloaded.
-    pub fn of_our_own(place: &Place) -> Result<Self> {
-        let step = Step::start("package lists of our own, under target/vm/apt");
-        let folder = place.folder("apt")?;
+    pub fn of_our_own(place: &Place, kernel: Kernel, debian: Debian) -> Result<Self> {
+        let whose = format!("{}-{}", debian.codename(), kernel.name());
+        let step = Step::start(format!(
+            "package lists of our own, under target/vm/apt/{whose}"
+        ));
+        let folder = place.folder(&format!("apt/{whose}"))?;
         for name in ["state/lists/partial", "cache/archives/partial"] {
-            place.folder(&format!("apt/{name}"))?;
+            place.folder(&format!("apt/{whose}/{name}"))?;
         }
         let signed = if Path::new(KEYRING).exists() {
             format!("[signed-by={KEYRING}] ")
@@ -74,11 +76,16 @@ impl Apt {
             String::new()
         };
         let [archive, security] = archives()?;
-        let suites = ["", "-updates", "-backports"].map(|part| (&archive, part));
-        let sources: String = suites
+        let sources: String = suites(kernel, debian)
             .into_iter()
-            .chain([(&security, "-security")])
-            .map(|(site, part)| format!("deb {signed}{site} {RELEASE}{part} main\n"))
+            .map(|suite| {
+                let site = if suite.ends_with("-security") {
+                    &security
+                } else {
+                    &archive
+                };
+                format!("deb {signed}{site} {suite} main\n")
+            })
             .collect();
         let list = folder.join("sources.list");
         fs::write(&list, sources).with_context(|| format!("cannot write {}", list.display()))?;
@@ -91,10 +98,15 @@ impl Apt {
                 set("Dir::Cache", &folder.join("cache")),
                 "Dir::State::status=/dev/null".to_owned(),
                 "APT::Architecture=amd64".to_owned(),
+                // The kernel alone comes from elsewhere.
+                format!(
+                    "APT::Default-Release=/^{}(|-updates|-security)$/",
+                    debian.codename()
+                ),
             ],
             whose: "package lists of our own",
         };
-        // Backports of an old release move to the archive some day: not fatal.
+        // A suite may have moved to the archive since: not fatal, if another has it.
         let updated = host::run(apt.command("apt-get").args(["-qq", "update"]));
         if let Err(error) = updated
             && apt.candidate("docker.io").is_none()
@@ -105,34 +117,40 @@ impl Apt {
         Ok(apt)
     }
 
-    /// The newest kernel of this series for the cloud.
+    /// The newest kernel of this series for the cloud: its release, and the
+    /// packages that it and its modules are in. (Up to 7.0 that is one; then
+    /// `linux-image` only depends on `linux-base`, `linux-binary` and `linux-modules`.)
     ///
     /// # Errors
-    /// When the lists have none; says which source to add.
-    pub fn newest_kernel(&self, kernel: Kernel) -> Result<Package> {
-        let prefix = format!("linux-image-{}.", kernel.series());
-        let names = host::text(self.command("apt-cache").args(["pkgnames", &prefix]))?;
-        let mut names: Vec<&str> = names
+    /// When the lists have none; says which suites do.
+    pub fn newest_kernel(&self, kernel: Kernel) -> Result<(String, Vec<Package>)> {
+        let prefix = kernel.package_prefix();
+        let names = host::text(self.command("apt-cache").args(["pkgnames", prefix]))?;
+        let mut releases: Vec<&str> = names
             .lines()
             .filter(|name| name.ends_with("-cloud-amd64"))
+            // No metapackage.
+            .filter(|name| numbers(name).len() > 2)
+            .filter_map(|name| name.strip_prefix("linux-image-"))
             .collect();
-        names.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
-        for name in names {
-            if let Some(version) = self.candidate(name) {
-                return Ok(Package {
-                    name: name.to_owned(),
-                    version,
-                });
+        releases.sort_by_key(|release| std::cmp::Reverse(numbers(release)));
+        for release in releases {
+            let part = |part: &str| {
+                let name = format!("linux-{part}-{release}");
+                let version = self.candidate(&name)?;
+                Some(Package { name, version })
+            };
+            if let Some(image) = part("image") {
+                let split = ["base", "binary", "modules"].into_iter().filter_map(part);
+                let packages = [image].into_iter().chain(split).collect();
+                return Ok((release.to_owned(), packages));
             }
         }
         bail!(
-            "no Linux {} for the cloud in {}; apt's sources need Debian's suite {RELEASE}-{}",
-            kernel.series(),
+            "no Linux {} for the cloud in {}; it is in Debian's {}",
+            kernel.name(),
             self.whose,
-            match kernel {
-                Kernel::V6_1 => "security",
-                Kernel::V6_12 => "backports",
-            },
+            kernel.suites().join(" or ")
         )
     }
 
@@ -215,6 +233,18 @@ impl Apt {
     }
 }
 
+/// The suites that have that Debian's programs, and that kernel.
+fn suites(kernel: Kernel, debian: Debian) -> Vec<String> {
+    let own = ["", "-updates", "-security"].map(|part| format!("{}{part}", debian.codename()));
+    let mut suites = own.to_vec();
+    for suite in kernel.suites() {
+        if !suites.iter().any(|known| known == suite) {
+            suites.push((*suite).to_owned());
+        }
+    }
+    suites
+}
+
 fn names_in(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| format!("no {}", folder.display()))?;
     Ok(entries
@@ -286,23 +316,20 @@ mod tests {
 
     #[test]
     #[ignore = "downloads package lists"]
-    fn lists_of_our_own_have_both_kernels_and_docker() {
+    fn lists_of_our_own_have_every_kernel_and_docker() {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::at(folder.path().to_owned()).unwrap();
-        let apt = Apt::of_our_own(&place).unwrap();
-        for kernel in [Kernel::V6_1, Kernel::V6_12] {
-            assert!(
-                apt.newest_kernel(kernel)
-                    .unwrap()
-                    .name
-                    .ends_with("-cloud-amd64")
-            );
+        for (kernel, debian) in [
+            (Kernel::V5_10, Debian::Bookworm),
+            (Kernel::V6_12, Debian::Bookworm),
+            (Kernel::Newest, Debian::Trixie),
+        ] {
+            let apt = Apt::of_our_own(&place, kernel, debian).unwrap();
+            let (release, packages) = apt.newest_kernel(kernel).unwrap();
+            assert!(release.ends_with("-cloud-amd64"), "{release}");
+            assert!(!packages.is_empty());
+            let docker = apt.closure(&["docker.io"]).unwrap();
+            assert!(docker.iter().any(|package| package.name == "runc"));
         }
-        assert!(
-            apt.closure(&["docker.io"])
-                .unwrap()
-                .iter()
-                .any(|package| package.name == "runc")
-        );
     }
 }

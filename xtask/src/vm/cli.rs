@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
-use super::{Config, Kernel, Layout, Node, Vm, interrupt};
+use super::{Config, Debian, Kernel, Layout, Node, Vm, interrupt};
 
 /// What can be done with the VM.
 #[derive(Debug, Subcommand)]
@@ -22,6 +22,9 @@ pub enum VmCommand {
         /// Which of Debian's cloud kernels
         #[arg(long, value_enum, default_value_t)]
         kernel: Kernel,
+        /// Which Debian's Docker, iptables and tools: 12 has Docker 20.10, 13 has 26.1
+        #[arg(long, value_enum, default_value_t)]
+        debian: Debian,
         /// Build the disk and the Swarm anew, even if saved ones would do
         #[arg(long)]
         cold: bool,
@@ -73,8 +76,9 @@ impl VmCommand {
             Self::Up {
                 two_vms,
                 kernel,
+                debian,
                 cold,
-            } => up(two_vms, kernel, cold)?,
+            } => up(two_vms, kernel, debian, cold)?,
             Self::Exec {
                 node,
                 timeout,
@@ -115,7 +119,7 @@ impl VmCommand {
     }
 }
 
-fn up(two_vms: bool, kernel: Kernel, cold: bool) -> Result<()> {
+fn up(two_vms: bool, kernel: Kernel, debian: Debian, cold: bool) -> Result<()> {
     let since = Instant::now();
     let before = Vm::running("default")?
         .filter(|_| !cold)
@@ -128,6 +132,7 @@ fn up(two_vms: bool, kernel: Kernel, cold: bool) -> Result<()> {
     let vm = Vm::up(&Config {
         layout,
         kernel,
+        debian,
         cold,
         ..Config::default()
     })?;

@@ -63,21 +63,91 @@ impl FromStr for Node {
 /// A series of Debian's cloud kernels; the newest of it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum Kernel {
+    /// Debian 11's: the oldest that swarmtrace supports. No drop reasons, no
+    /// type information of modules.
+    #[value(name = "5.10")]
+    V5_10,
     /// Debian 12's own: clsact, no tcx.
     #[default]
     #[value(name = "6.1")]
     V6_1,
-    /// Debian 12's newer one: tcx, more drop reasons.
+    /// Debian 13's own: tcx, more drop reasons.
     #[value(name = "6.12")]
     V6_12,
+    /// The newest that Debian 13's backports have.
+    #[value(name = "newest")]
+    Newest,
 }
 
 impl Kernel {
-    /// `6.1` or `6.12`.
-    pub fn series(self) -> &'static str {
+    /// Every one, the oldest first.
+    pub const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::Newest];
+
+    /// As it is chosen: `6.1`.
+    pub fn name(self) -> &'static str {
         match self {
+            Self::V5_10 => "5.10",
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
+            Self::Newest => "newest",
+        }
+    }
+
+    /// How the names of its packages begin.
+    pub(super) fn package_prefix(self) -> &'static str {
+        match self {
+            Self::V5_10 => "linux-image-5.10.",
+            Self::V6_1 => "linux-image-6.1.",
+            Self::V6_12 => "linux-image-6.12.",
+            Self::Newest => "linux-image-",
+        }
+    }
+
+    /// Debian's suites that have it.
+    pub(super) fn suites(self) -> &'static [&'static str] {
+        match self {
+            Self::V5_10 => &["bullseye", "bullseye-security"],
+            Self::V6_1 => &["bookworm", "bookworm-security"],
+            Self::V6_12 => &["bookworm-backports", "trixie"],
+            Self::Newest => &["trixie-backports"],
+        }
+    }
+}
+
+/// The Debian whose Docker, iptables and tools the nodes have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Debian {
+    /// Docker 20.10.
+    #[default]
+    #[value(name = "12")]
+    Bookworm,
+    /// Docker 26.1.
+    #[value(name = "13")]
+    Trixie,
+}
+
+impl Debian {
+    /// Its name among Debian's suites.
+    pub(super) fn codename(self) -> &'static str {
+        match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
+
+    /// What it has apart that others have in one package.
+    pub(super) fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Bookworm => &[],
+            Self::Trixie => &["docker-cli"],
+        }
+    }
+
+    /// As it is chosen: `12`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bookworm => "12",
+            Self::Trixie => "13",
         }
     }
 }
@@ -124,6 +194,8 @@ pub struct Config {
     pub layout: Layout,
     /// Which kernel.
     pub kernel: Kernel,
+    /// Which Debian's Docker.
+    pub debian: Debian,
     /// Build the disk and the Swarm anew even if saved ones would do.
     /// Packages that are downloaded already and still current are kept.
     pub cold: bool,
@@ -135,11 +207,12 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// One VM, kernel 6.1, the Swarm of `cargo xtask vm`, which stays up.
+    /// One VM, kernel 6.1, Debian 12, the Swarm of `cargo xtask vm`, which stays up.
     fn default() -> Self {
         Self {
             layout: Layout::default(),
             kernel: Kernel::default(),
+            debian: Debian::default(),
             cold: false,
             name: "default".to_owned(),
             stop_on_drop: false,

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::apt::{Apt, Package};
 use super::place::{self, Place};
-use super::{Kernel, guest, modules};
+use super::{Debian, Kernel, guest, modules};
 use crate::host;
 use crate::step::Step;
 
 /// Raised when the steps below change what they make.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 /// Room on the disk; the file is sparse.
 const DISK_BYTES: u64 = 4 << 30;
 
@@ -36,6 +36,8 @@ pub struct Image {
 pub struct Manifest {
     /// The kernel's release, as `uname -r` prints it.
     pub kernel: String,
+    /// Which Debian the rest is of: `12`.
+    pub debian: String,
     /// The packages, each `name=version`.
     pub packages: Vec<String>,
     /// The length of the disk.
@@ -69,22 +71,31 @@ impl Image {
     ///
     /// # Errors
     /// When it has to be built and cannot be.
-    pub fn get(place: &Place, kernel: Kernel, anew: bool) -> Result<Self> {
-        let parts = [RECIPE, kernel.series()].into_iter().chain(guest::shape());
-        let folder =
-            place
-                .folder("images")?
-                .join(format!("{}-{}", kernel.series(), place::key(parts)));
+    pub fn get(place: &Place, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
+        let parts = [RECIPE, kernel.name(), debian.name()];
+        let key = place::key(parts.into_iter().chain(guest::shape()));
+        let name = format!("{}-debian{}-{key}", kernel.name(), debian.name());
+        let folder = place.folder("images")?.join(name);
         let _lock = host::lock(&place.path("image.lock"), "building the VM's disk")?;
         if !anew && let Some(image) = Self::read(&folder) {
             return Ok(image);
         }
-        let result = match Apt::of_host(kernel) {
-            Some(apt) => build(place, &apt, kernel).or_else(|error| {
+        let result = match Apt::of_host(kernel, debian) {
+            Some(apt) => build(place, &apt, kernel, debian).or_else(|error| {
                 eprintln!("  not with {}: {error:#}", apt.whose);
-                build(place, &Apt::of_our_own(place)?, kernel)
+                build(
+                    place,
+                    &Apt::of_our_own(place, kernel, debian)?,
+                    kernel,
+                    debian,
+                )
             }),
-            None => build(place, &Apt::of_our_own(place)?, kernel),
+            None => build(
+                place,
+                &Apt::of_our_own(place, kernel, debian)?,
+                kernel,
+                debian,
+            ),
         };
         let made = result.context("cannot build the VM's disk")?;
         place::remove(&folder)?;
@@ -107,32 +118,30 @@ impl Image {
     }
 }
 
-/// Other images of the same kernel series have had their day.
+/// Other images of the same kernel and Debian have had their day.
 fn remove_older(folder: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
         return Ok(());
     };
     let name = name.to_string_lossy();
-    let series = name.split_once('-').map_or("", |(series, _)| series);
+    let kind = name.rsplit_once('-').map_or("", |(kind, _)| kind);
     for entry in fs::read_dir(parent)?.flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
-        if other != name && other.starts_with(&format!("{series}-")) {
+        if other != name && other.starts_with(&format!("{kind}-")) {
             place::remove(&entry.path())?;
         }
     }
     Ok(())
 }
 
-fn build(place: &Place, apt: &Apt, kernel: Kernel) -> Result<PathBuf> {
+fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
     let step = Step::start(format!("choosing packages by {}", apt.whose));
-    let kernel_package = apt.newest_kernel(kernel)?;
-    let release = kernel_package
-        .name
-        .trim_start_matches("linux-image-")
-        .to_owned();
-    let mut packages = apt.closure(guest::PACKAGES)?;
+    let (release, of_kernel) = apt.newest_kernel(kernel)?;
+    let wanted = [guest::PACKAGES, debian.packages()].concat();
+    let mut packages = apt.closure(&wanted)?;
     packages.retain(|package| !guest::unwanted(&package.name));
-    packages.push(kernel_package);
+    let others = packages.len();
+    packages.extend(of_kernel);
     step.done_with(format_args!(
         "{} packages, kernel {release}",
         packages.len()
@@ -150,7 +159,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel) -> Result<PathBuf> {
     let work = place.fresh_folder("image.work")?;
     let made = place.fresh_folder("image.made")?;
     let root = work.join("root");
-    let (kernel_deb, debs) = debs.split_last().context("no packages")?;
+    let (debs, kernel_debs) = debs.split_at_checked(others).context("no packages")?;
 
     let step = Step::start("unpacking them");
     make_skeleton(&root)?;
@@ -158,7 +167,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel) -> Result<PathBuf> {
     step.done();
 
     let step = Step::start(format!("kernel {release} and its modules"));
-    modules::install(kernel_deb, &release, &work, &root, &made)?;
+    modules::install(kernel_debs, &release, &work, &root, &made)?;
     step.done();
 
     let step = Step::start("our own programs and settings");
@@ -184,6 +193,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel) -> Result<PathBuf> {
     )?;
     let manifest = Manifest {
         kernel: release,
+        debian: debian.name().to_owned(),
         packages: packages
             .iter()
             .map(|Package { name, version }| format!("{name}={version}"))

@@ -41,7 +41,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub use agent::{Output, Running};
-pub use config::{Config, Kernel, Layout, Node};
+pub use config::{Config, Debian, Kernel, Layout, Node};
 use image::Image;
 use machines::Machines;
 use place::Place;
@@ -77,7 +77,9 @@ impl Vm {
         let _lock = State::lock(&place, &config.name)?;
         if let Some(state) = State::read(&place, &config.name)? {
             if state.machines.run() && !config.cold {
-                if (state.layout, state.kernel) != (config.layout, config.kernel) {
+                if (state.layout, state.kernel, state.debian)
+                    != (config.layout, config.kernel, config.debian)
+                {
                     bail!(
                         "up already: {}; first run: cargo xtask vm down",
                         state.summary()
@@ -92,7 +94,7 @@ impl Vm {
             state.machines.stop()?;
         }
         let qemu_version = qemu::version()?;
-        let image = Image::get(&place, config.kernel, config.cold)?;
+        let image = Image::get(&place, config.kernel, config.debian, config.cold)?;
         let accelerator = accelerator::choose(&place, &image, &qemu_version)?;
         let wanted = Wanted {
             place: &place,
@@ -152,6 +154,7 @@ impl Vm {
             name: config.name.clone(),
             layout: config.layout,
             kernel: config.kernel,
+            debian: config.debian,
             release: wanted.image.manifest.kernel.clone(),
             accelerator: wanted.accelerator,
             machines,
@@ -177,6 +180,7 @@ impl Vm {
         let config = Config {
             layout: self.state.layout,
             kernel: self.state.kernel,
+            debian: self.state.debian,
             cold: false,
             name: self.state.name.clone(),
             stop_on_drop: false,

@@ -2,7 +2,7 @@
 //! initial RAM file system that loads the disk's.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -15,15 +15,26 @@ use crate::host;
 /// Unpacks the kernel, and into the root those of its modules that matter.
 ///
 /// # Errors
-/// When the package is not as Debian's kernels are.
-pub fn install(deb: &Path, release: &str, work: &Path, root: &Path, made: &Path) -> Result<()> {
+/// When the packages are not as Debian's kernels are.
+pub fn install(
+    debs: &[PathBuf],
+    release: &str,
+    work: &Path,
+    root: &Path,
+    made: &Path,
+) -> Result<()> {
     let all = work.join("kernel");
     fs::create_dir_all(&all)?;
-    image::unpack(deb, &all, &["./usr/share/doc"])?;
-    fs::copy(
-        all.join(format!("boot/vmlinuz-{release}")),
-        made.join("vmlinuz"),
-    )?;
+    for deb in debs {
+        image::unpack(deb, &all, &["./usr/share/doc"])?;
+    }
+    let image = [
+        format!("boot/vmlinuz-{release}"),
+        format!("usr/lib/modules/{release}/vmlinuz"),
+    ];
+    let image = image.iter().map(|name| all.join(name)).find(|p| p.exists());
+    let image = image.context("the kernel's package has no kernel")?;
+    fs::copy(image, made.join("vmlinuz"))?;
     let from = ["lib/modules", "usr/lib/modules"]
         .iter()
         .map(|name| all.join(name).join(release))

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::image::Image;
+use super::image::{Image, Manifest};
 use super::machines::{Machines, saved_files};
 use super::place::{self, Place};
 use super::process;
@@ -80,7 +80,8 @@ impl Wanted<'_> {
     }
 
     fn prefix(&self) -> String {
-        format!("{}-{}", self.layout.name(), self.image.manifest.kernel)
+        let Manifest { kernel, debian, .. } = &self.image.manifest;
+        format!("{}-{kernel}-debian{debian}", self.layout.name())
     }
 
     /// The snapshot, if there is one that is whole and not too old.

@@ -11,7 +11,7 @@ use super::machines::Machines;
 use super::place::{self, Place};
 use super::process;
 use super::qemu::Accelerator;
-use super::{Kernel, Layout};
+use super::{Debian, Kernel, Layout};
 use crate::host;
 
 /// A Swarm that runs, or ran.
@@ -23,6 +23,8 @@ pub struct State {
     pub layout: Layout,
     /// Which series of kernels.
     pub kernel: Kernel,
+    /// Which Debian's Docker.
+    pub debian: Debian,
     /// Which kernel of it.
     pub release: String,
     /// How its processors are provided.
@@ -96,9 +98,10 @@ impl State {
             .map(|process| format!("process {}, port {}", process.pid(), process.port))
             .collect();
         format!(
-            "{}, kernel {} ({}), {}",
+            "{}, kernel {}, Debian {}'s Docker ({}), {}",
             self.layout,
             self.release,
+            self.debian.name(),
             self.accelerator.remark(),
             processes.join("; ")
         )

@@ -24,7 +24,7 @@ impl Args {
                 Step::Tick { events, now, lost } => {
                     events.iter().for_each(|event| correlator.push(event));
                     correlator.note_lost(lost);
-                    report.tell_all(correlator.take_finished(now), &live)?;
+                    report.tell_all(correlator.take_finished(now), &mut live, now)?;
                 }
                 Step::Stop => break,
             }
@@ -42,17 +42,19 @@ impl Args {
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =
             correlator.finish().into_iter().partition(is_told);
-        report.tell_all(told, &live)?;
+        report.tell_all(told, &mut live, now)?;
         report.finish(&live, &statistics, unfinished.len())?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn first_time(flow: &Flow) -> u64 {
+/// When its first packet was seen.
+pub(super) fn first_time(flow: &Flow) -> u64 {
     let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
     sightings.map(|s| s.time).min().unwrap_or(0)
 }
 
-fn is_answered(flow: &Flow) -> bool {
+/// Whether anything came back.
+pub(super) fn is_answered(flow: &Flow) -> bool {
     flow.packets.iter().any(|p| p.leg == Leg::Reply)
 }

@@ -5,15 +5,18 @@
 //! figures are the last line, an object of its own format.
 
 use super::{Args, Format};
-use crate::commands::live::{Live, wall_offset};
+use crate::commands::judge::{Judged, judge_all};
+use crate::commands::live::Live;
+use crate::commands::saying::{Gaps, loss};
+use crate::commands::watched::Watched;
+use crate::diagnose::{TaskState, Verdict};
 use crate::output;
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
-use crate::output::{json, latency, text};
-use crate::timeline::{Flow, Histograms, Latency, Leg, SUMMARY_FORMAT, Statistics, Timeline};
+use crate::output::{json, latency, text, verdict};
+use crate::timeline::{Flow, Histograms, Latency, SUMMARY_FORMAT, Statistics, Timeline};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// Standard output drops the colours where they are not wanted.
 const COLOUR: Painter = Painter { colour: true };
@@ -24,7 +27,7 @@ pub struct Report<'a> {
     text: TextOptions,
     histograms: Histograms,
     told: u64,
-    named_gaps: BTreeSet<String>,
+    gaps: Gaps,
 }
 
 /// The figures, as the last line of JSON output.
@@ -39,7 +42,7 @@ struct Summary<'a> {
     lost: u64,
     lost_by_cpu: &'a [u64],
     latencies: &'a [Latency],
-    gaps: &'a BTreeSet<String>,
+    gaps: Vec<&'a str>,
 }
 
 impl<'a> Report<'a> {
@@ -53,7 +56,7 @@ impl<'a> Report<'a> {
             },
             histograms: Histograms::new(),
             told: 0,
-            named_gaps: BTreeSet::new(),
+            gaps: Gaps::default(),
         }
     }
 
@@ -64,31 +67,48 @@ impl<'a> Report<'a> {
         anstream::eprintln!(
             "swarmtrace: tracing {} on {}: {taps} devices tapped in {namespaces} namespaces; \
              Ctrl-C ends it",
-            self.what(),
+            self.options.selection.what(),
             live.topology().hostname,
         );
     }
 
     /// Prints the timelines of the flows that were asked for.
-    pub fn tell_all(&mut self, flows: Vec<Flow>, live: &Live) -> Result<()> {
+    pub fn tell_all(&mut self, flows: Vec<Flow>, live: &mut Live, now: u64) -> Result<()> {
         self.name_gaps(live);
-        for flow in flows {
-            if !self.is_full() && !flow.is_for_others() && is_wanted(&flow, live) {
-                let names = live.kernel_names();
-                let mut timeline = flow.timeline_with(live.topology(), wall_offset(), &names);
-                if self.options.no_reply {
-                    timeline.drop_reply();
-                }
-                self.tell(&timeline, live)?;
+        let timelines: Vec<Timeline> = (flows.into_iter())
+            .filter(|flow| !flow.is_for_others())
+            .map(|flow| live.timeline(&flow))
+            .filter(|timeline| live.wants(timeline))
+            .filter(|timeline| live.wants_client(timeline.client.ip()))
+            .collect();
+        for Judged {
+            mut timeline,
+            mut verdict,
+            task_state,
+            ..
+        } in judge_all(timelines, live, now)?
+        {
+            if self.is_full() {
+                break;
             }
+            if self.options.no_reply {
+                let site = verdict.as_mut().and_then(|v| v.hop.as_mut());
+                let moved = timeline.drop_reply(site.as_ref().map(|s| s.index));
+                if let (Some(site), Some(index)) = (site, moved) {
+                    site.index = index;
+                }
+            }
+            self.tell(&timeline, verdict.as_ref(), task_state)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, timeline: &Timeline, live: &Live) -> Result<()> {
-        if !live.wants_client(timeline.client.ip()) {
-            return Ok(());
-        }
+    fn tell(
+        &mut self,
+        timeline: &Timeline,
+        verdict: Option<&Verdict>,
+        task_state: Option<TaskState>,
+    ) -> Result<()> {
         if timeline.revision == 0 {
             self.told += 1;
             self.histograms.add(timeline);
@@ -99,13 +119,14 @@ impl<'a> Report<'a> {
         match self.options.output {
             Format::Text => {
                 let mut page = text::timeline(timeline, &self.text);
+                if let Some(verdict) = verdict {
+                    page += &verdict::below(verdict, COLOUR);
+                }
                 page.push('\n');
                 output::print(&page)?;
             }
             Format::Json => {
-                let mut line = Vec::new();
-                json::line(&mut line, timeline)?;
-                output::print(&String::from_utf8_lossy(&line))?;
+                output::print(&json::text(timeline, verdict, task_state)?)?;
             }
         }
         Ok(())
@@ -113,7 +134,10 @@ impl<'a> Report<'a> {
 
     /// Whether `--count` connections were told of.
     pub fn is_full(&self) -> bool {
-        self.options.count.is_some_and(|count| self.told >= count)
+        self.options
+            .selection
+            .count
+            .is_some_and(|count| self.told >= count)
     }
 
     /// Prints the figures and what was lost.
@@ -124,6 +148,7 @@ impl<'a> Report<'a> {
         let events = live.reported()?;
         match self.options.output {
             Format::Json => {
+                output::print(&(serde_json::to_string(&Watched::of(live))? + "\n"))?;
                 let summary = Summary {
                     format: SUMMARY_FORMAT,
                     version: 1,
@@ -134,7 +159,7 @@ impl<'a> Report<'a> {
                     lost,
                     lost_by_cpu: &lost_by_cpu,
                     latencies: &latencies,
-                    gaps: &self.named_gaps,
+                    gaps: self.gaps.named().collect(),
                 };
                 output::print(&(serde_json::to_string(&summary)? + "\n"))?;
             }
@@ -161,45 +186,6 @@ impl<'a> Report<'a> {
 
     /// Says once what cannot be seen.
     fn name_gaps(&mut self, live: &Live) {
-        for gap in live.gaps() {
-            if self.named_gaps.insert(gap.clone()) {
-                anstream::eprintln!("swarmtrace: note: {gap}");
-            }
-        }
+        self.gaps.name(live.gaps());
     }
-
-    fn what(&self) -> String {
-        let services = match self.options.service.as_slice() {
-            [] => "every service".to_owned(),
-            names => names.join(", "),
-        };
-        let port = self.options.port.map(|p| format!(":{p}"));
-        let network = self.options.network.as_ref().map(|n| format!(" on {n}"));
-        format!(
-            "{services}{}{}",
-            port.unwrap_or_default(),
-            network.unwrap_or_default()
-        )
-    }
-}
-
-/// Whether a packet of its was sent to something that was asked for.
-fn is_wanted(flow: &Flow, live: &Live) -> bool {
-    let forward = flow.packets.iter().filter(|p| p.leg == Leg::Forward);
-    let mut tuples = forward.flat_map(|p| &p.sightings).map(|s| s.tuple);
-    tuples.any(|t| live.filter().accepts(t.destination(), t.protocol))
-}
-
-fn loss(lost: u64, by_cpu: &[u64]) -> String {
-    if lost == 0 {
-        return "no events lost".to_owned();
-    }
-    let cpus = by_cpu.iter().enumerate().filter(|(_, lost)| **lost > 0);
-    let cpus: Vec<String> = cpus
-        .map(|(cpu, lost)| format!("CPU {cpu}: {lost}"))
-        .collect();
-    format!(
-        "{lost} events LOST ({}): hops may be missing; a larger --buffer helps",
-        cpus.join(", ")
-    )
 }

@@ -95,7 +95,8 @@ fn left(case: &Case<'_>) -> Option<Verdict> {
     let known = case
         .topology
         .node_by_address(vtep)
-        .map(|n| n.hostname.clone());
+        .map(|n| n.hostname.clone())
+        .filter(|name| !name.is_empty());
     let node = named.or(known).unwrap_or_else(|| vtep.to_string());
     let service = case.timeline.service.as_deref();
     let what = service.map_or_else(String::new, |s| format!(" --service {}", quoted(s)));

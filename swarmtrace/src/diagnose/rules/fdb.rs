@@ -78,7 +78,7 @@ fn missing(case: &Case<'_>) -> Option<Verdict> {
     })
 }
 
-fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
     if !case.failing() {
         return None;
     }
@@ -90,7 +90,10 @@ fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
     })?;
     let address = hop.destination.ip();
     let home = home_of(case, address);
-    let known = topology.node_by_address(vxlan.to);
+    // A node without a name and an id is one that only this entry speaks of.
+    let known = topology
+        .node_by_address(vxlan.to)
+        .filter(|n| !n.hostname.is_empty() || !n.id.is_empty());
     let right = home.first().and_then(|a| topology.node_by_address(*a));
     let right = right.map_or_else(|| "another node".to_owned(), |n| n.hostname.clone());
     let sent = known.map_or_else(|| "nobody Docker knows".to_owned(), |n| n.hostname.clone());

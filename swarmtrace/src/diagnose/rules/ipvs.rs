@@ -137,7 +137,7 @@ fn went_on(case: &Case<'_>) -> bool {
 }
 
 /// The service's mark on this node and its IPVS service, as the kernel has it.
-fn table<'a>(case: &Case<'a>) -> Option<(u32, Option<&'a IpvsService>)> {
+pub(super) fn table<'a>(case: &Case<'a>) -> Option<(u32, Option<&'a IpvsService>)> {
     let namespace = case.balancer()?;
     let service = case.service()?;
     let find = |mark| (namespace.ipvs.iter()).find(|s| s.matches == IpvsMatch::Fwmark(mark));

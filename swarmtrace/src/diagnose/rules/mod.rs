@@ -22,6 +22,7 @@ mod neighbour;
 mod network_absent;
 mod reset;
 mod sandbox_gone;
+mod snat;
 mod source_vtep;
 mod stale_backend;
 mod task_firewall;
@@ -73,6 +74,7 @@ pub const RULES: &[Rule] = &[
     // Wrong whatever else is seen.
     duplicate::DUPLICATE,
     untranslated::HAIRPIN,
+    snat::RULE,
     untranslated::UNTRANSLATED,
     // The node itself, before the load balancer.
     local_answer::IPV6,

@@ -25,7 +25,9 @@ pub(super) const FORWARD: Rule = Rule {
     cause: "The overlay's neighbour entry for the task's address is missing on this node: Docker \
             lost a gossip message or failed to write it.",
     needs: "Proven: a drop for an unresolved neighbour in the sandbox, or ICMP host unreachable \
-            that the sandbox itself sent. Likely: the same with events lost.",
+            that the sandbox itself sent. Likely: the same with events lost; or the packet did not \
+            leave the sandbox, watched without a loss, and the overlay's neighbour table lacks one \
+            of the service's destinations.",
     fix: "Restart Docker on this node, or move the task (docker service update --force). As a \
           stopgap add the entries by hand in the overlay's namespace: ip neigh replace ADDRESS \
           lladdr MAC dev vxlan0 nud permanent, and the forwarding entry that goes with it.",
@@ -63,10 +65,14 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
     let proof = match (drop, icmp) {
         (Some(_), _) => true,
         (None, Some((_, hop, ..))) => born_in_sandbox(case, hop),
+        (None, None) if stop.silent && stop.drop.is_none() => false,
         (None, None) => return None,
     };
     let node = &stop.hop.node;
     let suspects = suspects(case, drop);
+    if drop.is_none() && icmp.is_none() && !suspects.iter().any(|(_, missing)| *missing) {
+        return None;
+    }
     let first = suspects.first().map(|(address, _)| *address);
     let heard = icmp.map(|(_, h, ..)| format!("ICMP host unreachable first at {}", name(case, h)));
     let lines = suspects
@@ -149,10 +155,16 @@ fn absent(case: &Case<'_>, node: &str, address: IpAddr) -> bool {
 fn suspects(case: &Case<'_>, drop: Option<&Drop>) -> Vec<(IpAddr, bool)> {
     let addresses: Vec<IpAddr> = match drop {
         Some(drop) => vec![drop.destination.ip()],
-        None => (case.balancer().into_iter())
-            .flat_map(|n| n.ipvs.iter().flat_map(|s| &s.destinations))
-            .map(|d| d.address)
-            .collect(),
+        None => match super::ipvs::table(case) {
+            Some((_, service)) => (service.into_iter())
+                .flat_map(|s| &s.destinations)
+                .map(|d| d.address)
+                .collect(),
+            None => (case.balancer().into_iter())
+                .flat_map(|n| n.ipvs.iter().flat_map(|s| &s.destinations))
+                .map(|d| d.address)
+                .collect(),
+        },
     };
     let node = &case.topology.hostname;
     let listed = addresses.into_iter().map(|a| (a, absent(case, node, a)));

@@ -27,6 +27,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
+    // Whoever was sent to by mistake need not have it.
+    if super::fdb::wrong_node(case).is_some() {
+        return None;
+    }
     if let Some((index, hop, 3, 3)) = case.icmp_birth() {
         let underlay = case.spot(hop) == Some(Spot::Underlay);
         let peer = hop.icmp.as_ref().map(|i| i.from)?;
@@ -57,7 +61,12 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     if !reported && !absent {
         return None;
     }
-    let line = absent.then(|| format!("{node} has no VXLAN device with VNI {}", vxlan.vni));
+    let line = absent.then(|| {
+        format!(
+            "{node} has no VXLAN device with VNI {} that is up",
+            vxlan.vni
+        )
+    });
     let verdict = Verdict::stopped(&RULE, Certainty::Proven, case, &stop).because_of(line);
     Some(confirmed(case, verdict, node, vxlan.vni))
 }
@@ -84,5 +93,5 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, node: &str, vni: u32) -> Verdict
 
 fn has_vni(topology: &Topology, vni: u32) -> bool {
     (topology.namespaces.iter().flat_map(|n| &n.devices))
-        .any(|d| matches!(d.kind, DeviceKind::Vxlan { vni: v, .. } if v == vni))
+        .any(|d| d.up && matches!(d.kind, DeviceKind::Vxlan { vni: v, .. } if v == vni))
 }

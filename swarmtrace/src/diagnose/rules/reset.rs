@@ -43,7 +43,9 @@ pub(super) const CLIENT: Rule = Rule {
     cause: "The client's process gave up (a timeout, a cancelled request) or closed with unread \
             data; health checks and port scanners do it by design.",
     needs: "Proven: the reset was first seen where the client's packets come in, and the answers \
-            it got were addressed as it had asked.",
+            it got were addressed as it had asked. Likely: the same of a connection whose \
+            beginning was not seen, or it came from the other node, whose load balancer the client \
+            used.",
     fix: "Nothing to mend in the Swarm. If it is a timeout, look at how long the answer took in \
           the timeline.",
     references: &[],
@@ -98,8 +100,12 @@ fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
 
 fn client(case: &Case<'_>) -> Option<Verdict> {
     let (index, hop) = broken_by(case, Leg::Forward)?;
-    let enters = match case.spot(hop)? {
-        Spot::Underlay => hop.way == Way::In && hop.vxlan.is_none(),
+    let part = case.spot(hop)?;
+    let from_afar = hop.way == Way::In
+        && (part == Spot::Tunnel || part == Spot::Underlay && hop.vxlan.is_some());
+    let enters = match part {
+        _ if from_afar => true,
+        Spot::Underlay => hop.way == Way::In,
         Spot::TaskOverlay | Spot::TaskGateway => hop.way == Way::Out,
         Spot::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
         _ => false,
@@ -108,10 +114,12 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     if !enters || misled {
         return None;
     }
+    let unseen = !case.answered() && !case.hops().any(|(_, h)| h.phase == Phase::Syn);
     let when = match (
         case.answered(),
         case.hops().any(|(_, h)| h.phase == Phase::Request),
     ) {
+        (false, _) if unseen => "of a connection whose beginning was not seen",
         (false, _) => "before the handshake was answered",
         (true, false) => "after the handshake, before any data",
         (true, true) => "with data under way",
@@ -120,9 +128,15 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     let service = case.timeline.service.as_deref().map(quoted);
     let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
     Some(
-        Verdict::new(&CLIENT, Certainty::Proven, case, index)
-            .because(format!("first seen: {}, {when}", seen(case, hop)))
-            .confirm_all(follow),
+        Verdict::new(
+            &CLIENT,
+            Certainty::proven_if(!unseen && !from_afar),
+            case,
+            index,
+        )
+        .because(format!("first seen: {}, {when}", seen(case, hop)))
+        .because_of(from_afar.then_some("it came from the other node, which may tell more"))
+        .confirm_all(follow),
     )
 }
 

@@ -19,8 +19,8 @@ pub(super) const RULE: Rule = Rule {
     symptom: "All published ports of one node are silent or \"no route to host\".",
     cause: "ingress_sbox was not created again after a restart of Docker or a change of the \
             ingress network, or docker_gwbridge gave it another address than the DNAT rule has.",
-    needs: "Proven: the opening packet stopped at docker_gwbridge or the kernel could not resolve \
-            the sandbox's address, and no ingress_sbox has the address. Likely: the address is \
+    needs: "Proven: the opening packet stopped at docker_gwbridge or in the sandbox, or the kernel \
+            could not resolve the sandbox's address, and no ingress_sbox has the address. Likely: the address is \
             right but was not resolved.",
     fix: "Restart Docker on the node; if the sandbox does not come back, drain the node, \
           `docker swarm leave`, remove docker_gwbridge and join again.",
@@ -31,7 +31,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.forward_stop()?;
-    let here = stop.is_at(Spot::GatewayBridge, Way::Out) || stop.is_at(Spot::Underlay, Way::In);
+    // An old neighbour entry may lead into the sandbox that lost the address.
+    let inside = stop.is_at(Spot::IngressGateway, Way::In) && stop.silent;
+    let here =
+        inside || stop.is_at(Spot::GatewayBridge, Way::Out) || stop.is_at(Spot::Underlay, Way::In);
     if case.kind() != Kind::Published || !here || stop.hop.vxlan.is_some() {
         return None;
     }
@@ -61,7 +64,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             (!has).then(|| format!("the node sends to {address}, which is not ingress_sbox's"))
         }
     };
-    if gone.is_none() && unresolved.is_none() {
+    if gone.is_none() && (unresolved.is_none() || inside) {
         return None;
     }
     let proof = gone.is_some() && read && (sent_to.is_some() || case.complete());

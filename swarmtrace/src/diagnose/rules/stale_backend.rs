@@ -62,7 +62,8 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
 }
 
 /// The backend that was chosen: seen as it left the load balancer, or named by
-/// the drop of a packet that could not leave it.
+/// the drop of a packet that could not leave it; else the destination that the
+/// packet cannot be sent to.
 fn chosen(case: &Case<'_>, stop: &Stop<'_>) -> Option<IpAddr> {
     let left = case.hops().find(|(_, h)| {
         h.leg == Leg::Forward && h.way == Way::Out && case.spot(h).is_some_and(Spot::balances)
@@ -71,8 +72,15 @@ fn chosen(case: &Case<'_>, stop: &Stop<'_>) -> Option<IpAddr> {
         return Some(hop.destination.ip());
     }
     let inside = stop.is_at(Spot::IngressGateway, Way::In) || stop.is_at(Spot::Balancer, Way::In);
-    let drop = stop.drop.filter(|d| inside && unresolved(d))?;
-    Some(drop.destination.ip())
+    match stop.drop.filter(|d| inside && unresolved(d)) {
+        Some(drop) => Some(drop.destination.ip()),
+        None if inside && stop.silent && stop.drop.is_none() => {
+            let (_, service) = super::ipvs::table(case)?;
+            let mut destinations = service?.destinations.iter().map(|d| d.address);
+            destinations.find(|a| unknown_to_docker(case.topology, *a))
+        }
+        None => None,
+    }
 }
 
 /// Whether Docker was asked and knows of nobody with that address.

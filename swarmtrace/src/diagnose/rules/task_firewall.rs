@@ -4,17 +4,20 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
-use crate::diagnose::verdict::{Certainty, Verdict, dropped};
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
+use crate::timeline::{Protocol, Way};
 use crate::topology::NamespaceKind;
 
 pub(super) const RULE: Rule = Rule {
     id: "task-firewall",
-    title: "The firewall in the task's namespace drops the packet",
+    title: "The firewall in the task's namespace stops the packet",
     symptom: "One port of a task is silent over the ingress network, though the process listens.",
     cause: "Docker lets only published ports in on the ingress network; the port is not (or no \
             longer) published, or the rules in the task's namespace are stale or somebody \
             else's.",
-    needs: "Proven: a netfilter drop in the task's namespace.",
+    needs: "Proven: a netfilter drop in the task's namespace, or an ICMP error born in the task \
+            that only a firewall sends: port unreachable in answer to TCP, or prohibited.",
     fix: "Publish the port (docker service update --publish-add), or reach the task over an \
           overlay network of your own instead of ingress; if it is published, replace the task \
           (docker service update --force).",
@@ -26,6 +29,9 @@ pub(super) const RULE: Rule = Rule {
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     if !case.failing() {
         return None;
+    }
+    if let Some(verdict) = rejected(case) {
+        return Some(verdict);
     }
     let inside = |d: &crate::diagnose::case::Drop| {
         d.by_netfilter() && matches!(case.drop_place(d), Some(NamespaceKind::Container { .. }))
@@ -47,5 +53,25 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         verdict
             .confirm_all(list("iptables -nvL"))
             .confirm_all(list("iptables -t nat -nvL PREROUTING")),
+    )
+}
+
+/// An answer of a REJECT rule: no stack answers TCP by ICMP of itself.
+fn rejected(case: &Case<'_>) -> Option<Verdict> {
+    let (index, hop, kind, code) = case.icmp_birth()?;
+    let by_rule =
+        matches!(code, 9 | 10 | 13) || code == 3 && case.timeline.protocol == Protocol::Tcp;
+    let born_inside = hop.way == Way::Out && case.spot(hop).is_some_and(Spot::in_container);
+    if kind != 3 || !by_rule || !born_inside {
+        return None;
+    }
+    let line = format!(
+        "ICMP {kind}/{code}, first seen leaving the task at {}: a REJECT rule",
+        name(case, hop)
+    );
+    Some(
+        Verdict::new(&RULE, Certainty::Proven, case, index)
+            .because(line)
+            .confirm_all(within(case, &hop.node, hop.netns, "iptables -nvL")),
     )
 }

@@ -97,7 +97,7 @@ fn verdict(rule: &Rule, case: &Case<'_>, index: usize, forward: &Hop, reply: &Ho
 
 /// The first answer whose source is not what went forward through its device.
 fn mismatch<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, &'a Hop)> {
-    if !case.failing() {
+    if !case.failing() && !case.unheard() {
         return None;
     }
     case.hops()

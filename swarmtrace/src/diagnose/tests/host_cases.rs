@@ -1,7 +1,7 @@
 //! Failures between the node's interface and the load balancer, and in it.
 
 use super::cases::{Expect, broken, mesh, unanswered};
-use super::rewritten::{by_ipv6, hairpin, untranslated, untranslated_vip};
+use super::rewritten::{by_ipv6, hairpin, untranslated, untranslated_vip, without_snat};
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven};
 use crate::diagnose::TaskState;
@@ -181,6 +181,21 @@ fn balancer() -> Vec<Expect> {
                 .drop("a ingress_sbox eth1", "NETFILTER_DROP", "nf_hook_slow"),
         ),
         broken("ipvs-conn-reuse", Likely, "ingress_sbox eth1 in", reused),
+        broken(
+            "snat-missing",
+            Proven,
+            "ingress_sbox eth0 out",
+            without_snat(View::A).until(Kind::Syn, "a eth0 out"),
+        ),
+        broken("snat-missing", Proven, "eth0 in", without_snat(View::B)),
+        broken(
+            "neighbour-missing",
+            Likely,
+            "ingress_sbox eth1 in",
+            unanswered(Route::MeshRemote)
+                .until(Kind::Syn, "a ingress_sbox eth1 in")
+                .with(|s| s.a.namespaces.iter_mut().for_each(|n| n.neighbours.clear())),
+        ),
         broken(
             "stale-backend",
             Proven,

@@ -124,6 +124,7 @@ fn with_events_lost_only_what_was_seen_is_proof() {
         "task-reset",
         "task-stopped-midstream",
         "client-reset",
+        "snat-missing",
         "reply-not-translated",
         "hairpin-without-br-netfilter",
         "duplicate-address",

@@ -64,6 +64,22 @@ pub fn untranslated_vip() -> Scene {
     })
 }
 
+/// The load balancer leaves the client's address as it is.
+pub fn without_snat(view: View) -> Scene {
+    let connection = Connection::new(Route::MeshRemote, Ending::Unanswered, 7);
+    let client = connection.client.ip();
+    Scene::new(connection, view).with(|s| {
+        for event in &mut s.events {
+            let from = event.tuple.source();
+            if from.ip() == address("10.0.0.2") {
+                let client = std::net::SocketAddr::new(client, from.port());
+                event.tuple = Tuple::new(6, client, event.tuple.destination());
+                event.flags &= !swarmtrace_common::flags::CONNTRACK;
+            }
+        }
+    })
+}
+
 /// A container on docker_gwbridge dials its own node, without br_netfilter.
 pub fn hairpin() -> Scene {
     let mut connection = Connection::new(Route::MeshLocal, Ending::Idle, 7);

@@ -6,7 +6,7 @@ use super::finding;
 use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::{Backend, Ruleset};
 use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -53,6 +53,7 @@ fn mixture(examined: &Examined, namespace: &Namespace, rules: &Rules) -> Option<
               restart the node."
             .to_owned(),
         ..finding(
+            Id::IptablesMixture,
             severity,
             format!("{what} in {}", namespace.name),
             Place::namespace(&namespace.name),

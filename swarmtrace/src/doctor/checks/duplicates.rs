@@ -3,8 +3,8 @@
 
 use super::finding;
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
-use crate::topology::{DeviceKind, NamespaceKind, Network, Topology};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::topology::{Device, DeviceKind, Namespace, NamespaceKind, Network, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -14,20 +14,28 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let mut found = Vec::new();
     for network in overlays {
         let mut owners: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
-        let mut add = |address: IpAddr, owner: String| {
+        let mut places: BTreeMap<IpAddr, (&Namespace, &Device)> = BTreeMap::new();
+        let mut add = |address: IpAddr, owner: String, at: Option<(_, _)>| {
             owners.entry(address).or_default().insert(owner);
+            // That of the one that Docker does not know of, where there is one.
+            places.extend(at.map(|at| (address, at)));
         };
         for task in &topology.tasks {
             for address in task.addresses.iter().filter(|a| a.network == network.id) {
                 add(
                     address.address,
                     format!("task {} ({:.12})", task.name, task.id),
+                    None,
                 );
             }
         }
         for service in &topology.services {
             for vip in service.vips.iter().filter(|v| v.network == network.id) {
-                add(vip.address, format!("virtual address of {}", service.name));
+                add(
+                    vip.address,
+                    format!("virtual address of {}", service.name),
+                    None,
+                );
             }
         }
         for namespace in &topology.namespaces {
@@ -35,19 +43,34 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         for (address, owners) in owners.into_iter().filter(|(_, o)| o.len() > 1) {
             let owners: Vec<String> = owners.into_iter().collect();
+            let inspect = format!("docker network inspect --verbose {}", network.name);
+            let place = Place::default().network(&network.name);
+            let (place, confirm) = match places.get(&address) {
+                Some((at, device)) => {
+                    let show = format!("ip -4 address show {}", device.name);
+                    let place = Place {
+                        network: place.network,
+                        ..Place::namespace(&at.name).device(&device.name)
+                    };
+                    let show = swarm::command(topology, at, &show);
+                    (place, format!("{show}; {inspect}"))
+                }
+                None => (place, inspect),
+            };
             found.push(Finding {
                 why: "Two answer for one address: connections to it reach the one or the \
                       other, or are reset."
                     .to_owned(),
                 issues: &["moby#33795", "swarmkit#2871"],
-                confirm: format!("docker network inspect --verbose {}", network.name),
-                fix: "Restart one of the two (docker service update --force); it gets another \
-                      address."
+                confirm,
+                fix: "Start one of the two anew (docker service update --force, or docker \
+                      restart): it gets another address."
                     .to_owned(),
                 ..finding(
+                    Id::DuplicateAddress,
                     Severity::Broken,
                     format!("{address} belongs to {}", owners.join(" and ")),
-                    Place::default().network(&network.name),
+                    place,
                 )
             });
         }
@@ -57,11 +80,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 
 /// What the kernel has: addresses of containers that are no known task's, and
 /// addresses that are here and said to be elsewhere.
-fn on_device(
-    topology: &Topology,
+fn on_device<'a>(
+    topology: &'a Topology,
     network: &Network,
-    namespace: &crate::topology::Namespace,
-    add: &mut impl FnMut(IpAddr, String),
+    namespace: &'a Namespace,
+    add: &mut impl FnMut(IpAddr, String, Option<(&'a Namespace, &'a Device)>),
 ) {
     let balancer = matches!(
         namespace.kind,
@@ -80,16 +103,19 @@ fn on_device(
                 continue;
             }
             // A task under its own name, whose address this is.
-            let owner = match task {
+            let (owner, at) = match task {
                 Some(t) if t.addresses.iter().any(|a| a.address == address) => {
-                    format!("task {} ({:.12})", t.name, t.id)
+                    (format!("task {} ({:.12})", t.name, t.id), None)
                 }
                 // Direct server return: tasks have the virtual address as well.
                 Some(_) if topology.service_by_vip(address).is_some() => continue,
                 _ if address.is_ipv6() => continue,
-                _ => format!("{} on this node", namespace.name),
+                _ => (
+                    format!("{} on this node", namespace.name),
+                    Some((namespace, device)),
+                ),
             };
-            add(address, owner);
+            add(address, owner, at);
         }
     }
     // Not the permanent entries of load balancers that have no name.
@@ -113,8 +139,14 @@ fn on_device(
                 && let Some(fdb) = fdb
                 && entry.state == "permanent"
             {
+                let node = topology.node_by_address(fdb.vtep);
+                let task = topology.task_by_address(entry.address);
+                // That task itself, as this node was told.
+                if node.is_some_and(|n| task.is_some_and(|t| t.node == n.id)) {
+                    continue;
+                }
                 let node = swarm::node_of(topology, fdb.vtep);
-                add(entry.address, format!("something on {node}"));
+                add(entry.address, format!("something on {node}"), None);
             }
         }
     }

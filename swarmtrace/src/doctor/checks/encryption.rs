@@ -5,7 +5,7 @@
 use super::finding;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::Network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -58,6 +58,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 confirm: "sudo ip xfrm state list nokeys; sudo ip xfrm policy".to_owned(),
                 fix: FIX.to_owned(),
                 ..finding(
+                    Id::EncryptionStateMissing,
                     Severity::Broken,
                     format!("encryption with {node} lacks its {}", missing.join(", ")),
                     Place::namespace("host")
@@ -82,6 +83,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             confirm: "sudo iptables -t mangle -S OUTPUT".to_owned(),
             fix: FIX.to_owned(),
             ..finding(
+                Id::EncryptionMarkMissing,
                 Severity::Broken,
                 "no rule marks packets for encryption (mangle OUTPUT)".to_owned(),
                 Place::namespace("host").network(&network.name),

@@ -4,9 +4,12 @@
 use super::{doubtful, finding};
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
+
+/// Table, chain, "from" or "to", and the rule itself.
+type Rule = (&'static str, &'static str, &'static str, String);
 
 struct Traffic {
     what: String,
@@ -28,8 +31,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         return Vec::new();
     };
     let mut found = Vec::new();
+    let traffic = traffic(examined);
+    let encrypted = topology.networks.iter().any(|n| n.encrypted);
     for (node, address) in others(examined) {
-        for traffic in traffic(examined) {
+        let mut dropped: Vec<(Rule, Vec<&Traffic>)> = Vec::new();
+        for traffic in &traffic {
             let incoming = Packet {
                 input: Some(uplink.name.clone()),
                 source: Some(address),
@@ -56,7 +62,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 ("filter", "OUTPUT", &outgoing),
             ] {
                 let walk = rules.walk(table, chain, packet);
-                if let Some(doubt) = walk.doubt() {
+                if let Some(doubt) = walk.doubt().filter(|d| !(encrypted && is_dockers(&d.by))) {
                     let what = format!(
                         "this node's firewall drops some of {} with {node}",
                         traffic.what
@@ -72,29 +78,68 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                     Some(_) => "from",
                     None => "to",
                 };
-                found.push(Finding {
-                    why: format!("{} Dropped by: {}.", traffic.why, ending.by),
-                    issues: &["photon#1321", "moby#33416"],
-                    confirm: format!("sudo iptables -t {table} -S {chain}"),
-                    fix: format!(
-                        "Accept it before that rule: sudo iptables -I {chain} -p {}{} -j ACCEPT, \
-                         and in the firewall's own configuration.",
-                        protocol(traffic.protocol),
-                        traffic
-                            .port
-                            .map_or(String::new(), |p| format!(" --dport {p}"))
-                    ),
-                    ..finding(
-                        Severity::Broken,
-                        format!("this node's firewall drops {} {way} {node}", traffic.what),
-                        Place::namespace("host").device(&uplink.name).node(&node),
-                    )
-                });
+                let rule = (table, chain, way, ending.by.clone());
+                match dropped.iter_mut().find(|(by, _)| *by == rule) {
+                    Some((_, all)) => all.push(traffic),
+                    None => dropped.push((rule, vec![traffic])),
+                }
                 break;
             }
         }
+        for ((table, chain, way, by), traffic) in dropped {
+            let place = Place::namespace("host").device(&uplink.name).node(&node);
+            let which = match way {
+                "from" => format!("-s {address}"),
+                _ => format!("-d {address}"),
+            };
+            found.push(blocked((table, chain, way, by), &which, &traffic, place));
+        }
     }
     found
+}
+
+/// What Docker refuses of an encrypted overlay: its packets in clear. A rule of
+/// a VNI, by the bytes of the VXLAN header (libnetwork, overlay/encryption.go).
+fn is_dockers(rule: &str) -> bool {
+    rule.contains("--pol none") && (rule.contains("-m u32") || rule.contains("-m bpf"))
+}
+
+/// One finding for all that a rule drops.
+fn blocked(
+    (table, chain, way, by): Rule,
+    which: &str,
+    traffic: &[&Traffic],
+    place: Place,
+) -> Finding {
+    let names: Vec<&str> = traffic.iter().map(|t| t.what.as_str()).collect();
+    let mut why: Vec<&str> = traffic.iter().map(|t| t.why).collect();
+    why.dedup();
+    let accept: Vec<String> = (traffic.iter())
+        .map(|t| {
+            let port = t.port.map_or(String::new(), |p| format!(" --dport {p}"));
+            let protocol = protocol(t.protocol);
+            format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
+        })
+        .collect();
+    Finding {
+        why: format!("{} Dropped by: {by}.", why.join(" ")),
+        issues: &["photon#1321", "moby#33416"],
+        confirm: format!("sudo iptables -t {table} -S {chain}"),
+        fix: format!(
+            "Accept it in the firewall's own configuration. At once: {}",
+            accept.join("; ")
+        ),
+        ..finding(
+            Id::NodeFirewallDrops,
+            Severity::Broken,
+            format!(
+                "this node's firewall drops {} {way} {}",
+                names.join(", "),
+                place.node.as_deref().unwrap_or_default()
+            ),
+            place,
+        )
+    }
 }
 
 /// The other nodes, an address each: the data path's where it is known.

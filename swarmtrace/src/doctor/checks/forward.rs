@@ -4,7 +4,7 @@
 use super::{doubtful, finding};
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::swarm::{self, port_name};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -56,12 +56,13 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                     ending.by
                 ),
                 issues: &["photon#558"],
-                confirm: "sudo iptables -S FORWARD; sudo iptables -S DOCKER-INGRESS".to_owned(),
-                fix: "Restart dockerd to have its accepting rules back, or accept in \
-                      DOCKER-USER, which Docker keeps: sudo iptables -I DOCKER-USER -j RETURN \
-                      and narrower."
-                    .to_owned(),
+                confirm: match chain_of(&ending.by) {
+                    Some(chain) => format!("sudo iptables -S {chain}"),
+                    None => "sudo iptables -S FORWARD; sudo iptables -S DOCKER-INGRESS".to_owned(),
+                },
+                fix: fix(&ending.by, &packet),
                 ..finding(
+                    Id::ForwardDrops,
                     Severity::Broken,
                     format!("FORWARD drops packets {which} {name}"),
                     Place::namespace("host")
@@ -72,4 +73,42 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The chain of a rule; none where the policy decides.
+fn chain_of(by: &str) -> Option<&str> {
+    by.strip_prefix("-A ")?.split(' ').next()
+}
+
+/// Somebody's rule is in the way, or Docker's are gone.
+fn fix(by: &str, packet: &Packet) -> String {
+    if let Some(rule) = by.strip_prefix("-A ") {
+        return format!(
+            "Remove or narrow that rule, in the configuration of whatever wrote it too. At once: \
+             sudo iptables -D {rule}"
+        );
+    }
+    let protocol = match packet.protocol {
+        17 => "udp",
+        132 => "sctp",
+        _ => "tcp",
+    };
+    let device = |option: &str, name: &Option<String>| match name {
+        Some(name) => format!(" {option} {name}"),
+        None => String::new(),
+    };
+    let port = match (packet.destination_port, packet.source_port) {
+        (Some(port), _) => format!("--dport {port}"),
+        (None, Some(port)) => format!("--sport {port}"),
+        (None, None) => String::new(),
+    };
+    // One side only: packets come in and leave by any card.
+    let side = match packet.established {
+        true => device("-i", &packet.input),
+        false => device("-o", &packet.output),
+    };
+    format!(
+        "Restart dockerd, to have its accepting rules back before the policy. At once: \
+         sudo iptables -I FORWARD{side} -p {protocol} {port} -j ACCEPT"
+    )
 }

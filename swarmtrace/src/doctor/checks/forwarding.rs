@@ -3,7 +3,7 @@
 
 use super::finding;
 use crate::doctor::swarm::{self, command};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -24,7 +24,6 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             &names,
             "Packets to published ports are not forwarded to the routing mesh, and containers \
              do not get out. Something has reset it after Docker had set it.",
-            "sysctl -w net.ipv4.ip_forward=1",
         ));
     }
     for (sandbox, network) in swarm::balancers(topology) {
@@ -43,7 +42,6 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             &names,
             "Requests reach the tasks, but their replies are dropped in this namespace: \
              connections time out.",
-            "sysctl -w net.ipv4.ip_forward=1",
         ));
     }
     found
@@ -51,36 +49,31 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 
 /// One finding a namespace: the device's setting counts, the namespace's sets
 /// them all.
-fn one(
-    examined: &Examined,
-    namespace: &Namespace,
-    devices: &[&str],
-    why: &str,
-    fix: &str,
-) -> Option<Finding> {
+fn one(examined: &Examined, namespace: &Namespace, devices: &[&str], why: &str) -> Option<Finding> {
     let topology = &examined.topology;
     let off = |name: &str| examined.sysctl(namespace, name) == Some("0");
     let place = Place::namespace(&namespace.name);
-    let (what, place) = if off("net.ipv4.ip_forward") {
-        (
-            format!("net.ipv4.ip_forward is 0 in {}", namespace.name),
-            place,
-        )
+    let (name, place) = if off("net.ipv4.ip_forward") {
+        ("net.ipv4.ip_forward".to_owned(), place)
     } else {
-        let device = (devices.iter()).find(|d| off(&format!("net.ipv4.conf.{d}.forwarding")))?;
-        (
-            format!(
-                "net.ipv4.conf.{device}.forwarding is 0 in {}",
-                namespace.name
-            ),
-            place.device(device),
-        )
+        let of = |device: &str| format!("net.ipv4.conf.{device}.forwarding");
+        let device = devices.iter().find(|d| off(&of(d)))?;
+        (of(device), place.device(device))
     };
-    let name = "sysctl net.ipv4.ip_forward net.ipv4.conf";
+    // What has dots in its name, as a VLAN has, is written with slashes there.
+    let key = match &place.device {
+        Some(device) => name.replace(device.as_str(), &device.replace('.', "/")),
+        None => name.clone(),
+    };
     Some(Finding {
         why: why.to_owned(),
-        confirm: command(topology, namespace, name),
-        fix: command(topology, namespace, fix),
-        ..finding(Severity::Broken, what, place)
+        confirm: command(topology, namespace, &format!("sysctl {key}")),
+        fix: command(topology, namespace, &format!("sysctl -w {key}=1")),
+        ..finding(
+            Id::IpForwardOff,
+            Severity::Broken,
+            format!("{name} is 0 in {}", namespace.name),
+            place,
+        )
     })
 }

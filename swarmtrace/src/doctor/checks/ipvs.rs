@@ -3,7 +3,7 @@
 
 use super::{finding, marks};
 use crate::doctor::swarm::{self, command};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{
     EndpointMode, IpvsMatch, IpvsService, Namespace, Network, Service, Topology,
 };
@@ -60,10 +60,10 @@ fn compare(
         .service(&service.name);
     let confirm = command(topology, sandbox, "ipvsadm -Ln");
     let mut found = Vec::new();
-    let missing: Vec<String> = (tasks.iter())
+    let (addresses, missing): (Vec<String>, Vec<String>) = (tasks.iter())
         .filter(|(address, _)| !ipvs.destinations.iter().any(|d| d.address == **address))
-        .map(|(address, name)| format!("{name} ({address})"))
-        .collect();
+        .map(|(address, name)| (address.to_string(), format!("{name} ({address})")))
+        .unzip();
     if !missing.is_empty() {
         let none = missing.len() == tasks.len();
         found.push(Finding {
@@ -75,8 +75,13 @@ fn compare(
                     .to_owned(),
             },
             confirm: confirm.clone(),
-            fix: format!("docker service update --force {}", service.name),
+            fix: format!(
+                "docker service update --force {}. At once: {}",
+                service.name,
+                edit(topology, sandbox, ipvs, "-a", &addresses)
+            ),
             ..finding(
+                Id::IpvsDestinationMissing,
                 Severity::Broken,
                 format!("no IPVS destination for {}", missing.join(", ")),
                 place.clone(),
@@ -100,11 +105,12 @@ fn compare(
             issues: &["moby#33790", "moby#41896", "moby#36878"],
             confirm,
             fix: format!(
-                "docker service update --force {}; at once: {}",
-                service.name,
-                remove(topology, sandbox, ipvs, &extra)
+                "Docker removes no destination that it has forgotten, before it is restarted. \
+                 At once: {}",
+                edit(topology, sandbox, ipvs, "-d", &extra)
             ),
             ..finding(
+                Id::IpvsDestinationStale,
                 Severity::Broken,
                 format!(
                     "IPVS destination without a running task: {}",
@@ -124,6 +130,7 @@ fn compare(
             confirm: command(topology, sandbox, "ipvsadm -Ln"),
             fix: format!("docker service update --force {}", service.name),
             ..finding(
+                Id::IpvsWeightsZero,
                 Severity::Broken,
                 "every IPVS destination has weight 0".to_owned(),
                 place,
@@ -140,17 +147,29 @@ fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> b
     })
 }
 
-fn remove(
+/// Adds (`-a`) or removes (`-d`) destinations.
+fn edit(
     topology: &Topology,
     sandbox: &Namespace,
     ipvs: &IpvsService,
+    option: &str,
     addresses: &[String],
 ) -> String {
     let IpvsMatch::Fwmark(mark) = ipvs.matches else {
-        return "ipvsadm -d".to_owned();
+        return format!("ipvsadm {option}");
+    };
+    // As the others are reached, NAT where there are none.
+    let route = ipvs.destinations.iter().any(|d| d.forwarding == "Route");
+    let how = match (option, route) {
+        ("-a", true) => " -g -w 1",
+        ("-a", false) => " -m -w 1",
+        _ => "",
     };
     let commands: Vec<String> = (addresses.iter())
-        .map(|a| command(topology, sandbox, &format!("ipvsadm -d -f {mark} -r {a}:0")))
+        .map(|a| {
+            let text = format!("ipvsadm {option} -f {mark} -r {a}:0{how}");
+            command(topology, sandbox, &text)
+        })
         .collect();
     commands.join("; ")
 }

@@ -6,14 +6,17 @@ use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::facts::walk::Packet;
 use crate::doctor::swarm::{self, command, port_name};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-const FIX: &str = "Let Docker write both anew: docker service update --force SERVICE, else \
-                   restart dockerd on this node. If iptables' backend was switched while \
-                   Docker ran, switch it back first.";
+/// Seen on Docker 20.10: a new task's destination is written, but marks and
+/// virtual service only with a service's first one.
+const LASTING: &str = "Docker writes rule, virtual address and virtual service together, when a \
+                       service gets its first task: restart dockerd on this node, or scale the \
+                       service to 0 and back (docker service update --force does not help). If \
+                       iptables' backend was switched while Docker ran, switch it back first.";
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -75,7 +78,9 @@ impl Sandbox<'_> {
             packet.mark = walk.mark;
             let walk = self.rules.walk("mangle", "INPUT", &packet);
             let name = port_name(port.protocol, port.published);
-            found.extend(self.judge(service, &name, walk.mark));
+            let protocol = name.split('/').next().unwrap_or_default();
+            let rule = format!("PREROUTING -p {protocol} --dport {}", port.published);
+            found.extend(self.judge(service, &name, walk.mark, &rule));
         }
         found
     }
@@ -91,7 +96,8 @@ impl Sandbox<'_> {
             for vip in vips.filter(|_| balanced) {
                 let mark = of_vip(self.rules, vip.address).unwrap_or(0);
                 let name = format!("virtual address {}", vip.address);
-                found.extend(self.judge(service, &name, mark));
+                let rule = format!("INPUT -d {}/32", vip.address);
+                found.extend(self.judge(service, &name, mark, &rule));
                 let mut devices = self.namespace.devices.iter();
                 if !devices.any(|d| d.addresses.iter().any(|a| a.addr() == vip.address)) {
                     found.push(self.not_there(service, vip.address));
@@ -101,16 +107,26 @@ impl Sandbox<'_> {
         found
     }
 
-    fn judge(&self, service: &Service, name: &str, mark: u32) -> Option<Finding> {
+    /// `rule`: chain and conditions of the rule that gives the mark.
+    fn judge(&self, service: &Service, name: &str, mark: u32, rule: &str) -> Option<Finding> {
         if mark == 0 {
             return Some(Finding {
                 why: "IPVS finds its virtual service by the mark: unmarked packets are \
                       answered by the load balancer itself, with a reset."
                     .to_owned(),
                 issues: &["moby#46636"],
-                confirm: command(self.topology, self.namespace, "iptables -t mangle -S"),
-                fix: FIX.to_owned(),
+                confirm: self.command("iptables -t mangle -S"),
+                fix: match self.mark_of(service) {
+                    Some(mark) => format!(
+                        "{LASTING} At once: {}",
+                        self.command(&format!(
+                            "iptables -t mangle -A {rule} -j MARK --set-mark {mark:#x}"
+                        ))
+                    ),
+                    None => LASTING.to_owned(),
+                },
                 ..finding(
+                    Id::MarkRuleMissing,
                     Severity::Broken,
                     format!("{name} gets no mark in {}", self.namespace.name),
                     self.place().service(&service.name),
@@ -126,9 +142,10 @@ impl Sandbox<'_> {
                   itself, with a reset."
                 .to_owned(),
             issues: &["moby#46636"],
-            confirm: command(self.topology, self.namespace, "ipvsadm -Ln"),
-            fix: FIX.to_owned(),
+            confirm: self.command("ipvsadm -Ln"),
+            fix: format!("{LASTING} At once: {}", self.balance_anew(service, mark)),
             ..finding(
+                Id::IpvsServiceMissing,
                 Severity::Broken,
                 format!(
                     "{name} gets mark {mark:#x}, for which {} has no IPVS service",
@@ -144,9 +161,16 @@ impl Sandbox<'_> {
             why: "Nobody on the overlay answers ARP for the address: containers of this node \
                   cannot connect to the service by name."
                 .to_owned(),
-            confirm: command(self.topology, self.namespace, "ip address"),
-            fix: FIX.to_owned(),
+            confirm: self.command("ip -4 address"),
+            fix: match swarm::port_on(self.topology, self.namespace, self.network) {
+                Some(device) => format!(
+                    "{LASTING} At once: {}",
+                    self.command(&format!("ip address add {vip}/32 dev {}", device.name))
+                ),
+                None => LASTING.to_owned(),
+            },
             ..finding(
+                Id::VirtualAddressMissing,
                 Severity::Broken,
                 format!(
                     "{} does not have the virtual address {vip}",
@@ -178,9 +202,16 @@ impl Sandbox<'_> {
                       rule was removed."
                     .to_owned(),
                 issues: &["moby#46636"],
-                confirm: command(self.topology, self.namespace, "ipvsadm -Ln"),
-                fix: FIX.to_owned(),
+                confirm: self.command("ipvsadm -Ln"),
+                fix: match service.destinations.is_empty() {
+                    true => format!(
+                        "At once: {}",
+                        self.command(&format!("ipvsadm -D -f {mark}"))
+                    ),
+                    false => LASTING.to_owned(),
+                },
                 ..finding(
+                    Id::IpvsServiceUnused,
                     match service.destinations.is_empty() {
                         true => Severity::Note,
                         false => Severity::Risky,
@@ -193,6 +224,31 @@ impl Sandbox<'_> {
                 )
             })
             .collect()
+    }
+
+    /// The commands that make a virtual service of the service's running tasks.
+    fn balance_anew(&self, service: &Service, mark: u32) -> String {
+        let to = match self.network.dsr {
+            true => "-g",
+            false => "-m",
+        };
+        let destinations =
+            swarm::backends(self.topology, &service.name, &self.network.id).map(|(_, address)| {
+                self.command(&format!("ipvsadm -a -f {mark} -r {address}:0 {to} -w 1"))
+            });
+        let service = self.command(&format!("ipvsadm -A -f {mark} -s rr"));
+        let all: Vec<String> = std::iter::once(service).chain(destinations).collect();
+        all.join("; ")
+    }
+
+    /// Docker's word for the service's mark here.
+    fn mark_of(&self, service: &Service) -> Option<u32> {
+        let mut marks = service.fwmarks.iter();
+        Some(marks.find(|m| m.network == self.network.id)?.mark)
+    }
+
+    fn command(&self, text: &str) -> String {
+        command(self.topology, self.namespace, text)
     }
 
     /// Marks that Docker says its services with running tasks have here.

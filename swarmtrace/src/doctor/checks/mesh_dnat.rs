@@ -5,7 +5,7 @@
 use super::{doubtful, finding};
 use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
 use crate::doctor::swarm::{self, port_name};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{PublishedPort, Service};
 use std::net::Ipv4Addr;
 
@@ -121,12 +121,23 @@ fn absent(
         "OUTPUT" => Severity::Risky,
         _ => Severity::Broken,
     };
-    let one = |what: String, place: Place| Finding {
+    let jump_to =
+        format!("sudo iptables -t nat -I {from} -m addrtype --dst-type LOCAL -j DOCKER-INGRESS");
+    let dnat = |port: &PublishedPort| {
+        let protocol = port_name(port.protocol, port.published);
+        let protocol = protocol.split('/').next().unwrap_or_default();
+        let port = port.published;
+        format!(
+            "sudo iptables -t nat -I DOCKER-INGRESS -p {protocol} --dport {port} -j DNAT \
+             --to-destination {gateway}:{port}"
+        )
+    };
+    let one = |what: String, place: Place, at_once: Vec<String>| Finding {
         why: why.clone(),
         issues: &["moby#50443", "firewalld#503"],
         confirm: "sudo iptables -t nat -S | grep -e DOCKER-INGRESS".to_owned(),
-        fix: FIX.to_owned(),
-        ..finding(severity, what, place)
+        fix: format!("{FIX} At once: {}", at_once.join("; ")),
+        ..finding(Id::IngressDnatMissing, severity, what, place)
     };
     if ports.is_empty() {
         return Vec::new();
@@ -140,7 +151,13 @@ fn absent(
         if !chain && from == "OUTPUT" {
             return Vec::new();
         }
-        return vec![one(what, Place::namespace("host"))];
+        let mut commands = vec![jump_to];
+        if !chain {
+            commands.insert(0, "sudo iptables -t nat -N DOCKER-INGRESS".to_owned());
+            commands.push(commands[1].replace("-I PREROUTING", "-I OUTPUT"));
+            commands.extend(ports.iter().map(|(_, port)| dnat(port)));
+        }
+        return vec![one(what, Place::namespace("host"), commands)];
     }
     (ports.iter())
         .map(|(service, port)| {
@@ -150,6 +167,7 @@ fn absent(
                     port_name(port.protocol, port.published)
                 ),
                 Place::namespace("host").service(&service.name),
+                vec![dnat(port)],
             )
         })
         .collect()
@@ -169,6 +187,7 @@ fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &st
              ingress_sbox's any more: {FIX}"
         ),
         ..finding(
+            Id::IngressDnatElsewhere,
             Severity::Broken,
             format!("{name} does not go to ingress_sbox ({gateway})"),
             Place::namespace("host").service(&service.name),
@@ -182,6 +201,7 @@ fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
         confirm: "sudo iptables -t raw -S PREROUTING".to_owned(),
         fix: "Remove or narrow that rule.".to_owned(),
         ..finding(
+            Id::IngressDropped,
             Severity::Broken,
             format!(
                 "{} is dropped in raw PREROUTING",
@@ -211,8 +231,13 @@ fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<F
             .to_owned(),
         issues: &["moby#50443"],
         confirm: "sudo iptables -t nat -S POSTROUTING".to_owned(),
-        fix: FIX.to_owned(),
+        fix: format!(
+            "{FIX} At once: sudo iptables -t nat -I POSTROUTING -o {} -m addrtype --src-type LOCAL \
+             -j MASQUERADE",
+            bridge.name
+        ),
         ..finding(
+            Id::LocalMasqueradeMissing,
             Severity::Risky,
             format!("no MASQUERADE of local clients on {}", bridge.name),
             Place::namespace("host").device(&bridge.name),

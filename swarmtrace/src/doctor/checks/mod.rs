@@ -23,7 +23,7 @@ mod tests;
 mod vtep;
 
 use super::facts::walk::Ending;
-use super::{Check, Finding, Need, Place, Severity};
+use super::{Check, Finding, Id, Need, Place, Severity};
 
 /// Every check. A new one is a new file and a line here.
 pub const ALL: &[Check] = &[
@@ -152,13 +152,14 @@ fn doubtful(what: String, place: Place, ending: &Ending, confirm: &str) -> Findi
         ),
         confirm: confirm.to_owned(),
         fix: "If clients have trouble, see whether the rule is meant for them.".to_owned(),
-        ..finding(Severity::Note, what, place)
+        ..finding(Id::RuleNotFollowed, Severity::Note, what, place)
     }
 }
 
 /// A finding; [`Finding::check`] is the table's business.
-fn finding(severity: Severity, what: String, place: Place) -> Finding {
+fn finding(id: Id, severity: Severity, what: String, place: Place) -> Finding {
     Finding {
+        id,
         severity,
         check: "",
         what,

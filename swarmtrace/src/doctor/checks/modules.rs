@@ -4,7 +4,7 @@
 use super::finding;
 use crate::doctor::facts::iptables::{Asks, Rule, Target};
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -68,6 +68,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                  install the kernel's package with extra modules or another kernel."
             ),
             ..finding(
+                Id::KernelModuleMissing,
                 Severity::Broken,
                 format!("the kernel module {name} is not loaded"),
                 Place::namespace("host"),

@@ -5,7 +5,7 @@
 
 use super::finding;
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{Device, DeviceKind, Namespace, Network, Topology};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -70,6 +70,7 @@ fn below(
             card.name
         ),
         ..finding(
+            Id::OverlayExceedsCard,
             Severity::Risky,
             format!(
                 "overlay {} (MTU {}) needs {need} bytes; {} has an MTU of {}",
@@ -93,40 +94,55 @@ fn within(
     let DeviceKind::Vxlan { vni, .. } = device.kind else {
         return None;
     };
-    let mut by_mtu: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    let mut by_mtu: BTreeMap<u32, Vec<(&Namespace, &Device)>> = BTreeMap::new();
     for other in &topology.namespaces {
         for part in &other.devices {
             // The bridge takes the least of its ports' by itself.
             if topology.vni(other.at(part)) == Some(vni) && part.kind != DeviceKind::Bridge {
-                let name = format!("{} in {}", part.name, other.name);
-                by_mtu.entry(part.mtu).or_default().push(name);
+                by_mtu.entry(part.mtu).or_default().push((other, part));
             }
         }
     }
     if by_mtu.len() < 2 {
         return None;
     }
-    let rare = by_mtu.iter().min_by_key(|(_, parts)| parts.len())?;
-    let common = by_mtu.iter().max_by_key(|(_, parts)| parts.len())?;
+    let (common, _) = by_mtu.iter().max_by_key(|(_, parts)| parts.len())?;
+    let (rare, parts) = by_mtu.iter().min_by_key(|(_, parts)| parts.len())?;
+    let (at, odd) = parts.first()?;
+    let names: Vec<String> = (parts.iter())
+        .map(|(at, part)| format!("{} in {}", part.name, at.name))
+        .collect();
     Some(Finding {
         why: "Packets larger than the smallest part are dropped without a word: within an overlay \
               nobody answers \"too big\"."
             .to_owned(),
         issues: &["libnetwork#2661"],
-        confirm: swarm::command(topology, namespace, "ip link"),
-        fix: "Set it back (ip link set … mtu …), or restart the tasks of the network on this node."
-            .to_owned(),
+        confirm: format!(
+            "{}; {}",
+            swarm::command(topology, at, &format!("ip link show {}", odd.name)),
+            swarm::command(
+                topology,
+                namespace,
+                &format!("ip link show {}", device.name)
+            )
+        ),
+        fix: (parts.iter())
+            .map(|(at, part)| {
+                let set = format!("ip link set {} mtu {common}", part.name);
+                swarm::command(topology, at, &set)
+            })
+            .collect::<Vec<_>>()
+            .join("; "),
         ..finding(
+            Id::OverlayMtuMixed,
             Severity::Risky,
             format!(
-                "overlay {}: MTU {} of {} among {}",
+                "overlay {}: MTU {rare} of {} among {common}",
                 network.name,
-                rare.0,
-                rare.1.join(", "),
-                common.0
+                names.join(", "),
             ),
-            Place::namespace(&namespace.name)
-                .device(&device.name)
+            Place::namespace(&at.name)
+                .device(&odd.name)
                 .network(&network.name),
         )
     })

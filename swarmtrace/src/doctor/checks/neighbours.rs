@@ -2,15 +2,15 @@
 //! have been told a MAC address (neighbour entry) and the node it is behind
 //! (forwarding entry). Docker writes both for what it hears by gossip.
 
+mod say;
+
 use super::finding;
-use crate::doctor::swarm::{self, command};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::swarm;
+use crate::doctor::{Examined, Finding, Id, Severity};
 use crate::topology::{Device, FdbEntry, Namespace, Neighbour, Network, Topology};
+use say::Lacks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-
-const WHY: &str = "This node cannot send to that address: connections to it stop here, and \
-                   replies to it too, though the other direction arrives.";
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -32,13 +32,6 @@ struct Overlay<'a> {
     neighbours: BTreeMap<IpAddr, &'a Neighbour>,
     /// By MAC address.
     forwards: BTreeMap<&'a str, Vec<&'a FdbEntry>>,
-}
-
-/// What is known of one address that is elsewhere.
-#[derive(Clone, Copy)]
-enum Lacks {
-    Neighbour,
-    Forward,
 }
 
 impl<'a> Overlay<'a> {
@@ -123,6 +116,10 @@ impl<'a> Overlay<'a> {
                 found.push(self.lacks(Lacks::Neighbour, *address, name, *host));
                 continue;
             };
+            if let Some(mac) = self.mistaken(neighbour) {
+                found.push(self.wrong_mac(neighbour, &mac, name, *host));
+                continue;
+            }
             let Some(entries) = self.forwards.get(neighbour.mac.as_str()) else {
                 found.push(self.lacks(Lacks::Forward, *address, name, *host));
                 continue;
@@ -138,10 +135,12 @@ impl<'a> Overlay<'a> {
         // half without the other shows what was lost.
         let named = |address: &IpAddr| elsewhere.contains_key(address);
         for (address, neighbour) in &self.neighbours {
-            if neighbour.state == "permanent"
-                && !named(address)
-                && !self.forwards.contains_key(neighbour.mac.as_str())
-            {
+            if neighbour.state != "permanent" || named(address) {
+                continue;
+            }
+            if let Some(mac) = self.mistaken(neighbour) {
+                found.push(self.wrong_mac(neighbour, &mac, "", None));
+            } else if !self.forwards.contains_key(neighbour.mac.as_str()) {
                 found.push(self.lacks(Lacks::Forward, *address, "", None));
             }
         }
@@ -162,6 +161,19 @@ impl<'a> Overlay<'a> {
         found
     }
 
+    /// The MAC address that a neighbour entry should have, where it has
+    /// another's: that of a second address, or not the one that Docker derives
+    /// and that is forwarded for nobody else. A container may have been given
+    /// one of its own choice, which is neither.
+    fn mistaken(&self, neighbour: &Neighbour) -> Option<String> {
+        let derived = mac_of(neighbour.address).filter(|mac| *mac != neighbour.mac)?;
+        let others = || (self.neighbours.values()).filter(|n| n.address != neighbour.address);
+        let shared = others().any(|n| n.mac == neighbour.mac);
+        let idle =
+            self.forwards.contains_key(derived.as_str()) && others().all(|n| n.mac != derived);
+        (shared || idle).then_some(derived)
+    }
+
     /// Each node with a task on the network has a load balancer there too.
     fn balancers(&self) -> Vec<Finding> {
         if self.network.load_balancer.is_none() || self.network.dsr {
@@ -172,6 +184,10 @@ impl<'a> Overlay<'a> {
             .filter(|e| e.service.is_some() && self.serves(e.address))
             .filter_map(|e| e.host)
             .filter(|host| local.is_some_and(|n| !n.addresses.contains(host)))
+            // One that the gossip names was compared already.
+            .filter(|host| {
+                !(self.network.endpoints.iter()).any(|e| e.name == "lb" && e.host == Some(*host))
+            })
             .collect();
         let named: BTreeSet<IpAddr> = (self.network.endpoints.iter())
             .filter(|e| e.service.is_some())
@@ -208,6 +224,7 @@ impl<'a> Overlay<'a> {
                           announced anew."
                         .to_owned(),
                     ..finding(
+                        Id::BalancerUnknown,
                         Severity::Broken,
                         format!("the load balancer of {node} is not known here"),
                         self.place().node(&node),
@@ -215,120 +232,6 @@ impl<'a> Overlay<'a> {
                 }
             })
             .collect()
-    }
-
-    fn lacks(&self, what: Lacks, address: IpAddr, name: &str, host: Option<IpAddr>) -> Finding {
-        let name = match name {
-            "" | "lb" => format!("a load balancer ({address})"),
-            name => format!("{name} ({address})"),
-        };
-        let entry = match what {
-            Lacks::Neighbour => "neighbour",
-            Lacks::Forward => "forwarding",
-        };
-        let place = match host {
-            Some(host) => self.place().node(&swarm::node_of(self.topology, host)),
-            None => self.place(),
-        };
-        let place = match self.topology.task_by_address(address) {
-            Some(task) => place.service(&task.service),
-            None => place,
-        };
-        Finding {
-            why: WHY.to_owned(),
-            issues: match what {
-                Lacks::Neighbour => &["moby#52661", "moby#35807"],
-                Lacks::Forward => &["moby#52661"],
-            },
-            confirm: self.confirm(),
-            fix: self.repair(address, host),
-            ..finding(
-                Severity::Broken,
-                format!("no {entry} entry for {name}"),
-                place,
-            )
-        }
-    }
-
-    fn wrong_node(&self, address: IpAddr, name: &str, host: IpAddr, entry: &FdbEntry) -> Finding {
-        let node = swarm::node_of(self.topology, host);
-        let place = self.place().node(&node);
-        Finding {
-            why: format!(
-                "Packets for it are sent to {}, which does not have it.",
-                swarm::node_of(self.topology, entry.vtep)
-            ),
-            issues: &["moby#35401"],
-            confirm: self.confirm(),
-            fix: self.repair(address, Some(host)),
-            ..finding(
-                Severity::Broken,
-                format!(
-                    "the forwarding entry of {name} ({address}) points to {} instead of {host}",
-                    entry.vtep
-                ),
-                match self.topology.task_by_address(address) {
-                    Some(task) => place.service(&task.service),
-                    None => place,
-                },
-            )
-        }
-    }
-
-    fn without_neighbour(&self, entry: &FdbEntry) -> Finding {
-        let node = swarm::node_of(self.topology, entry.vtep);
-        let who = match ip_of(&entry.mac) {
-            Some(address) if self.serves(address) => format!("{address}, behind {node}"),
-            _ => format!("{}, behind {node}", entry.mac),
-        };
-        Finding {
-            why: WHY.to_owned(),
-            issues: &["moby#52661"],
-            confirm: self.confirm(),
-            fix: "Restart dockerd on this node, or on that one, to have its endpoints announced \
-                  anew."
-                .to_owned(),
-            ..finding(
-                Severity::Broken,
-                format!("no neighbour entry for {who}"),
-                self.place().node(&node),
-            )
-        }
-    }
-
-    fn place(&self) -> Place {
-        Place::namespace(&self.namespace.name)
-            .device(&self.device.name)
-            .network(&self.network.name)
-    }
-
-    fn confirm(&self) -> String {
-        let device = &self.device.name;
-        let neigh = format!("ip neigh show dev {device}");
-        let fdb = format!("bridge fdb show dev {device}");
-        let command = |text: &str| command(self.topology, self.namespace, text);
-        format!("{}; {}", command(&neigh), command(&fdb))
-    }
-
-    /// For Docker up to 28 the MAC address follows from the address.
-    fn repair(&self, address: IpAddr, host: Option<IpAddr>) -> String {
-        let known = self.neighbours.get(&address).map(|n| n.mac.clone());
-        let lasting = "Restart the task (docker service update --force) or dockerd on its node, \
-                       so that it is announced anew.";
-        let (Some(mac), Some(host)) = (known.or_else(|| mac_of(address)), host) else {
-            return lasting.to_owned();
-        };
-        let device = &self.device.name;
-        let command = |text: &str| command(self.topology, self.namespace, text);
-        format!(
-            "{lasting} At once: {}; {}",
-            command(&format!(
-                "ip neigh replace {address} lladdr {mac} dev {device} nud permanent"
-            )),
-            command(&format!(
-                "bridge fdb replace {mac} dev {device} dst {host} self permanent"
-            ))
-        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::finding;
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     if swarm::overlays(&examined.topology).next().is_none() {
@@ -23,6 +23,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 nic.name
             ),
             ..finding(
+                Id::ChecksumOffload,
                 Severity::Risky,
                 format!("{} (vmxnet3) computes checksums of VXLAN packets", nic.name),
                 Place::namespace("host").device(&nic.name),

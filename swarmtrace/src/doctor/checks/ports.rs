@@ -4,7 +4,7 @@
 use super::finding;
 use crate::doctor::facts::Listener;
 use crate::doctor::swarm::{self, port_name};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -25,6 +25,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             confirm: "sudo ss -lntup".to_owned(),
             fix: format!("Publish {} on another port, or move {name}.", service.name),
             ..finding(
+                Id::PublishedPortTaken,
                 Severity::Risky,
                 format!("{port} is published and also bound by {name} (pid {pid})"),
                 Place::namespace("host").service(&service.name),
@@ -46,6 +47,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                  with another --data-path-port."
             ),
             ..finding(
+                Id::DataPathPortTaken,
                 Severity::Broken,
                 format!(
                     "{} (data path) is bound by {name} (pid {pid})",

@@ -3,7 +3,7 @@
 
 use super::finding;
 use crate::doctor::swarm::{self, command};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -23,6 +23,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                       ingress network. If it does not, look for 'ingress' in dockerd's log."
                     .to_owned(),
                 ..finding(
+                    Id::IngressSandboxMissing,
                     Severity::Broken,
                     format!(
                         "ingress_sbox is absent though ports are published ({})",
@@ -57,6 +58,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                           up; else restart dockerd on this node."
                         .to_owned(),
                     ..finding(
+                        Id::IngressSandboxSilent,
                         Severity::Broken,
                         format!(
                             "ingress_sbox ({address}) does not answer ARP on the node's bridge"
@@ -89,6 +91,7 @@ fn detached(topology: &Topology, sandbox: &Namespace, what: &str, why: &str) -> 
         confirm: command(topology, sandbox, "ip -d address"),
         fix: "Restart dockerd on this node: it attaches the sandbox anew.".to_owned(),
         ..finding(
+            Id::SandboxDetached,
             Severity::Broken,
             format!("{} {what}", sandbox.name),
             Place::namespace(&sandbox.name),
@@ -129,6 +132,7 @@ fn missing_balancers(topology: &Topology) -> Vec<Finding> {
                   (docker node update --availability drain, then active)."
                 .to_owned(),
             ..finding(
+                Id::LoadBalancerMissing,
                 Severity::Broken,
                 format!(
                     "the overlay {} has no load balancer on this node",
@@ -176,6 +180,7 @@ fn down(topology: &Topology) -> Vec<Finding> {
                         )
                     ),
                     ..finding(
+                        Id::DeviceDown,
                         Severity::Broken,
                         format!("{} in {} is down", device.name, namespace.name),
                         place_of(topology, namespace, device),

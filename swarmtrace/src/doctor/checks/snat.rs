@@ -4,7 +4,7 @@
 use super::finding;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::swarm::{self, command};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use std::net::IpAddr;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -37,14 +37,18 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             ..Packet::default()
         };
         let walk = rules.walk("nat", "POSTROUTING", &packet);
-        let what = match walk.certain().map(|e| e.fate) {
-            Some(Fate::Accept) => format!("{} has no SNAT rule", sandbox.name),
-            Some(Fate::Snat(Some(to))) if to != own => {
+        let (id, what) = match walk.certain().map(|e| e.fate) {
+            Some(Fate::Accept) => (
+                Id::SnatMissing,
+                format!("{} has no SNAT rule", sandbox.name),
+            ),
+            Some(Fate::Snat(Some(to))) if to != own => (
+                Id::SnatWrongAddress,
                 format!(
                     "{} rewrites sources to {to}; its own address is {own}",
                     sandbox.name
-                )
-            }
+                ),
+            ),
             _ => continue,
         };
         found.push(Finding {
@@ -54,7 +58,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             issues: &["moby#40374"],
             confirm: command(topology, sandbox, "iptables -t nat -S POSTROUTING"),
             fix: format!(
-                "Restart dockerd on this node; at once: {}",
+                "Restart dockerd on this node. At once: {}",
                 command(
                     topology,
                     sandbox,
@@ -69,6 +73,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 )
             ),
             ..finding(
+                id,
                 Severity::Broken,
                 what,
                 Place::namespace(&sandbox.name).network(&network.name),

@@ -3,7 +3,7 @@
 
 use super::finding;
 use crate::doctor::swarm::{self, command};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 /// Setting, value, how bad another value is, why, and where it was reported.
 type Wanted = (
@@ -68,6 +68,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 confirm: command(topology, sandbox, &format!("sysctl {name}")),
                 fix: command(topology, sandbox, &format!("sysctl -w {name}={value}")),
                 ..finding(
+                    Id::IpvsSetting,
                     severity,
                     format!("{name} is {is} instead of {value} in {}", sandbox.name),
                     Place::namespace(&sandbox.name).network(&network.name),
@@ -102,6 +103,11 @@ fn bridge(examined: &Examined) -> Option<Finding> {
         issues: &["libnetwork#2227"],
         confirm: format!("sysctl {name}"),
         fix: format!("sudo modprobe br_netfilter && sudo sysctl -w {name}=1"),
-        ..finding(Severity::Risky, what, Place::namespace("host"))
+        ..finding(
+            Id::BridgeNetfilterOff,
+            Severity::Risky,
+            what,
+            Place::namespace("host"),
+        )
     })
 }

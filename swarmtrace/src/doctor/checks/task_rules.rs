@@ -5,7 +5,7 @@
 use super::finding;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::swarm::{self, command, port_name};
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::PublishMode;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -65,6 +65,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                     confirm: command(topology, namespace, "iptables -t nat -S PREROUTING"),
                     fix: format!("docker service update --force {}", service.name),
                     ..finding(
+                        Id::TaskRedirectMissing,
                         Severity::Broken,
                         format!("{} has no REDIRECT of {name} to {}", task.name, port.target),
                         place,
@@ -86,6 +87,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                     confirm: command(topology, namespace, "iptables -S INPUT"),
                     fix: format!("docker service update --force {}", service.name),
                     ..finding(
+                        Id::TaskFilterDrops,
                         Severity::Broken,
                         format!(
                             "{} drops its target port {}",

@@ -4,8 +4,8 @@
 use crate::doctor::facts::iptables::{Backend, Ruleset};
 use crate::doctor::facts::{Association, Gap, Modules, Nic, Xfrm};
 use crate::doctor::fixtures::{address, examined, listener};
-use crate::doctor::{Examined, Need, Severity};
-use crate::topology::{DeviceKind, IpvsMatch, Namespace, TaskAddress};
+use crate::doctor::{Examined, Id, Need, Severity};
+use crate::topology::{DeviceKind, IpvsMatch, Namespace, Neighbour, TaskAddress};
 use std::collections::BTreeSet;
 
 const NODES: [&str; 3] = ["swarm/a", "swarm/b", "host-mode/a"];
@@ -450,7 +450,7 @@ const CASES: &[Case] = &[
                 .retain(|f| f.mac != "02:42:0a:00:00:03");
         },
         "neighbours",
-        "no forwarding entry for a load balancer (10.0.0.3)",
+        "no forwarding entry for the load balancer of b (10.0.0.3)",
     ),
     (
         "neighbour of a load balancer lost",
@@ -489,6 +489,20 @@ const CASES: &[Case] = &[
         },
         "neighbours",
         "points to 192.168.90.77 instead of 192.168.90.2",
+    ),
+    (
+        "neighbour with a MAC address that nobody has",
+        "swarm/a",
+        |e| neighbour_of(e, "10.0.0.6").mac = "02:42:0a:00:00:63".into(),
+        "neighbours",
+        "neighbour entry of vote.b (10.0.0.6) says 02:42:0a:00:00:63 instead of 02:42:0a:00:00:06",
+    ),
+    (
+        "neighbour with another's MAC address",
+        "swarm/a",
+        |e| neighbour_of(e, "10.0.0.6").mac = "02:42:0a:00:00:03".into(),
+        "neighbours",
+        "says 02:42:0a:00:00:03 instead of 02:42:0a:00:00:06",
     ),
     (
         "host mode: neighbour lost",
@@ -771,6 +785,11 @@ const CASES: &[Case] = &[
     ),
 ];
 
+fn neighbour_of<'a>(examined: &'a mut Examined, of: &str) -> &'a mut Neighbour {
+    let mut all = (examined.topology.namespaces.iter_mut()).flat_map(|n| &mut n.neighbours);
+    all.find(|n| n.address == address(of)).unwrap()
+}
+
 /// Only the kernel knows other nodes' load balancers: without its entries the
 /// snapshot would not have them.
 fn forget(examined: &mut Examined, endpoint: &str) {
@@ -796,6 +815,11 @@ fn encrypt(examined: &mut Examined) {
         "*mangle\n",
         "*mangle\n-A OUTPUT -p udp -m udp --dport 4789 -m u32 --u32 \"0x0=0x1\" -j MARK --set-xmark 0xd0c4e3/0xffffffff\n",
     );
+    rules(examined, "host", |all| {
+        let cleartext = "-A INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m u32 \
+                         --u32 \"0x0>>0x16&0x3c@0xc&0xffffff00=0x100200\" -j DROP\n";
+        Some(all.replacen("*filter\n", &format!("*filter\n{cleartext}"), 1))
+    });
     let (own, other) = (address("192.168.90.1"), address("192.168.90.2"));
     let one = |source, destination| Association {
         source,
@@ -870,4 +894,49 @@ fn what_depends_on_the_client_is_a_note() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].severity, Severity::Note);
     assert!(found[0].what.contains("drops some packets to tcp/8080"));
+}
+
+#[test]
+fn a_fix_sets_what_was_found() {
+    let mut examined = examined("swarm/a");
+    set(
+        &mut examined,
+        "ingress_sbox",
+        "net.ipv4.conf.eth0.forwarding",
+        "0",
+    );
+    neighbour_of(&mut examined, "10.0.0.6").mac = "02:42:0a:00:00:63".into();
+    replace(
+        &mut examined,
+        "host",
+        "-A DOCKER-USER -j RETURN",
+        "-A DOCKER-USER -o docker_gwbridge -j DROP",
+    );
+    let found = examined.findings();
+    let of = |id: Id| &found.iter().find(|f| f.id == id).unwrap().fix;
+    assert!(of(Id::IpForwardOff).ends_with("sysctl -w net.ipv4.conf.eth0.forwarding=1"));
+    assert!(of(Id::NeighbourWrong).contains("10.0.0.6 lladdr 02:42:0a:00:00:06 dev vxlan0"));
+    assert!(of(Id::ForwardDrops).ends_with("iptables -D DOCKER-USER -o docker_gwbridge -j DROP"));
+}
+
+#[test]
+fn a_card_of_a_vlan_is_written_as_sysctl_reads_it() {
+    let mut examined = examined("swarm/a");
+    for device in &mut namespace(&mut examined, "host").devices {
+        if device.name == "eth0" {
+            device.name = "eth0.7".into();
+        }
+    }
+    set(
+        &mut examined,
+        "host",
+        "net.ipv4.conf.eth0.7.forwarding",
+        "0",
+    );
+    let found = examined.findings();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(
+        found[0].fix,
+        "sudo sysctl -w net.ipv4.conf.eth0/7.forwarding=1"
+    );
 }

@@ -4,7 +4,7 @@
 
 use super::finding;
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Place, Severity};
+use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{DeviceKind, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -22,6 +22,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 confirm: format!("ip route get {}", route.to),
                 fix: "Add the missing route, or bring the device up that had it.".to_owned(),
                 ..finding(
+                    Id::NoRoute,
                     Severity::Broken,
                     format!("no route to the data path of {node} ({})", route.to),
                     place,
@@ -41,6 +42,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         all.join(" or ")
                     ),
                     ..finding(
+                        Id::SourceAddressWrong,
                         Severity::Broken,
                         format!(
                             "VXLAN packets to {node} leave from {source}; this node is known \
@@ -104,6 +106,7 @@ fn ports(topology: &Topology) -> Vec<Finding> {
                   made anew."
                 .to_owned(),
             ..finding(
+                Id::DataPathPortWrong,
                 Severity::Broken,
                 format!("{} uses UDP port {has} instead of {port}", device.name),
                 Place::namespace(&namespace.name).device(&device.name),

@@ -6,10 +6,11 @@
 //! shows up in its gaps, but never blocks it.
 
 use super::api::{self, Answers};
+use crate::topology::{ContainerEvent, Happening};
 use bollard::Docker;
+use bollard::models::{EventMessage, EventMessageTypeEnum};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -54,9 +55,10 @@ pub enum DockerError {
 #[derive(Clone, Debug)]
 pub struct Client {
     docker: Docker,
-    /// Sandboxes of containers seen before: they do not change while their
-    /// file is there, and asking for each costs a request.
-    sandboxes: BTreeMap<String, api::ContainerInspect>,
+    /// What was answered last: it stands in for a list that is not answered
+    /// this time, and saves asking for sandboxes, which do not change while
+    /// their file is there.
+    last: Answers,
 }
 
 impl Client {
@@ -64,9 +66,11 @@ impl Client {
     /// socket. Requests carry no version, which a daemon takes as its own
     /// newest (dockerd since 1.24), unless bollard's is older.
     pub async fn connect() -> Result<Self, DockerError> {
-        let docker = Docker::connect_with_defaults()
-            .map_err(DockerError::Connect)?
-            .with_timeout(DEADLINE);
+        Self::with(Docker::connect_with_defaults()).await
+    }
+
+    async fn with(docker: Result<Docker, bollard::errors::Error>) -> Result<Self, DockerError> {
+        let docker = docker.map_err(DockerError::Connect)?.with_timeout(DEADLINE);
         let late = |_| DockerError::Late {
             path: "/version".into(),
         };
@@ -76,17 +80,22 @@ impl Client {
             .map_err(DockerError::Connect)?;
         Ok(Self {
             docker,
-            sandboxes: BTreeMap::new(),
+            last: Answers::default(),
         })
     }
 
-    /// Something happened to a container, network, service or node. Ends when
-    /// the connection does.
-    pub fn events(&self) -> impl futures_util::Stream<Item = ()> + use<> {
+    /// Something happened to a container, network, service or node, since then
+    /// (seconds since the Unix epoch) as far as Docker remembers; what, if it was
+    /// a container's start or end. Ends when the connection does.
+    pub fn events(
+        &self,
+        since: i64,
+    ) -> impl futures_util::Stream<Item = Option<ContainerEvent>> + use<> {
         let types = vec!["container", "network", "service", "node"];
         let filters = std::collections::HashMap::from([("type", types)]);
         let options = bollard::query_parameters::EventsOptionsBuilder::default()
             .filters(&filters)
+            .since(&since.to_string())
             .build();
         self.docker
             .events(Some(options))
@@ -96,7 +105,7 @@ impl Client {
                 let action = event.as_ref().ok().and_then(|e| e.action.as_deref());
                 std::future::ready(!action.is_some_and(|a| a.starts_with("exec_")))
             })
-            .map(drop)
+            .map(|event| container_event(event.ok()?))
     }
 
     /// Asks everything that a snapshot needs. Fails only where the daemon does
@@ -114,10 +123,10 @@ impl Client {
             ..Answers::default()
         };
         let mut gaps = Vec::new();
-        answers.containers = taken(containers, &mut gaps);
+        answers.containers = taken(containers, &self.last.containers, &mut gaps);
         let manager = answers.info.swarm.control_available;
         let (networks, inspected, cluster) = tokio::join!(
-            self.inspect_networks(taken(networks, &mut gaps)),
+            self.inspect_networks(taken(networks, &self.last.networks, &mut gaps)),
             self.inspect_containers(&answers.containers),
             async {
                 if !manager {
@@ -135,9 +144,9 @@ impl Client {
             answers.networks.extend(network.or_gap(&mut gaps));
         }
         if let Some((services, tasks, nodes)) = cluster {
-            answers.services = taken(services, &mut gaps);
-            answers.tasks = taken(tasks, &mut gaps);
-            answers.nodes = taken(nodes, &mut gaps);
+            answers.services = taken(services, &self.last.services, &mut gaps);
+            answers.tasks = taken(tasks, &self.last.tasks, &mut gaps);
+            answers.nodes = taken(nodes, &self.last.nodes, &mut gaps);
         } else if !answers.info.swarm.node_id.is_empty() {
             answers.udp_ports = udp_ports();
         }
@@ -146,13 +155,13 @@ impl Client {
                 answers.sandboxes.insert(container.id.clone(), container);
             }
         }
-        self.sandboxes.clone_from(&answers.sandboxes);
+        self.last.clone_from(&answers);
         answers.gaps = gaps;
         Ok(answers)
     }
 
-    /// Overlays with their gossip; the others as they are. An overlay whose
-    /// gossip could not be had is kept as listed, with its gap.
+    /// Overlays with their gossip; the others as they are. Of an overlay whose
+    /// gossip could not be had, the last known stands in, else what was listed.
     async fn inspect_networks(
         &self,
         listed: Vec<api::Network>,
@@ -163,7 +172,9 @@ impl Client {
                     return Ok(network);
                 }
                 let path = format!("/networks/{}?verbose=true", network.id);
-                self.get(&path).await.map_err(|e| (Some(network), e))
+                let last = self.last.networks.iter().find(|n| n.id == network.id);
+                let instead = last.cloned().unwrap_or(network);
+                self.get(&path).await.map_err(|e| (Some(instead), e))
             })
             .buffered(PARALLEL)
             .collect()
@@ -185,7 +196,7 @@ impl Client {
         &self,
         container: &api::Container,
     ) -> Result<api::ContainerInspect, (Option<api::ContainerInspect>, DockerError)> {
-        if let Some(known) = self.sandboxes.get(&container.id)
+        if let Some(known) = self.last.sandboxes.get(&container.id)
             && !known.network_settings.sandbox_key.is_empty()
             && Path::new(&known.network_settings.sandbox_key).exists()
         {
@@ -243,20 +254,43 @@ impl Client {
                 all.extend_from_slice(&part);
                 Ok(all)
             });
+        // The question without its filters names it well enough.
+        let path = || path.split('?').next().unwrap_or(path).to_owned();
         match timeout(DEADLINE, body).await {
             Ok(Ok(bytes)) => Ok(bytes),
+            Err(_) | Ok(Err(bollard::errors::Error::RequestTimeoutError)) => {
+                Err(DockerError::Late { path: path() })
+            }
             Ok(Err(source)) => Err(DockerError::Request {
-                path: path.to_owned(),
+                path: path(),
                 source,
-            }),
-            Err(_) => Err(DockerError::Late {
-                path: path.to_owned(),
             }),
         }
     }
 }
 
-fn taken<T>(list: Result<(Vec<T>, Vec<String>), DockerError>, gaps: &mut Vec<String>) -> Vec<T> {
+/// The event of a container's life, if it is one.
+fn container_event(event: EventMessage) -> Option<ContainerEvent> {
+    if event.typ != Some(EventMessageTypeEnum::CONTAINER) {
+        return None;
+    }
+    let actor = event.actor?;
+    let attributes = actor.attributes.unwrap_or_default();
+    let signal = attributes.get("signal").map(String::as_str);
+    let seconds = || event.time?.checked_mul(1_000_000_000);
+    Some(ContainerEvent {
+        container: actor.id?,
+        time: event.time_nano.or_else(seconds)?,
+        what: Happening::of(&event.action?, signal)?,
+    })
+}
+
+/// A list, or the last known in its place and a gap.
+fn taken<T: Clone>(
+    list: Result<(Vec<T>, Vec<String>), DockerError>,
+    last: &[T],
+    gaps: &mut Vec<String>,
+) -> Vec<T> {
     match list {
         Ok((list, lost)) => {
             gaps.extend(lost);
@@ -264,7 +298,7 @@ fn taken<T>(list: Result<(Vec<T>, Vec<String>), DockerError>, gaps: &mut Vec<Str
         }
         Err(error) => {
             gaps.push(error.to_string());
-            Vec::new()
+            last.to_vec()
         }
     }
 }
@@ -306,3 +340,6 @@ fn udp_ports() -> Vec<u16> {
         .flat_map(|text| super::local_ports(&text))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

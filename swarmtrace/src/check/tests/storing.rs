@@ -1,0 +1,123 @@
+//! Baselines in files.
+
+use super::{connections, record, told};
+use crate::check::baseline::{MOST_RUNS, measures};
+use crate::check::times::{Times, merged, quantile};
+use crate::check::{Baseline, StoredRun};
+use crate::timeline::synthetic::{Ending, Route};
+use proptest::prelude::*;
+
+fn run() -> StoredRun {
+    let timelines = told(&connections(Route::MeshRemote, Ending::Closed, 60, 0));
+    StoredRun {
+        kernel: "6.1.0".to_owned(),
+        ..StoredRun::default()
+    }
+    .with(&measures(&record(&timelines)))
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("base.json");
+    assert!(Baseline::read_if_there(&path).expect("no error").is_none());
+    let baseline = Baseline::of(vec![run(), run()]);
+    baseline.write(&path).expect("written");
+    assert_eq!(Baseline::read(&path).expect("read"), baseline);
+    let stored = baseline.runs[0].measures().expect("whole");
+    let seen = record(&told(&connections(
+        Route::MeshRemote,
+        Ending::Closed,
+        60,
+        0,
+    )));
+    assert_eq!(
+        stored,
+        measures(&seen),
+        "every histogram, bucket for bucket"
+    );
+    assert!(stored.len() > 15, "{}", stored.len());
+    let left: Vec<_> = std::fs::read_dir(&directory).expect("listed").collect();
+    assert_eq!(left.len(), 1, "nothing else is left: {left:?}");
+}
+
+#[test]
+fn the_latest_runs_are_kept() {
+    let numbered = |taken| StoredRun {
+        taken,
+        ..StoredRun::default()
+    };
+    let baseline = Baseline::of((0..25).map(numbered).collect());
+    assert_eq!(baseline.runs.len(), MOST_RUNS);
+    assert_eq!(baseline.runs[0].taken, 5);
+}
+
+#[test]
+fn an_old_baseline_outlives_a_write_that_fails() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("no such directory").join("base.json");
+    let error = Baseline::of(vec![run()])
+        .write(&path)
+        .expect_err("nowhere to write");
+    assert!(error.to_string().contains("base.json"), "{error}");
+}
+
+#[test]
+fn what_is_no_baseline_is_refused_with_its_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("base.json");
+    let whole = serde_json::to_string(&Baseline::of(vec![run()])).expect("JSON");
+    let broken = whole.replacen("\"histograms\":[\"", "\"histograms\":[\"AAAA", 1);
+    let newer = whole.replacen("\"version\":1", "\"version\":2", 1);
+    assert!(broken != whole && newer != whole);
+    for (text, words) in [
+        ("", "not a baseline"),
+        ("{\"format\":\"swarmtrace-timeline\"}", "not a baseline"),
+        (&whole[..whole.len() / 2], "not a baseline"),
+        (broken.as_str(), "broken histogram"),
+        (newer.as_str(), "version 2"),
+        (
+            "{\"format\":\"swarmtrace-baseline\",\"version\":1,\"runs\":[]}",
+            "without a run",
+        ),
+    ] {
+        std::fs::write(&path, text).expect("written");
+        let error = Baseline::read(&path).expect_err(words).to_string();
+        assert!(
+            error.contains("base.json") && error.contains(words),
+            "{error}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn histograms_survive(samples in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..300)) {
+        let times = Times::new(samples.clone());
+        prop_assert_eq!(times.len(), samples.len() as u64);
+        let read = times.encode().and_then(|texts| Times::decode(&texts));
+        prop_assert_eq!(read, Some(times));
+    }
+
+    #[test]
+    fn quantiles_are_exact_to_three_digits(mut ns in proptest::collection::vec(1_u64..10_000_000_000, 1..200), q in 0.0..=1.0_f64) {
+        let times = Times::new(ns.iter().map(|ns| (0, *ns)).collect());
+        ns.sort_unstable();
+        let rank = ((q * ns.len() as f64).ceil() as usize).clamp(1, ns.len());
+        let (exact, found) = (ns[rank - 1] as f64, quantile(&merged(&times.stretches), q) as f64);
+        prop_assert!((found - exact).abs() <= exact * 0.001 + 1.0, "{} {}", found, exact);
+    }
+
+    #[test]
+    fn odd_bytes_are_no_histogram_and_no_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0_usize..200, mask in 1_u8..) {
+        use base64::Engine as _;
+        let engine = base64::prelude::BASE64_STANDARD;
+        let _ = Times::decode(&[engine.encode(&bytes)]);
+        // And a good one with a byte changed.
+        let good = Times::new(vec![(0, 5_000), (1, 70_000)]).encode().expect("encoded");
+        bytes = engine.decode(&good[0]).expect("Base64");
+        let length = bytes.len();
+        bytes[at % length] ^= mask;
+        let _ = Times::decode(&[engine.encode(&bytes)]);
+    }
+}

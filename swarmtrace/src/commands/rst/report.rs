@@ -1,0 +1,321 @@
+//! What `rst` says: failures while it runs, counts at intervals, a table at the
+//! end.
+//!
+//! As with `follow`, what was found goes to standard output and everything about
+//! the trace itself to standard error; in JSON the figures are the last line.
+
+use super::Args;
+use super::finding::{Finding, Kind, KnownBy, Side};
+use super::groups::{Group, Groups};
+use crate::commands::follow::Format;
+use crate::commands::live::{Live, wall_offset};
+use crate::commands::saying::{Gaps, loss, what};
+use crate::output::paint::{Ink, Painter};
+use crate::output::style::{FAINT, HEADING, PLAIN};
+use crate::output::table::Table;
+use crate::output::text::{self, TextOptions};
+use crate::output::{self, verdict};
+use crate::timeline::Statistics;
+use anyhow::Result;
+use serde::Serialize;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Standard output drops the colours where they are not wanted.
+const COLOUR: Painter = Painter { colour: true };
+/// How often repeats are told of.
+const INTERVAL: u64 = 10_000_000_000;
+/// How many kinds a telling of repeats names.
+const LINES: usize = 8;
+/// The `format` of the figures' JSON.
+const SUMMARY_FORMAT: &str = "swarmtrace-rst-summary";
+
+/// Prints and counts.
+pub struct Report<'a> {
+    options: &'a Args,
+    groups: Groups,
+    found: u64,
+    resets: u64,
+    uncertain: u64,
+    started: u64,
+    told: u64,
+    gaps: Gaps,
+}
+
+/// The figures, as the last line of JSON output.
+#[derive(Serialize)]
+struct Summary<'a> {
+    format: &'static str,
+    version: u32,
+    node: &'a str,
+    found: u64,
+    resets: u64,
+    uncertain: u64,
+    groups: Vec<&'a Group>,
+    others: u64,
+    seconds: f64,
+    events: u64,
+    lost: u64,
+    lost_by_cpu: &'a [u64],
+    gaps: Vec<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(options: &'a Args) -> Self {
+        Self {
+            options,
+            groups: Groups::default(),
+            found: 0,
+            resets: 0,
+            uncertain: 0,
+            started: 0,
+            told: 0,
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// Says what is being watched; tests and scripts wait for this line.
+    pub fn announce(&mut self, live: &Live) {
+        self.name_gaps(live);
+        let (taps, namespaces) = live.coverage();
+        let options = self.options;
+        anstream::eprintln!(
+            "swarmtrace: tracing resets and silent connections of {} on {}: {taps} devices \
+             tapped in {namespaces} namespaces; Ctrl-C ends it",
+            what(&options.service, options.port, options.network.as_deref()),
+            live.topology().hostname,
+        );
+    }
+
+    /// Says once what cannot be seen.
+    pub fn name_gaps(&mut self, live: &Live) {
+        self.gaps.name(live.gaps());
+    }
+
+    /// Counts a silence that may be no failure.
+    pub fn note_uncertain(&mut self) {
+        self.uncertain += 1;
+    }
+
+    /// Whether `--count` failures were told of.
+    pub fn is_full(&self) -> bool {
+        self.options.count.is_some_and(|count| self.found >= count)
+    }
+
+    /// Prints a failure, or counts it as another of its kind.
+    pub fn tell(&mut self, finding: &Finding) -> Result<()> {
+        self.found += 1;
+        self.resets += u64::from(finding.is_reset());
+        let first = self.groups.add(finding);
+        match self.options.output {
+            Format::Json => output::print(&(serde_json::to_string(finding)? + "\n"))?,
+            Format::Text if first => output::print(&page(finding))?,
+            Format::Text => {}
+        }
+        Ok(())
+    }
+
+    /// At intervals: how often what was shown has happened since.
+    pub fn tick(&mut self, now: u64) -> Result<()> {
+        if self.started == 0 {
+            (self.started, self.told) = (now, now);
+        }
+        let passed = now.saturating_sub(self.told);
+        if passed < INTERVAL || self.options.output == Format::Json {
+            return Ok(());
+        }
+        self.told = now;
+        let grown = self.groups.grown();
+        let mut lines = String::new();
+        for (more, group) in grown.iter().take(LINES) {
+            let rate = *more as f64 * 1e9 / passed as f64;
+            lines += &format!(
+                "{}  {} more in {:.0} s ({rate:.1}/s), {} in all: {}\n",
+                clock(wall(now)),
+                COLOUR.paint(Ink::Bad, &format!("+{more}")),
+                passed as f64 / 1e9,
+                group.count,
+                describe(group),
+            );
+        }
+        if grown.len() > LINES {
+            let rest: u64 = grown.iter().skip(LINES).map(|(more, _)| more).sum();
+            lines += &format!("{}  +{rest} more of other kinds\n", clock(wall(now)));
+        }
+        output::print(&lines)?;
+        Ok(())
+    }
+
+    /// Prints the figures; how many failures were found.
+    pub fn finish(self, live: &Live, statistics: &Statistics, now: u64) -> Result<u64> {
+        let lost_by_cpu = live.lost_by_cpu()?;
+        let lost = lost_by_cpu.iter().sum();
+        let events = live.reported()?;
+        let watched = match self.started {
+            0 => 0,
+            started => now.saturating_sub(started),
+        };
+        match self.options.output {
+            Format::Json => {
+                let summary = Summary {
+                    format: SUMMARY_FORMAT,
+                    version: 1,
+                    node: &live.topology().hostname,
+                    found: self.found,
+                    resets: self.resets,
+                    uncertain: self.uncertain,
+                    groups: self.groups.all(),
+                    others: self.groups.others(),
+                    seconds: watched as f64 / 1e9,
+                    events,
+                    lost,
+                    lost_by_cpu: &lost_by_cpu,
+                    gaps: self.gaps.named().collect(),
+                };
+                output::print(&(serde_json::to_string(&summary)? + "\n"))?;
+            }
+            Format::Text if self.found > 0 => output::print(&table(&self.groups))?,
+            Format::Text => {}
+        }
+        let connections = |n: u64| match n {
+            1 => "1 connection".to_owned(),
+            n => format!("{n} connections"),
+        };
+        let mut line = match self.found {
+            0 => "nothing was reset or left unanswered".to_owned(),
+            found => {
+                let silent = found - self.resets;
+                format!(
+                    "{} failed ({} reset, {silent} otherwise)",
+                    connections(found),
+                    self.resets
+                )
+            }
+        };
+        if self.uncertain > 0 {
+            line += &format!(
+                "; of {} an answer may have been missed",
+                connections(self.uncertain)
+            );
+        }
+        line += &format!(", {} seen, {events} events", connections(statistics.begun));
+        anstream::eprintln!("swarmtrace: {line}; {}", loss(lost, &lost_by_cpu));
+        Ok(self.found)
+    }
+}
+
+/// A failure in full.
+fn page(finding: &Finding) -> String {
+    let headline = format!("{} · {}", clock(finding.time), headline(finding));
+    let options = TextOptions {
+        painter: COLOUR,
+        ..TextOptions::default()
+    };
+    let mut page = COLOUR.paint(Ink::Bad, &headline) + "\n";
+    page += &text::timeline(&finding.timeline, &options);
+    if let Some(verdict) = &finding.verdict {
+        page += &verdict::below(verdict, COLOUR);
+    }
+    page.push('\n');
+    page
+}
+
+/// `refused by the server during the handshake · born in vote.1 eth0 out · …`
+pub fn headline(finding: &Finding) -> String {
+    let by = match finding.side {
+        Some(Side::Client) => " by the client",
+        Some(Side::Server) => " by the server",
+        None => "",
+    };
+    let when = match (finding.kind, finding.during_handshake) {
+        (Kind::Reset, false) => " after the handshake",
+        (Kind::Reset, true) => " during the handshake",
+        _ => "",
+    };
+    let mut parts = vec![format!("{}{by}{when}", words(finding.kind))];
+    if let Some(place) = &finding.birthplace {
+        let verb = match (finding.kind, place.by) {
+            (Kind::Unanswered | Kind::AnswerLost | Kind::SentAgain, _) => "last seen at",
+            (_, KnownBy::Kernel) => "sent by the kernel, at",
+            (_, KnownBy::Tap) => "first seen at",
+        };
+        parts.push(format!("{verb} {}", place.describe()));
+    }
+    parts.extend(finding.reason.as_ref().map(|r| format!("reason {r}")));
+    if let Some(state) = finding.task_state {
+        let task = finding.task.as_deref().unwrap_or("the task");
+        parts.push(format!("{task} {}", state.describe()));
+    }
+    parts.join(" · ")
+}
+
+fn words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Refused => "refused",
+        Kind::Reset => "reset",
+        Kind::IcmpError => "answered with an ICMP error",
+        Kind::Unanswered => "never answered",
+        Kind::AnswerLost => "answered, but the answer was lost",
+        Kind::SentAgain => "answered only when sent again",
+    }
+}
+
+/// A kind of failure in one line.
+fn describe(group: &Group) -> String {
+    let key = &group.key;
+    let to = match &key.destination {
+        Some(destination) if *destination != key.target => format!(" → {destination}"),
+        _ => String::new(),
+    };
+    let verdict = key.verdict.as_ref().map(|v| format!(" ({v})"));
+    let place = key.birthplace.as_ref().map(|p| format!(" at {p}"));
+    format!(
+        "{}{to} {}{}{}",
+        key.target,
+        words(key.kind),
+        verdict.unwrap_or_default(),
+        place.unwrap_or_default()
+    )
+}
+
+/// Every kind of failure, a row each.
+fn table(groups: &Groups) -> String {
+    let mut table = Table::default();
+    let heading = [
+        "count", "rate", "service", "backend", "what", "verdict", "where", "last",
+    ];
+    table.row(heading.map(|name| (HEADING, name.to_owned())));
+    for group in groups.all() {
+        let rate = group.rate().map(|rate| format!("{rate:.1}/s"));
+        let key = &group.key;
+        table.row([
+            (PLAIN, group.count.to_string()),
+            (PLAIN, rate.unwrap_or_default()),
+            (PLAIN, key.target.clone()),
+            (PLAIN, key.destination.clone().unwrap_or_default()),
+            (PLAIN, words(key.kind).to_owned()),
+            (PLAIN, key.verdict.clone().unwrap_or_default()),
+            (PLAIN, key.birthplace.clone().unwrap_or_default()),
+            (FAINT, clock(group.last)),
+        ]);
+    }
+    let mut text = table.render(0);
+    if groups.others() > 0 {
+        text += &format!("{} more of kinds that are not listed\n", groups.others());
+    }
+    text
+}
+
+fn wall(monotonic: u64) -> u64 {
+    monotonic.saturating_add_signed(wall_offset())
+}
+
+/// The time of day, UTC.
+fn clock(unix: u64) -> String {
+    let time = UNIX_EPOCH.checked_add(Duration::from_nanos(unix));
+    let whole = humantime::format_rfc3339_millis(time.unwrap_or(SystemTime::UNIX_EPOCH));
+    let whole = whole.to_string();
+    let time = whole
+        .split_once('T')
+        .map_or(whole.as_str(), |(_, time)| time);
+    time.to_owned()
+}

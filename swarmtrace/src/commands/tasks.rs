@@ -1,0 +1,146 @@
+//! What a connection's task was doing when the connection failed.
+//!
+//! The task is known by the container that the flow was seen in, or by the
+//! address it was sent to; Docker's events say when that container started and
+//! stopped. A container that was there all along and of which no event came ran
+//! all along. Where none of this is known, nothing is said.
+
+use crate::diagnose::TaskState;
+use crate::timeline::{Hop, Leg, Place, State, Timeline};
+use crate::topology::{Life, Lives, NamespaceKind, Topology};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// How long a container counts as starting where no health check tells.
+const STARTING: i64 = 10_000_000_000;
+/// Most containers and addresses that are remembered.
+const MOST: usize = 8192;
+
+/// The containers that were met so far.
+#[derive(Debug)]
+pub struct Tasks {
+    lives: Lives,
+    /// When each running container was first met, Unix time in nanoseconds.
+    first_met: BTreeMap<String, i64>,
+    /// The last container that had an address.
+    homes: BTreeMap<IpAddr, String>,
+}
+
+impl Tasks {
+    /// Knows what Docker's events say, and no container yet.
+    pub fn new(lives: Lives) -> Self {
+        Self {
+            lives,
+            first_met: BTreeMap::new(),
+            homes: BTreeMap::new(),
+        }
+    }
+
+    /// Notes what runs by a snapshot taken at `now`, Unix time in nanoseconds.
+    pub fn note(&mut self, topology: &Topology, now: i64) {
+        let mut running = BTreeMap::new();
+        for namespace in &topology.namespaces {
+            let NamespaceKind::Container { container, .. } = &namespace.kind else {
+                continue;
+            };
+            if container.is_empty() {
+                continue;
+            }
+            let first = self.first_met.get(container).copied().unwrap_or(now);
+            running.insert(container.clone(), first);
+            for address in namespace.devices.iter().flat_map(|d| &d.addresses) {
+                if !address.addr().is_loopback() {
+                    self.homes.insert(address.addr(), container.clone());
+                }
+            }
+        }
+        self.first_met = running;
+        while self.homes.len() > MOST {
+            self.homes.pop_first();
+        }
+    }
+
+    /// What the task of a flow was doing when the flow failed. `topology` is that
+    /// of the flow's time.
+    pub fn state(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskState> {
+        let (netns, time) = failure(timeline)?;
+        let offset = i64::try_from(timeline.started).ok()?
+            - i64::try_from(timeline.started_monotonic).ok()?;
+        let time = i64::try_from(time).ok()?.saturating_add(offset);
+        let inside = netns.and_then(|netns| match &topology.namespace(netns)?.kind {
+            NamespaceKind::Container { container, .. } => Some(container),
+            _ => None,
+        });
+        let address = timeline.backend.unwrap_or(timeline.entry).ip();
+        let container = inside.or_else(|| self.homes.get(&address.to_canonical()))?;
+        let life = self.lives.of(container).unwrap_or_default();
+        let met = self.first_met.get(container).copied();
+        state(life, met, time)
+    }
+}
+
+/// The container that the flow ended in, if it was seen there, and when it failed.
+fn failure(timeline: &Timeline) -> Option<(Option<u32>, u64)> {
+    let hop = match timeline.state {
+        State::Refused { by } | State::Reset { by, .. } | State::IcmpError { by, .. } => Some(by),
+        State::AnswerLost { last } => Some(last),
+        State::Unanswered | State::Established | State::Closed => timeline.reached,
+    };
+    let hop = timeline.hops.get(hop?)?;
+    // The server's container, not one that a client lives in.
+    let serves = |h: &&Hop| {
+        let arrives = h.leg == Leg::Forward && h.way == crate::timeline::Way::In;
+        let leaves = h.leg == Leg::Reply && h.way == crate::timeline::Way::Out;
+        h.place == Place::Container && (arrives || leaves)
+    };
+    let container = timeline.hops.iter().find(serves).map(|h| h.netns);
+    Some((container, hop.time_ns))
+}
+
+/// What a container of that life, first met at `met`, was doing at `time`.
+fn state(life: Life, met: Option<i64>, time: i64) -> Option<TaskState> {
+    if let Some(stopped) = life.stopped.filter(|stopped| *stopped <= time) {
+        let ms_ago = u64::try_from((time - stopped) / 1_000_000).unwrap_or(0);
+        return Some(TaskState::Stopped { ms_ago });
+    }
+    let settled = |since: i64| time.saturating_sub(since) >= STARTING;
+    match (life.started, life.healthy) {
+        (_, Some(healthy)) if healthy <= time => Some(TaskState::Running),
+        (Some(_), Some(_)) => Some(TaskState::Starting),
+        (Some(started), None) if settled(started) => Some(TaskState::Running),
+        (Some(_), None) => Some(TaskState::Starting),
+        (None, _) => met.filter(|met| settled(*met)).map(|_| TaskState::Running),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+
+    #[test]
+    fn a_task_is_what_the_events_before_the_failure_made_of_it() {
+        let life = |started: Option<i64>, healthy: Option<i64>, stopped: Option<i64>| Life {
+            started: started.map(|s| s * S),
+            healthy: healthy.map(|s| s * S),
+            stopped: stopped.map(|s| s * S),
+        };
+        let at = |life, seconds: i64| state(life, None, seconds * S);
+        let ran = life(Some(100), None, Some(200));
+        assert_eq!(at(ran, 105), Some(TaskState::Starting));
+        assert_eq!(at(ran, 150), Some(TaskState::Running));
+        assert_eq!(at(ran, 203), Some(TaskState::Stopped { ms_ago: 3000 }));
+        let checked = life(Some(100), Some(130), None);
+        assert_eq!(at(checked, 120), Some(TaskState::Starting));
+        assert_eq!(at(checked, 130), Some(TaskState::Running));
+    }
+
+    #[test]
+    fn without_events_only_what_was_met_long_before_ran() {
+        let met = |seconds: i64| state(Life::default(), Some(100 * S), seconds * S);
+        assert_eq!(met(105), None);
+        assert_eq!(met(110), Some(TaskState::Running));
+        assert_eq!(state(Life::default(), None, 110 * S), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! What one node was while it was traced: its devices and names, and when each
+//! tap was in place. It stands behind the timelines of `follow --output json`, so
+//! that `join` can judge a connection by what both nodes saw, or did not see.
+
+use super::live::Live;
+use crate::diagnose::{
+    Case, Coverage, NodeCoverage, Site, Tap, TaskState, Verdict, diagnose, is_plainly_healthy,
+};
+use crate::timeline::{Gap, Hop, NODE_FORMAT, Options, State, Timeline, Way};
+use crate::topology::Topology;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// How long after its last packet was seen a flow's next hop is waited for.
+const AFTERMATH: u64 = 50_000_000;
+
+/// One node, as a line of JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Watched {
+    /// [`NODE_FORMAT`]
+    pub format: String,
+    /// 1
+    pub version: u32,
+    /// Name of the node.
+    pub node: String,
+    /// When each tap was in place.
+    pub taps: Vec<TapSpan>,
+    /// Since when flows were reported at every tap they passed; `None` where they
+    /// are lost from sight as soon as their port is rewritten.
+    pub follows_since: Option<u64>,
+    /// The node when the trace ended.
+    pub topology: Topology,
+}
+
+/// When the taps of a device were in place, by the node's CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TapSpan {
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// Index of the device in the namespace.
+    pub ifindex: u32,
+    /// From when.
+    pub from: u64,
+    /// Until when, at least.
+    pub until: u64,
+}
+
+/// What stands beside a timeline in `follow`'s JSON.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Beside {
+    /// What that node alone made of it.
+    pub verdict: Option<Verdict>,
+    /// What the task was doing, as that node's Docker knows.
+    pub task_state: Option<TaskState>,
+}
+
+/// One node's part of a connection.
+#[derive(Clone, Debug)]
+pub struct Part {
+    revision: u32,
+    beside: Beside,
+    /// The hop that its verdict points at.
+    pointed: Option<Hop>,
+}
+
+impl Part {
+    /// What a node alone told of a connection.
+    pub fn new(timeline: &Timeline, beside: Beside) -> Self {
+        let site = beside.verdict.as_ref().and_then(|v| v.hop.as_ref());
+        Self {
+            revision: timeline.revision,
+            pointed: site.and_then(|s| timeline.hops.get(s.index)).cloned(),
+            beside,
+        }
+    }
+
+    /// The later word of the two.
+    pub fn or_later(self, other: Self) -> Self {
+        if other.revision > self.revision {
+            other
+        } else {
+            self
+        }
+    }
+
+    /// Its verdict, pointing into the whole timeline.
+    pub fn verdict(&self, whole: &Timeline) -> Option<Verdict> {
+        let mut verdict = self.beside.verdict.clone()?;
+        let index = (self.pointed.as_ref())
+            .and_then(|hop| whole.hops.iter().position(|h| same_place(h, hop)));
+        verdict.hop = verdict.hop.and_then(|site| {
+            Some(Site {
+                index: index?,
+                ..site
+            })
+        });
+        Some(verdict)
+    }
+}
+
+impl Watched {
+    /// The node of a running trace.
+    pub fn of(live: &Live) -> Self {
+        Self {
+            format: NODE_FORMAT.to_owned(),
+            version: 1,
+            node: live.topology().hostname.clone(),
+            taps: live.ledger().spans().collect(),
+            follows_since: live.follows_since(),
+            topology: live.topology().clone(),
+        }
+    }
+
+    fn taps(&self, life: &RangeInclusive<u64>) -> Vec<Tap> {
+        let steady = self
+            .follows_since
+            .is_some_and(|since| since <= *life.start());
+        let whole = |s: &&TapSpan| s.from <= *life.start() && *life.end() <= s.until;
+        let spans = self.taps.iter().filter(move |_| steady).filter(whole);
+        spans.flat_map(|s| taps(s.netns, s.ifindex)).collect()
+    }
+}
+
+/// A tapped device has a tap each way.
+pub fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
+    [Way::In, Way::Out].map(|way| Tap {
+        netns,
+        ifindex,
+        way,
+    })
+}
+
+/// From a flow's first packet to a little after its last, by the clock of its
+/// first node; a flow that nothing answered lives until `now`.
+pub fn life(timeline: &Timeline, now: u64) -> RangeInclusive<u64> {
+    let from = timeline.started_monotonic;
+    let last = from.saturating_add(timeline.duration_ns);
+    let until = match timeline.state {
+        State::Unanswered => now.max(last),
+        _ => last.saturating_add(AFTERMATH).min(now.max(last)),
+    };
+    from..=until
+}
+
+/// Events that were lost while the flow lived.
+pub fn lost(timeline: &Timeline) -> u64 {
+    let lost = timeline.gaps.iter().map(|gap| match gap {
+        Gap::EventsLost { count } => *count,
+        _ => 0,
+    });
+    lost.fold(0, u64::saturating_add)
+}
+
+/// What is wrong with a connection that was put together from several nodes'
+/// timelines. `parts` is what stood beside these.
+pub fn judge_joined(
+    timeline: &Timeline,
+    nodes: &BTreeMap<String, Watched>,
+    parts: &[&Part],
+) -> Option<Verdict> {
+    if is_plainly_healthy(timeline) {
+        return None;
+    }
+    let alone = parts.iter().filter_map(|p| p.verdict(timeline));
+    let alone = alone.max_by_key(|v| v.certainty);
+    if timeline.nodes.len() < 2 {
+        return alone;
+    }
+    let mut part_of = timeline.nodes.iter().map(|name| nodes.get(name));
+    let Some(Some(first)) = part_of.next() else {
+        return alone;
+    };
+    let others: Vec<Topology> = part_of.flatten().map(|w| w.topology.clone()).collect();
+    let together = diagnose(&Case {
+        timeline,
+        drops: &timeline.drops,
+        resets: &timeline.resets,
+        coverage: &coverage(timeline, nodes),
+        topology: &first.topology,
+        others: &others,
+        task_state: parts.iter().find_map(|p| p.beside.task_state),
+    });
+    match (together, alone) {
+        (Some(together), Some(alone)) if together.certainty < alone.certainty => Some(alone),
+        (together, alone) => together.or(alone),
+    }
+}
+
+/// What was watched on each node for the whole of a joined flow's life. A node
+/// whose clock could not be compared counts as not watched.
+fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, Watched>) -> Coverage {
+    let patience = u64::try_from(Options::default().unanswered.as_nanos()).unwrap_or(0);
+    let end = timeline.started_monotonic.saturating_add(patience);
+    let life = life(timeline, end.saturating_add(AFTERMATH));
+    let mut coverage = Coverage::default();
+    for (index, name) in timeline.nodes.iter().enumerate() {
+        let here = match timeline.clocks.iter().find(|c| c.node == *name) {
+            _ if index == 0 => Some(life.clone()),
+            Some(clock) => clock.bound_ns.map(|bound| {
+                let there = |time: &u64| time.saturating_add_signed(clock.offset_ns);
+                there(life.start()).saturating_sub(bound)..=there(life.end()).saturating_add(bound)
+            }),
+            None => None,
+        };
+        let watched = nodes.get(name).zip(here);
+        let taps = watched.into_iter().flat_map(|(w, life)| w.taps(&life));
+        let node = NodeCoverage {
+            taps: taps.collect(),
+            // The gaps do not say whose the loss was; one is enough to say so.
+            lost: if index == 0 { lost(timeline) } else { 0 },
+        };
+        coverage.nodes.insert(name.clone(), node);
+    }
+    coverage
+}
+
+/// Whether two views of a flow mean the same hop.
+fn same_place(a: &Hop, b: &Hop) -> bool {
+    (&a.node, a.netns, a.ifindex, a.way, a.time_ns)
+        == (&b.node, b.netns, b.ifindex, b.way, b.time_ns)
+}

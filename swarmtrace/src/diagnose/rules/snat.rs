@@ -1,0 +1,76 @@
+//! The load balancer passes connections on under the client's own address.
+//!
+//! IPVS gives a packet the task's address and the sandbox's SNAT rule gives it
+//! the sandbox's own, so that the answer comes back. Without the rule the task
+//! sees the client itself and answers it by another way, under its own address.
+
+use super::Rule;
+use crate::diagnose::case::Case;
+use crate::diagnose::confirm::{in_balancer, on_node};
+use crate::diagnose::spot::Spot;
+use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::timeline::{Hop, Leg, Way};
+
+pub(super) const RULE: Rule = Rule {
+    id: "snat-missing",
+    title: "The load balancer's SNAT rule is missing: tasks answer the client past it",
+    symptom: "Connections through one node hang; the task sees the client's own address.",
+    cause: "The SNAT rule of the sandbox's nat POSTROUTING chain is gone, or IPVS does not track \
+            its connections (net.ipv4.vs.conntrack=0), so that no NAT rule applies to them.",
+    needs: "Proven: the connection failed, and its opening packet left the load balancer (or came \
+            out of the overlay) still under the client's own address, on a network without DSR.",
+    fix: "Restart Docker on the node that balances; if it comes back, sysctl -w \
+          net.ipv4.vs.conntrack=1 in the sandbox and see what else writes its rules.",
+    references: &[],
+    fallback: false,
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Option<Verdict> {
+    if !case.failing() && !case.unheard() {
+        return None;
+    }
+    let opening = |h: &Hop| h.leg == Leg::Forward && h.phase == case.opening();
+    let (index, hop) = case
+        .hops()
+        .find(|(_, h)| opening(h) && (leaves_balancer(case, h) || comes_from_overlay(case, h)))?;
+    let balancer = match &hop.vxlan {
+        Some(vxlan) if hop.way == Way::In => vxlan.from_node.clone(),
+        _ => None,
+    };
+    let line = match &hop.vxlan {
+        Some(vxlan) if hop.way == Way::In => format!("the load balancer is {}'s", vxlan.from),
+        _ => format!("{} is the client itself", hop.source.ip()),
+    };
+    let rules = "nsenter --net=/var/run/docker/netns/ingress_sbox iptables -t nat -nvL POSTROUTING";
+    let there = balancer.map(|node| on_node(case, &node, rules));
+    Some(
+        Verdict::new(&RULE, Certainty::Proven, case, index)
+            .because(seen(case, hop))
+            .because(line)
+            .confirm_all(there)
+            .confirm_all(in_balancer(case, "iptables -t nat -nvL POSTROUTING"))
+            .confirm_all(in_balancer(case, "sysctl net.ipv4.vs.conntrack")),
+    )
+}
+
+/// Whether it left a load balancer for a task, still under the client's address.
+fn leaves_balancer(case: &Case<'_>, hop: &Hop) -> bool {
+    let out = hop.way == Way::Out && case.spot(hop).is_some_and(Spot::balances);
+    let mut networks = case.topology.networks.iter();
+    let network = networks.find(|n| n.subnets.iter().any(|s| s.contains(&hop.destination.ip())));
+    out && hop.source.ip() == case.timeline.client.ip() && network.is_some_and(|n| !n.dsr)
+}
+
+/// Whether it came from another node by an overlay that its sender is not on.
+fn comes_from_overlay(case: &Case<'_>, hop: &Hop) -> bool {
+    let Some(vxlan) = hop.vxlan.as_ref().filter(|_| hop.way == Way::In) else {
+        return false;
+    };
+    let topology = case.topology_of(&hop.node);
+    let network = topology.and_then(|t| t.network_by_vni(vxlan.vni));
+    network.is_some_and(|n| {
+        let on = |address| n.subnets.iter().any(|s| s.contains(&address));
+        !n.dsr && on(hop.destination.ip()) && !on(hop.source.ip())
+    })
+}

@@ -1,0 +1,123 @@
+//! What swarmtrace said: the verdicts of `follow` and `join`, and doctor's
+//! findings, as far as scenarios read them. The shapes are written down here a
+//! second time: the JSON is what other programs depend on.
+
+use serde::Deserialize;
+use std::net::SocketAddr;
+
+/// A timeline.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Told {
+    /// Who opened it.
+    pub client: SocketAddr,
+    /// What was asked for.
+    pub entry: SocketAddr,
+    /// Nanoseconds since the epoch at the first hop.
+    pub started: u64,
+    /// What it is recognised by.
+    pub key: Key,
+    /// How often it was told of before.
+    pub revision: u32,
+    /// What became of it.
+    pub state: State,
+    /// What went wrong.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+}
+
+/// What a flow is recognised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Key {
+    /// The client's initial sequence number.
+    pub isn: Option<u32>,
+}
+
+/// What became of a flow.
+#[derive(Clone, Debug, Deserialize)]
+pub struct State {
+    /// `established`, `refused`, …
+    pub is: String,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Verdict {
+    /// The rule's name.
+    pub id: String,
+    /// `proven`, `likely`, `unknown`
+    pub certainty: String,
+    /// Where.
+    pub hop: Option<Site>,
+    /// Why.
+    pub evidence: Vec<String>,
+}
+
+/// Where.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Site {
+    /// Name of the node.
+    pub node: String,
+    /// Namespace, device, direction.
+    pub place: String,
+}
+
+/// What doctor found on a node.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Report {
+    /// The findings.
+    pub findings: Vec<Found>,
+}
+
+/// A finding.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Found {
+    /// `broken`, `risky`, `note`
+    pub severity: String,
+    /// Name of the check.
+    pub check: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Told {
+    /// The timelines of some lines, each flow as it was told of last.
+    pub fn last(lines: &str) -> Result<Vec<Self>, String> {
+        let mut all: Vec<Self> = Vec::new();
+        for line in lines.lines().filter(|l| l.contains("swarmtrace-timeline")) {
+            let told: Self = serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))?;
+            // Of TCP the sequence number tells one connection from the next.
+            let start = |t: &Self| t.key.isn.is_none().then_some(t.started);
+            let key = |t: &Self| (t.client, t.entry, t.key, start(t));
+            match all.iter_mut().find(|t| key(t) == key(&told)) {
+                Some(old) if old.revision <= told.revision => *old = told,
+                Some(_) => {}
+                None => all.push(told),
+            }
+        }
+        Ok(all)
+    }
+
+    /// `192.168.90.254:41000 → 192.168.90.1:8080 unanswered: fdb-missing (proven) at …`
+    pub fn describe(&self) -> String {
+        let (client, entry, state) = (self.client, self.entry, &self.state.is);
+        match &self.verdict {
+            None => format!("{client} → {entry} {state}: no verdict"),
+            Some(v) => format!("{client} → {entry} {state}: {}", v.describe()),
+        }
+    }
+}
+
+impl Verdict {
+    /// `fdb-missing (proven) at node-a: between … and …, because …`
+    pub fn describe(&self) -> String {
+        let (id, certainty) = (&self.id, &self.certainty);
+        let at = self
+            .hop
+            .as_ref()
+            .map_or_else(String::new, |h| format!(" at {}: {},", h.node, h.place));
+        format!(
+            "{id} ({certainty}){at} because {}",
+            self.evidence.join("; ")
+        )
+    }
+}

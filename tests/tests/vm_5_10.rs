@@ -1,0 +1,10 @@
+//! The real Swarm on Debian 11's kernel 5.10, the oldest that is supported: its
+//! verifier is the least patient, and modules have no type information.
+
+use swarmtrace_tests::swarm::flows;
+use xtask::vm::Kernel;
+
+#[test]
+fn routing_mesh() {
+    flows::routing_mesh(Kernel::V5_10);
+}

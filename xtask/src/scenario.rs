@@ -1,0 +1,59 @@
+//! `cargo xtask scenarios` and `cargo xtask scenario NAME`: the catalogue of
+//! failures, made to happen on the real Swarm.
+//!
+//! The scenarios are the tests' own; this runs the program there that plays
+//! them, which builds on this crate and so cannot be a part of it.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::cargo;
+use crate::setup;
+use crate::step::Step;
+
+/// What to play.
+#[derive(Debug, clap::Args)]
+pub struct ScenarioOptions {
+    /// Its name: `cargo xtask scenarios` lists them
+    name: String,
+    /// Play it this often; swarmtrace's text is shown the first time
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    repeat: u32,
+}
+
+/// Lists them.
+///
+/// # Errors
+/// When the tests do not build.
+pub fn list() -> Result<ExitCode> {
+    end(&mut program(&["list"]))
+}
+
+/// Plays one, and shows what its user would see.
+///
+/// # Errors
+/// When swarmtrace or the tests do not build.
+pub fn play(options: &ScenarioOptions) -> Result<ExitCode> {
+    setup::run()?;
+    let step = Step::start("cargo build --release");
+    let binary = cargo::release_binary()?;
+    step.done();
+    let times = options.repeat.to_string();
+    let mut program = program(&[times.as_str(), options.name.as_str()]);
+    end(program.env("SWARMTRACE_BIN", binary))
+}
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = cargo::cargo(&["run", "--quiet", "--package", "swarmtrace-tests"]);
+    command
+        .args(["--example", "scenario", "--"])
+        .args(arguments);
+    command
+}
+
+fn end(program: &mut Command) -> Result<ExitCode> {
+    let status = program.status().context("cannot run cargo")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
