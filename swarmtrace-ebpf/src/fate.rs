@@ -129,6 +129,12 @@ impl Bytes for Linear {
         }
         read(self.start, at)
     }
+
+    #[inline(always)]
+    fn load_or_zero<T>(&self, at: u32) -> T {
+        // SAFETY: every `T` here is an integer.
+        self.load(at).unwrap_or_else(|| unsafe { core::mem::zeroed() })
+    }
 }
 
 /// An sk_buff, at an address.

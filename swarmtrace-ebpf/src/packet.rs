@@ -85,6 +85,12 @@ pub trait Bytes {
     /// Copies a header of integers alone out of the packet, or `None` where the
     /// packet ends before it.
     fn load<T>(&self, at: u32) -> Option<T>;
+
+    /// The same, or zeros where the packet ends before. Without a branch:
+    /// what the compiler does with an `Option` that is used at once reads a register
+    /// or a place on the stack that was never written, and verifiers before 6.3
+    /// refuse that.
+    fn load_or_zero<T>(&self, at: u32) -> T;
 }
 
 impl Bytes for TcContext {
@@ -99,6 +105,18 @@ impl Bytes for TcContext {
                 return None;
             }
             Some(value.assume_init())
+        }
+    }
+
+    #[inline(always)]
+    fn load_or_zero<T>(&self, at: u32) -> T {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes `size_of::<T>()` bytes, zeros if it fails
+        // (net/core/filter.c, `bpf_skb_load_bytes`); every `T` here is an integer.
+        unsafe {
+            let size = size_of::<T>() as u32;
+            bpf_skb_load_bytes(self.skb.skb.cast(), at, value.as_mut_ptr().cast(), size);
+            value.assume_init()
         }
     }
 }
@@ -381,13 +399,13 @@ fn payload(ctx: &impl Bytes, at: u32, end: u32, parsed: &mut Parsed) {
     parsed.payload_length = end.saturating_sub(at);
     parsed.payload_tag = match parsed.payload_length {
         0 => 0,
-        8.. => ctx.load::<u64>(at).map_or(0, mix),
+        8.. => mix(ctx.load_or_zero(at)),
         // Few datagrams are this short: two, four and one byte at a time.
         short => {
             let mut first = u64::from(short);
             for i in 0..7 {
                 if i < short {
-                    first = first << 8 | u64::from(ctx.load::<u8>(at + i).unwrap_or(0));
+                    first = first << 8 | u64::from(ctx.load_or_zero::<u8>(at + i));
                 }
             }
             mix(first)
