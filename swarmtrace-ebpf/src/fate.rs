@@ -133,7 +133,8 @@ impl Bytes for Linear {
     #[inline(always)]
     fn load_or_zero<T>(&self, at: u32) -> T {
         // SAFETY: every `T` here is an integer.
-        self.load(at).unwrap_or_else(|| unsafe { core::mem::zeroed() })
+        self.load(at)
+            .unwrap_or_else(|| unsafe { core::mem::zeroed() })
     }
 }
 
