@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: taps → `capture` → `timeline` → `diagnose` → `output`, with
 //! read-only snapshots of the `topology` beside it, which `doctor` examines by
-//! itself and whose tasks `probe` sends to. A module imports only from those before it; `commands` wires them together.
+//! itself and whose tasks `probe` sends to; `check` judges many timelines together. A
+//! module imports only from those before it; `commands` wires them together.
 
 pub mod capture;
 pub mod check;
@@ -15,3 +16,4 @@ pub mod probe;
 pub mod selection;
 pub mod timeline;
 pub mod topology;
+pub mod whole_file;

@@ -1,6 +1,6 @@
 //! The real Swarm on Debian's kernel 6.1 (clsact, no tcx).
 
-use swarmtrace_tests::swarm::{doctor, flows, life, probe};
+use swarmtrace_tests::swarm::{ci, doctor, flows, life, probe};
 use xtask::vm::Kernel;
 
 #[test]
@@ -46,4 +46,9 @@ fn doctor() {
 #[test]
 fn probe() {
     probe::probe(Kernel::V6_1);
+}
+
+#[test]
+fn ci() {
+    ci::ci(Kernel::V6_1);
 }

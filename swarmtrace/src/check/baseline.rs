@@ -9,10 +9,10 @@ use super::hops::Samples;
 use super::record::{Connection, Group, Record};
 use super::times::Times;
 use crate::timeline::Measure;
+use crate::whole_file::WholeFile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The `format` of a baseline.
@@ -314,20 +314,9 @@ impl Baseline {
             path: path.to_owned(),
             source,
         };
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::Builder::new()
-            .prefix(".swarmtrace-baseline-")
-            .permissions(std::fs::Permissions::from_mode(0o644))
-            .tempfile_in(directory)
-            .map_err(failed)?;
         let mut text = serde_json::to_vec(self).map_err(|e| failed(e.into()))?;
         text.push(b'\n');
-        file.write_all(&text).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        let file = WholeFile::begin(path).map_err(failed)?;
+        file.finish(&text).map_err(failed)
     }
 }

@@ -7,6 +7,7 @@
 //! one VM runs at a time, whatever runs the tests: a lock file sees to it. Each
 //! [`Swarm`] is restored from the saved state, so no test sees another's traces.
 
+pub mod ci;
 pub mod doctor;
 pub mod flows;
 pub mod life;

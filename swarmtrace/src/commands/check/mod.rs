@@ -10,27 +10,34 @@ pub use options::{Args, Format};
 use crate::check::compare::Rules;
 use crate::check::{Baseline, Outcome, Report, StoredRun, baseline, compare, judge};
 use crate::output::{self, check_junit, check_markdown, check_text};
-use anyhow::Result;
+use crate::whole_file::WholeFile;
+use anyhow::{Context as _, Result};
 use gather::Gathered;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Args {
     /// Checks, and prints the outcome.
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let report = self.report().await?;
-        output::print(&match self.output {
-            Format::Text => check_text::render(&report),
-            Format::Json => serde_json::to_string(&report)? + "\n",
-            Format::Junit => check_junit::render(&report)?,
-            Format::Markdown => check_markdown::render(&report),
-        })?;
+        // A folder that is not there is said now rather than after half an hour.
+        let files: Vec<WholeFile> = (self.report.iter())
+            .map(|(_, path)| WholeFile::begin(path).with_context(|| cannot_write(path)))
+            .collect::<Result<_>>()?;
+        let report = self.check().await?;
+        for ((format, path), file) in self.report.iter().zip(files) {
+            // Colours are for terminals.
+            let text = anstream::adapter::strip_str(&render(&report, *format)?).to_string();
+            file.finish(text.as_bytes())
+                .with_context(|| cannot_write(path))?;
+        }
+        output::print(&render(&report, self.output)?)?;
         Ok(ExitCode::from(report.exit_code))
     }
 
     /// Everything that can be wrong with the command line or the files is said
     /// before anything is traced.
-    async fn report(&self) -> Result<Report> {
+    async fn check(&self) -> Result<Report> {
         let assertions = self.assertions()?;
         self.ends()?;
         let old = (self.baseline.as_deref().map(Baseline::read)).transpose()?;
@@ -107,6 +114,19 @@ impl Args {
             measures: Vec::new(),
         }
     }
+}
+
+fn render(report: &Report, format: Format) -> Result<String> {
+    Ok(match format {
+        Format::Text => check_text::render(report),
+        Format::Json => serde_json::to_string(report)? + "\n",
+        Format::Junit => check_junit::render(report)?,
+        Format::Markdown => check_markdown::render(report),
+    })
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 fn lost(lost: Option<u64>) -> String {

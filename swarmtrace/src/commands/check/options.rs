@@ -48,6 +48,10 @@ pub struct Args {
     /// How to print the outcome
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     pub output: Format,
+    /// Write the outcome to a file, too: junit=report.xml, markdown=summary.md; may be
+    /// given more than once
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report)]
+    pub report: Vec<(Format, PathBuf)>,
     /// With how much effort
     #[command(flatten)]
     pub tuning: Tuning,
@@ -121,6 +125,21 @@ impl Args {
     }
 }
 
+fn parse_report(text: &str) -> Result<(Format, PathBuf), String> {
+    let expected = || "expected a format and a file, like junit=report.xml".to_owned();
+    let (format, file) = text.split_once('=').ok_or_else(expected)?;
+    let format = Format::from_str(format, false).map_err(|_| {
+        let names = Format::value_variants().iter();
+        let names = names.filter_map(ValueEnum::to_possible_value);
+        let names: Vec<String> = names.map(|n| n.get_name().to_owned()).collect();
+        format!("{format:?} is no format; there are {}", names.join(", "))
+    })?;
+    if file.is_empty() {
+        return Err(expected());
+    }
+    Ok((format, PathBuf::from(file)))
+}
+
 fn parse_percent(text: &str) -> Result<f64, String> {
     text.strip_suffix('%')
         .and_then(|number| number.trim().parse::<f64>().ok())
@@ -151,7 +170,8 @@ Examples:
       swarmtrace check --service vote --port 8080 --duration 30s \\
           --assert 'handshake.p99 < 5ms' --assert 'rst.handshake == 0' --assert 'failed < 0.1%'
   While a load test runs, with a report for the build server:
-      swarmtrace check --port 8080 --assertions limits.txt --output junit -- ./load-test.sh
+      swarmtrace check --port 8080 --assertions limits.txt \\
+          --report junit=report.xml --report markdown=summary.md -- ./load-test.sh
   A baseline of five runs, then a comparison:
       for i in 1 2 3 4 5; do swarmtrace check -p 8080 -c 500 --save-baseline base.json; done
       swarmtrace check -p 8080 -c 500 --baseline base.json --tolerance 15%
@@ -166,6 +186,15 @@ interval from its runs). An edge must also cost a quarter of the tolerance of th
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_is_a_format_and_a_file() {
+        let report = parse_report("junit=a=b.xml");
+        assert_eq!(report, Ok((Format::Junit, PathBuf::from("a=b.xml"))));
+        for bad in ["junit", "junit=", "=a", "xml=a"] {
+            assert!(parse_report(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_tolerance_is_a_percentage() {

@@ -20,7 +20,7 @@ struct Cli {
 fn check(words: &[&str]) -> Result<Report> {
     let cli = Cli::try_parse_from(["check"].iter().chain(words))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    runtime.block_on(cli.args.report())
+    runtime.block_on(cli.args.check())
 }
 
 fn code(words: &[&str]) -> u8 {
