@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: taps → `capture` → `timeline` → `diagnose` → `output`, with
 //! read-only snapshots of the `topology` beside it, which `doctor` examines by
-//! itself and whose tasks `probe` sends to. A module imports only from those before it; `commands` wires them together.
+//! itself and whose tasks `probe` sends to. `features` asks what of that works on this
+//! kernel. A module imports only from those before it; `commands` wires them together.
 
 pub mod capture;
 pub mod check;
@@ -10,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod diagnose;
 pub mod doctor;
+pub mod features;
 pub mod output;
 pub mod probe;
 pub mod selection;

@@ -4,11 +4,14 @@ use super::attach::Taps;
 use super::btf::KernelTypes;
 use super::cleanup::cleanup;
 use super::error::{Error, kernel_release};
+use super::inventory::{LoadedProgram, inventory};
 use super::journal::RUN_DIR;
 use super::log::Stderr;
 use super::programs::Programs;
 use super::reader::Events;
+use super::rights::missing_rights;
 use super::site::{AttachMode, Changes, TapSite};
+use super::tcx::has_tcx;
 use aya::EbpfLoader;
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use aya::programs::{TestRun as _, TestRunOptions, TestRunResult};
@@ -73,7 +76,7 @@ impl Capture {
     /// # Errors
     /// See [`Error`].
     pub fn load(options: &LoadOptions) -> Result<Self, Error> {
-        if !nix::unistd::geteuid().is_root() {
+        if !missing_rights().is_empty() {
             return Err(Error::NotRoot);
         }
         let version = KernelVersion::current().map_err(|_| Error::KernelTooOld {
@@ -125,7 +128,7 @@ impl Capture {
             }
         })?;
         let attach = match options.attach {
-            AttachMode::Auto if version < KernelVersion::new(6, 6, 0) => AttachMode::Clsact,
+            AttachMode::Auto if !has_tcx() => AttachMode::Clsact,
             mode => mode,
         };
         let mut capture = Self {
@@ -143,6 +146,12 @@ impl Capture {
     /// Why events carry no conntrack tuples, where they do not.
     pub fn no_conntrack(&self) -> Option<&str> {
         self.no_conntrack.as_deref()
+    }
+
+    /// Every program as the kernel took it. Those that are loaded only when they
+    /// are needed are loaded now.
+    pub fn inventory(&mut self) -> Vec<LoadedProgram> {
+        inventory(&mut self.programs)
     }
 
     /// The reading end of the ring buffer; there is one.
