@@ -16,13 +16,13 @@ fn features(binary: &Path, options: &[&str], user: u32) -> Output {
     command.arg("features").args(options).uid(user).gid(user);
     // Whatever Docker this machine has, none is asked.
     command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
-    command.output().unwrap()
+    command.output().expect("run swarmtrace")
 }
 
 fn state<'a>(report: &'a Value, id: &str) -> &'a str {
-    let features = report["features"].as_array().unwrap();
-    let feature = features.iter().find(|f| f["id"] == id).unwrap();
-    feature["state"].as_str().unwrap()
+    let features = report["features"].as_array().expect("a list");
+    let feature = features.iter().find(|f| f["id"] == id).expect("is told");
+    feature["state"].as_str().expect("a word")
 }
 
 #[test]
