@@ -26,6 +26,7 @@ struct Features {
     why_not: Option<String>,
     features: Vec<Feature>,
     programs: Vec<Program>,
+    load_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,13 +51,19 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
         let docker = swarm.sh(Node::A, "docker version -f '{{.Server.Version}}'");
         let told = features(&swarm);
         let wrong = told.why_not.clone().into_iter().collect();
-        ((docker, told), wrong, String::new())
+        let took = told.load_ms.map(|ms| format!("{ms} ms"));
+        ((docker, told), wrong, took.unwrap_or_default())
     });
-    if let Some((docker, told)) = told {
-        docker.trim().clone_into(&mut row.docker);
-        let missing = told.features.into_iter().filter(|f| f.state != "ok");
-        row.missing = missing.map(|f| f.id).collect();
-        row.programs = told.programs;
+    let Some((docker, told)) = told else {
+        return row;
+    };
+    docker.trim().clone_into(&mut row.docker);
+    let missing = told.features.iter().filter(|f| f.state != "ok");
+    row.missing = missing.map(|f| f.id.clone()).collect();
+    row.programs = told.programs;
+    if !told.works {
+        // Everything else would wait in vain for a trace to begin.
+        return row;
     }
     attempt(&mut row, trace, || {
         flows::routing_mesh_of(&swarm);

@@ -72,7 +72,8 @@ pub fn run(options: &MatrixOptions) -> Result<ExitCode> {
             let tried = attempt(&program, &binary, kernel, debian);
             Vm::end(NAME)?;
             if interrupt::noted() {
-                bail!("told to end");
+                print!("{}", table::render(&rows));
+                bail!("told to end; the table has what was done by then");
             }
             let row =
                 tried.unwrap_or_else(|error| Row::failed(kernel, debian, format!("{error:#}")));
