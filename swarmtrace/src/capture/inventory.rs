@@ -1,7 +1,7 @@
 //! What the kernel made of each program: what its verifier had to look at, and
 //! how large the program is.
 
-use super::error::{Error, kernel_release};
+use super::error::Error;
 use super::programs::Programs;
 use aya::programs::{Program, ProgramError};
 use serde::Serialize;
@@ -23,6 +23,9 @@ pub struct LoadedProgram {
     pub compiled_bytes: Option<u32>,
     /// Why the kernel did not take it, in one line.
     pub refused: Option<String>,
+    /// All that the verifier said of what it refused, many lines.
+    #[serde(skip)]
+    pub log: Option<String>,
 }
 
 /// Loads every program that is not loaded yet, and asks the kernel about each;
@@ -57,16 +60,14 @@ fn examine(name: &str, program: &mut Program) -> LoadedProgram {
             told.instructions = facts.size_translated().map(|bytes| bytes / 8);
             told.compiled_bytes = Some(facts.size_jitted()).filter(|bytes| *bytes > 0);
         }
-        Err(error) => told.refused = Some(refusal(name, error)),
+        // The kernel and the program are said beside it already.
+        Err(error) => match Error::of_program(name, error) {
+            Error::Verifier { reason, log, .. } => {
+                told.refused = Some(reason);
+                told.log = Some(log);
+            }
+            other => told.refused = Some(other.to_string()),
+        },
     }
     told
-}
-
-/// The verifier's last words where there are any: the kernel and the program are
-/// said beside it already.
-fn refusal(name: &str, error: ProgramError) -> String {
-    match Error::of_program(name, error) {
-        Error::Verifier { reason, .. } => reason,
-        other => format!("{} on Linux {}", other, kernel_release()),
-    }
 }

@@ -138,7 +138,8 @@ impl Id {
             Self::Clock => needed("clock", "boot a kernel built with CONFIG_BPF_SYSCALL=y"),
             Self::Programs => needed(
                 "programs",
-                "please report it with the output of `swarmtrace features -v`",
+                "another version of the kernel may take them; please report it with the output of \
+                 `swarmtrace features -v`",
             ),
             Self::Jit => useful(
                 "jit",

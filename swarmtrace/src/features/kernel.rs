@@ -44,7 +44,7 @@ impl Kernel {
                 load_ms = spent.ok();
                 programs.clone_from(all);
             }
-            features.extend(of_programs(&loaded.map_err(|error| error.to_string())));
+            features.extend(of_programs(&loaded));
             features.push(tcx());
         } else {
             let ids = [Id::RingBuffer].into_iter();
@@ -123,7 +123,8 @@ fn helper(id: Id, helper: BpfHelper, name: &str) -> Feature {
     }
 }
 
-fn load(verbose: bool) -> Result<Vec<LoadedProgram>, Error> {
+/// Every program, or why there is none.
+fn load(verbose: bool) -> Result<Vec<LoadedProgram>, String> {
     let options = LoadOptions {
         ring_bytes: 1 << 16,
         // No folder of journals: this is a look, and what killed runs have left
@@ -131,15 +132,24 @@ fn load(verbose: bool) -> Result<Vec<LoadedProgram>, Error> {
         run_dir: PathBuf::new(),
         ..LoadOptions::default()
     };
-    match Capture::load(&options) {
-        Ok(mut capture) => Ok(capture.inventory()),
-        Err(error) => {
-            if let (true, Error::Verifier { log, .. }) = (verbose, &error) {
-                eprintln!("{log}");
-            }
-            Err(error)
+    let loaded = Capture::load(&options).map(|mut capture| capture.inventory());
+    let logs: Vec<&str> = match &loaded {
+        Ok(programs) => programs.iter().filter_map(|p| p.log.as_deref()).collect(),
+        Err(Error::Verifier { log, .. }) => vec![log],
+        Err(_) => Vec::new(),
+    };
+    if verbose {
+        for log in logs {
+            anstream::eprintln!("{log}");
         }
     }
+    loaded.map_err(|error| match error {
+        // What to do about it is said beside it.
+        Error::Verifier {
+            program, reason, ..
+        } => format!("{program}: {reason}"),
+        other => other.to_string(),
+    })
 }
 
 /// Whether the programs are taken, and whether they are compiled.
@@ -187,6 +197,7 @@ mod tests {
             instructions: Some(500),
             compiled_bytes: Some(2800),
             refused: None,
+            log: None,
         }
     }
 

@@ -102,6 +102,7 @@ mod tests {
             instructions: Some(512),
             compiled_bytes: Some(3000),
             refused: None,
+            log: None,
         }
     }
 
