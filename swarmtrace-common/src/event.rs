@@ -1,4 +1,5 @@
-//! What the kernel side reports: one fixed-size record for each packet at a tap.
+//! What the kernel side reports: one fixed-size record for each packet at a tap
+//! (and those of `fate`, which begin with the same fields).
 
 /// What an event is about.
 #[repr(u8)]
@@ -6,6 +7,10 @@
 pub enum EventKind {
     /// A packet seen at a tap.
     Packet = 1,
+    /// A packet that the kernel dropped.
+    Drop = 2,
+    /// A reset that the kernel sent.
+    ResetSent = 3,
 }
 
 /// Which way a packet crossed a device, as tc sees it.

@@ -23,19 +23,24 @@ pub struct Offsets {
     pub padding: u32,
 }
 
-/// What the kernel side counts: indexes into the single, per-CPU entry of the
-/// `COUNTERS` map, which is a `[u64; COUNT]`.
+/// What the kernel side counts: indexes into the entries of the per-CPU array map
+/// `COUNTERS`, each a `[u64; COUNT]`. Their sum is what counts: a program that may
+/// be interrupted by another of its kind counts in an entry of its own.
 pub mod counters {
     /// Packets that reached a tap.
     pub const SEEN: u32 = 0;
     /// Packets that matched the filter.
     pub const MATCHED: u32 = 1;
-    /// Events written to the ring buffer.
+    /// Events of packets at taps written to the ring buffer.
     pub const REPORTED: u32 = 2;
     /// Events lost because the ring buffer was full.
     pub const LOST: u32 = 3;
+    /// Records of drops and resets written to the ring buffer.
+    pub const FATES: u32 = 4;
     /// How many counters there are.
-    pub const COUNT: u32 = 4;
+    pub const COUNT: u32 = 5;
+    /// How many entries there are.
+    pub const DEPTHS: u32 = 4;
 }
 
 // SAFETY: `repr(C)`, made of integers alone, without implicit padding.

@@ -12,12 +12,14 @@
 extern crate std;
 
 mod event;
+mod fate;
 mod filter;
 mod kernel;
 
 #[cfg(feature = "user")]
 pub use event::mapped;
 pub use event::{Direction, EventKind, PacketEvent, Tuple, flags, tcp};
+pub use fate::{FateEvent, FateOffsets, NO_REASON};
 pub use filter::{Endpoint, Mode, PortSet, Settings, endpoint_kinds};
 pub use kernel::{Offsets, counters};
 

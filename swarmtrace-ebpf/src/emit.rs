@@ -21,36 +21,49 @@ const PACKET_OTHERHOST: u32 = 3;
 
 /// User space sets the size.
 #[map]
-static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
 #[map]
-static COUNTERS: PerCpuArray<[u64; counters::COUNT as usize]> = PerCpuArray::with_max_entries(1, 0);
+static COUNTERS: PerCpuArray<[u64; counters::COUNT as usize]> =
+    PerCpuArray::with_max_entries(counters::DEPTHS, 0);
 
 /// A CPU wakes the reader with every so many events: a power of two.
 #[unsafe(no_mangle)]
 static WAKE_EVERY: Global<u32> = Global::new(256);
 
-/// This CPU's counters.
+/// This CPU's counters, those of one depth.
 pub struct Counts(*mut [u64; counters::COUNT as usize]);
 
 impl Counts {
-    /// Looks the map up; always there.
+    /// Looks the map up; always there. Programs that may interrupt each other
+    /// count at different depths: at a tap none may, that is depth 0.
     #[inline(always)]
-    pub fn get() -> Option<Self> {
-        COUNTERS.get_ptr_mut(0).map(Self)
+    pub fn get(depth: u32) -> Option<Self> {
+        COUNTERS.get_ptr_mut(depth).map(Self)
     }
 
     /// Counts one, and returns how many that makes.
     #[inline(always)]
     pub fn add(&self, counter: u32) -> u64 {
         // SAFETY: the map entry lives while the program runs, and no other
-        // program runs on this CPU meanwhile.
+        // program counts at this depth on this CPU meanwhile.
         unsafe {
             let count = &mut (*self.0)[counter as usize];
             *count += 1;
             *count
         }
     }
+}
+
+/// How a record is to be submitted, after so many on this CPU.
+#[inline(always)]
+pub fn wake_up(count: u64) -> u64 {
+    let wake = count & (u64::from(WAKE_EVERY.load()) - 1) == 0;
+    u64::from(if wake {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    })
 }
 
 /// Reports a packet.
@@ -68,12 +81,7 @@ pub fn report(ctx: &TcContext, direction: Direction, parsed: &Parsed, counts: &C
     };
     fill(ctx, direction, parsed, stamps, entry.as_mut_ptr());
     let reported = counts.add(counters::REPORTED);
-    let wake = reported & (u64::from(WAKE_EVERY.load()) - 1) == 0;
-    entry.submit(u64::from(if wake {
-        BPF_RB_FORCE_WAKEUP
-    } else {
-        BPF_RB_NO_WAKEUP
-    }));
+    entry.submit(wake_up(reported));
     debug!(
         ctx,
         "port {} to {}, protocol {}, flags {:x}",
@@ -97,7 +105,7 @@ fn fill(
     // ours alone until it is submitted, and each of its fields is written.
     unsafe {
         let skb = &*ctx.skb.skb;
-        let head = skb::Head::of(ctx);
+        let head = skb::Head::of(ctx.skb.skb as u64);
         (*event).time = bpf_ktime_get_ns();
         (*event).skb = ctx.skb.skb as u64;
         (*event).netns = head.netns();

@@ -11,7 +11,9 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::TcContext;
-use swarmtrace_common::{Direction, Endpoint, Mode, PortSet, Settings, endpoint_kinds, flags, tcp};
+use swarmtrace_common::{
+    Direction, Endpoint, Mode, PortSet, Settings, Tuple, endpoint_kinds, flags, tcp,
+};
 
 #[map]
 static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
@@ -65,15 +67,18 @@ impl Filter {
     /// Whether a packet belongs to a traced service.
     #[inline(always)]
     pub fn matches(&self, parsed: &Parsed, key: &mut Endpoint) -> bool {
+        self.matches_tuple(&parsed.tuple, parsed.flags & flags::FRAGMENT == 0, key)
+    }
+
+    /// Whether addresses belong to a traced service; `whole`: not of a fragment,
+    /// which has no ports.
+    #[inline(always)]
+    pub fn matches_tuple(&self, tuple: &Tuple, whole: bool, key: &mut Endpoint) -> bool {
         if self.settings.match_any != 0 {
             return true;
         }
-        let tuple = &parsed.tuple;
         let with_ports = matches!(tuple.protocol, TCP | UDP | SCTP);
-        if with_ports
-            && parsed.flags & flags::FRAGMENT == 0
-            && !self.ports_match(tuple.src_port, tuple.dst_port)
-        {
+        if with_ports && whole && !self.ports_match(tuple.src_port, tuple.dst_port) {
             return false;
         }
         let kinds = self.settings.endpoint_kinds;
@@ -188,6 +193,21 @@ impl Filter {
         // Not in the table: a SYN that another tap has seen, if anything.
         let flow = Name::of(&parsed.tuple, 0).opening();
         self.sampled(flow.map_or(parsed.seq, |flow| flow.client))
+    }
+
+    /// Whether a packet may be of a flow in the sample, by what is remembered of
+    /// it; nothing is remembered anew.
+    #[inline(always)]
+    pub fn may_be_sampled(&self, parsed: &Parsed) -> bool {
+        if self.settings.sample <= 1 || parsed.tuple.protocol != TCP {
+            return true;
+        }
+        if parsed.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN {
+            return self.sampled(parsed.seq);
+        }
+        let known = Name::of(&parsed.tuple, 0).opening();
+        let known = known.or_else(|| Name::of_answer(&parsed.tuple, 0).opening());
+        known.is_none_or(|flow| self.sampled(flow.client))
     }
 
     /// Whether the flow with this number is one of the sample.

@@ -1,7 +1,8 @@
 //! swarmtrace's kernel side: one tc program for each direction and kind of
-//! device, all of them the same few steps.
+//! device, all of them the same few steps, and two on tracepoints for what becomes
+//! of packets.
 //!
-//! A program never changes a packet and always returns `TC_ACT_UNSPEC`, so that
+//! A tc program never changes a packet and always returns `TC_ACT_UNSPEC`, so that
 //! every other program on the same hook still runs. One loaded object serves
 //! every network namespace: where a packet was seen is read from the packet's
 //! own sk_buff.
@@ -10,6 +11,7 @@
 #![expect(missing_docs, reason = "aya's macro leaves the doc comments out")]
 
 mod emit;
+mod fate;
 mod filter;
 mod flows;
 mod options;
@@ -19,9 +21,9 @@ mod skb;
 mod words;
 
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
-use aya_ebpf::macros::{classifier, map};
+use aya_ebpf::macros::{classifier, map, raw_tracepoint};
 use aya_ebpf::maps::PerCpuArray;
-use aya_ebpf::programs::TcContext;
+use aya_ebpf::programs::{RawTracePointContext, TcContext};
 use swarmtrace_common::{Direction, Endpoint, counters};
 
 /// Bytes before the IP header on a device with Ethernet frames.
@@ -65,6 +67,20 @@ pub fn swarmtrace_out3(ctx: TcContext) -> i32 {
     observe(&ctx, NONE, Direction::Egress)
 }
 
+/// Every packet that the kernel drops.
+#[raw_tracepoint(tracepoint = "kfree_skb")]
+pub fn swarmtrace_drop(ctx: RawTracePointContext) -> i32 {
+    fate::dropped(&ctx);
+    0
+}
+
+/// Every TCP reset that the kernel sends.
+#[raw_tracepoint(tracepoint = "tcp_send_reset")]
+pub fn swarmtrace_rst(ctx: RawTracePointContext) -> i32 {
+    fate::reset_sent(&ctx);
+    0
+}
+
 /// Does nothing: what the benchmark compares the others with.
 #[classifier]
 pub fn swarmtrace_nop(_ctx: TcContext) -> i32 {
@@ -80,7 +96,7 @@ fn observe(ctx: &TcContext, link_header: u32, direction: Direction) -> i32 {
 /// Looks at a packet; `None` where it is of no interest.
 #[inline(always)]
 fn look(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
-    let counts = emit::Counts::get()?;
+    let counts = emit::Counts::get(0)?;
     counts.add(counters::SEEN);
     let filter = filter::Filter::get()?;
     if quick::uninteresting(ctx, link_header, &filter) {

@@ -1,19 +1,18 @@
 //! TCP options: only timestamps are of interest, and only for a packet that is
 //! being reported.
 
-use crate::packet::{Parsed, load};
-use aya_ebpf::programs::TcContext;
+use crate::packet::{Bytes, Parsed};
 
 /// TCP's timestamps option (RFC 7323, section 3.2): value and echo reply.
 #[inline(always)]
-pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
+pub fn timestamps(ctx: &impl Bytes, parsed: &Parsed) -> Option<(u32, u32)> {
     let (start, length) = (parsed.options, parsed.options_length);
     if length < 10 {
         return None;
     }
     // Where Linux puts it: NOP NOP TS, and in a SYN after MSS and SACK-permitted.
     if length >= 16 {
-        let [first, second, value, echo] = load::<[u32; 4]>(ctx, start)?;
+        let [first, second, value, echo] = ctx.load::<[u32; 4]>(start)?;
         if first == u32::from_be(0x0101_080a) {
             return Some((u32::from_be(second), u32::from_be(value)));
         }
@@ -22,7 +21,7 @@ pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
             return Some((u32::from_be(value), u32::from_be(echo)));
         }
     } else if length >= 12 {
-        let [first, value, echo] = load::<[u32; 3]>(ctx, start)?;
+        let [first, value, echo] = ctx.load::<[u32; 3]>(start)?;
         if first == u32::from_be(0x0101_080a) {
             return Some((u32::from_be(value), u32::from_be(echo)));
         }
@@ -32,7 +31,7 @@ pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
         if at + 10 > length {
             return None;
         }
-        let [kind, size] = load::<[u8; 2]>(ctx, start + at)?;
+        let [kind, size] = ctx.load::<[u8; 2]>(start + at)?;
         if kind == 8 && size == 10 {
             return stamps(ctx, start + at + 2);
         }
@@ -50,7 +49,7 @@ pub fn timestamps(ctx: &TcContext, parsed: &Parsed) -> Option<(u32, u32)> {
 }
 
 #[inline(always)]
-fn stamps(ctx: &TcContext, at: u32) -> Option<(u32, u32)> {
-    let [value, echo] = load::<[u32; 2]>(ctx, at)?;
+fn stamps(ctx: &impl Bytes, at: u32) -> Option<(u32, u32)> {
+    let [value, echo] = ctx.load::<[u32; 2]>(at)?;
     Some((u32::from_be(value), u32::from_be(echo)))
 }

@@ -2,8 +2,8 @@
 //! headers, TCP, UDP, SCTP, ESP, ICMP errors with the packet they quote, and
 //! VXLAN with the frame inside.
 //!
-//! Headers are copied out with `bpf_skb_load_bytes`, which serves linear and
-//! non-linear data alike and fails, rather than reads on, at the packet's end.
+//! At a tap, headers are copied out with `bpf_skb_load_bytes`, which serves linear
+//! and non-linear data alike and fails, rather than reads on, at the packet's end.
 //! A packet is a few layers of IP: each layer either ends the parse or leads to
 //! the next (the inner frame, the quoted packet).
 
@@ -80,23 +80,49 @@ struct Cursor {
     has_next: bool,
 }
 
-/// Copies a header out of a packet, or `None` where the packet ends before it.
-#[inline(always)]
-pub fn load<T>(ctx: &TcContext, at: u32) -> Option<T> {
-    let mut value = MaybeUninit::<T>::uninit();
-    // SAFETY: the helper writes `size_of::<T>()` bytes or fails; every `T` here
-    // is made of integers alone.
-    unsafe {
-        let size = size_of::<T>() as u32;
-        if bpf_skb_load_bytes(ctx.skb.skb.cast(), at, value.as_mut_ptr().cast(), size) != 0 {
-            return None;
+/// Where a packet's headers are copied from.
+pub trait Bytes {
+    /// Copies a header of integers alone out of the packet, or `None` where the
+    /// packet ends before it.
+    fn load<T>(&self, at: u32) -> Option<T>;
+
+    /// The same, or zeros where the packet ends before. Without a branch:
+    /// what the compiler does with an `Option` that is used at once reads a register
+    /// or a place on the stack that was never written, and verifiers before 6.3
+    /// refuse that.
+    fn load_or_zero<T>(&self, at: u32) -> T;
+}
+
+impl Bytes for TcContext {
+    #[inline(always)]
+    fn load<T>(&self, at: u32) -> Option<T> {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes `size_of::<T>()` bytes or fails; every `T`
+        // here is made of integers alone.
+        unsafe {
+            let size = size_of::<T>() as u32;
+            if bpf_skb_load_bytes(self.skb.skb.cast(), at, value.as_mut_ptr().cast(), size) != 0 {
+                return None;
+            }
+            Some(value.assume_init())
         }
-        Some(value.assume_init())
+    }
+
+    #[inline(always)]
+    fn load_or_zero<T>(&self, at: u32) -> T {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes `size_of::<T>()` bytes, zeros if it fails
+        // (net/core/filter.c, `bpf_skb_load_bytes`); every `T` here is an integer.
+        unsafe {
+            let size = size_of::<T>() as u32;
+            bpf_skb_load_bytes(self.skb.skb.cast(), at, value.as_mut_ptr().cast(), size);
+            value.assume_init()
+        }
     }
 }
 
-/// Parses a packet whose IP header, or a VLAN tag before it, is `link_header`
-/// bytes into the frame. `None`: not IP, or cut short.
+/// Parses the packet at a tap, whose IP header, or a VLAN tag before it, is
+/// `link_header` bytes into the frame. `None`: not IP, or cut short.
 #[inline(always)]
 pub fn parse(
     ctx: &TcContext,
@@ -110,16 +136,31 @@ pub fn parse(
         parsed.flags |= flags::VLAN;
         parsed.vlan = skb.vlan_tci as u16 & 0xfff;
     }
+    let ether_type = u16::from_be(skb.protocol as u16);
+    parse_from(ctx, link_header, ether_type, skb.len, vxlan_port, parsed)
+}
+
+/// Parses a packet of `length` bytes whose header of `ether_type` begins at `at`.
+/// `None`: not IP, or cut short.
+#[inline(always)]
+pub fn parse_from(
+    ctx: &impl Bytes,
+    at: u32,
+    ether_type: u16,
+    length: u32,
+    vxlan_port: u16,
+    parsed: &mut Parsed,
+) -> Option<()> {
     let mut cursor = Cursor {
-        at: link_header,
-        ether_type: u16::from_be(skb.protocol as u16),
-        end: skb.len,
+        at,
+        ether_type,
+        end: length,
         protocol: 0,
         next: [0; 5],
         has_next: false,
     };
     for _ in 0..LAYERS {
-        network(ctx, &mut cursor, skb.len, parsed)?;
+        network(ctx, &mut cursor, length, parsed)?;
         if parsed.flags & flags::FRAGMENT != 0 {
             return Some(());
         }
@@ -132,12 +173,12 @@ pub fn parse(
 
 /// VLAN tags and the IP header with its extensions.
 #[inline(always)]
-fn network(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
+fn network(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
     for _ in 0..VLAN_TAGS {
         if cursor.ether_type != ETH_VLAN && cursor.ether_type != ETH_QINQ {
             break;
         }
-        let [tag, ether_type] = load::<[u16; 2]>(ctx, cursor.at)?;
+        let [tag, ether_type] = ctx.load::<[u16; 2]>(cursor.at)?;
         if parsed.flags & flags::VLAN == 0 {
             parsed.flags |= flags::VLAN;
             parsed.vlan = u16::from_be(tag) & 0xfff;
@@ -153,10 +194,10 @@ fn network(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parse
 }
 
 #[inline(always)]
-fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let (header, next, has_next) = match load::<Plain>(ctx, cursor.at) {
+fn ipv4(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
+    let (header, next, has_next) = match ctx.load::<Plain>(cursor.at) {
         Some(plain) => (plain.ip, plain.next, true),
-        None => (load::<Aligned<Ipv4Hdr>>(ctx, cursor.at)?.0, [0; 5], false),
+        None => (ctx.load::<Aligned<Ipv4Hdr>>(cursor.at)?.0, [0; 5], false),
     };
     let header_length = u32::from(header.vihl & 0xf) * 4;
     let total = u32::from(u16::from_be_bytes(header.tot_len));
@@ -187,8 +228,8 @@ fn ipv4(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
 }
 
 #[inline(always)]
-fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
-    let Aligned(header) = load::<Aligned<Ipv6Hdr>>(ctx, cursor.at)?;
+fn ipv6(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) -> Option<()> {
+    let Aligned(header) = ctx.load::<Aligned<Ipv6Hdr>>(cursor.at)?;
     if header.vcf[0] >> 4 != 6 {
         return None;
     }
@@ -208,7 +249,7 @@ fn ipv6(ctx: &TcContext, cursor: &mut Cursor, length: u32, parsed: &mut Parsed) 
         if !matches!(cursor.protocol, 0 | 43 | 44 | 51 | 60) {
             break;
         }
-        let extension: [u8; 8] = load(ctx, cursor.at)?;
+        let extension: [u8; 8] = ctx.load(cursor.at)?;
         let units = u32::from(extension[1]);
         match cursor.protocol {
             44 => {
@@ -254,7 +295,7 @@ fn end(at: u32, total: u32, length: u32, parsed: &Parsed) -> u32 {
 /// The header after IP. `true`: another layer follows, the cursor is at it.
 #[inline(always)]
 fn transport(
-    ctx: &TcContext,
+    ctx: &impl Bytes,
     cursor: &mut Cursor,
     vxlan_port: u16,
     parsed: &mut Parsed,
@@ -268,7 +309,7 @@ fn transport(
                 cursor.next[0]
             } else {
                 // The whole header has to be there.
-                load::<[u32; 2]>(ctx, at)?[0]
+                ctx.load::<[u32; 2]>(at)?[0]
             };
             set_ports(parsed, ports);
             payload(ctx, at + 8, cursor.end, parsed);
@@ -278,19 +319,19 @@ fn transport(
             }
         }
         SCTP => {
-            let [src, dst] = load::<[u16; 2]>(ctx, at)?;
+            let [src, dst] = ctx.load::<[u16; 2]>(at)?;
             parsed.tuple.src_port = u16::from_be(src);
             parsed.tuple.dst_port = u16::from_be(dst);
             payload(ctx, at + 12, cursor.end, parsed);
         }
         ESP => {
-            let [index, number] = load::<[u32; 2]>(ctx, at)?;
+            let [index, number] = ctx.load::<[u32; 2]>(at)?;
             parsed.ack = u32::from_be(index);
             parsed.seq = u32::from_be(number);
             parsed.flags |= flags::ESP;
         }
         ICMP | ICMP6 => {
-            let [kind, code] = load::<[u8; 2]>(ctx, at)?;
+            let [kind, code] = ctx.load::<[u8; 2]>(at)?;
             // Unreachable, source quench, redirect, time exceeded, parameter
             // problem; ICMPv6 numbers its errors 1 to 4.
             let error = if cursor.protocol == ICMP {
@@ -313,16 +354,16 @@ fn transport(
 }
 
 #[inline(always)]
-fn segment(ctx: &TcContext, cursor: &Cursor, quoted: bool, parsed: &mut Parsed) -> Option<()> {
+fn segment(ctx: &impl Bytes, cursor: &Cursor, quoted: bool, parsed: &mut Parsed) -> Option<()> {
     let (at, end) = (cursor.at, cursor.end);
     let header = if cursor.has_next {
         cursor.next
-    } else if let Some(header) = load::<[u32; 5]>(ctx, at) {
+    } else if let Some(header) = ctx.load::<[u32; 5]>(at) {
         header
     } else {
         if quoted {
             // An ICMP error must quote only 8 bytes: ports and sequence number.
-            let [ports, seq] = load::<[u32; 2]>(ctx, at)?;
+            let [ports, seq] = ctx.load::<[u32; 2]>(at)?;
             set_ports(parsed, ports);
             parsed.seq = u32::from_be(seq);
             return Some(());
@@ -354,17 +395,17 @@ fn set_ports(parsed: &mut Parsed, ports: u32) {
 
 /// Length and tag of a datagram's payload.
 #[inline(always)]
-fn payload(ctx: &TcContext, at: u32, end: u32, parsed: &mut Parsed) {
+fn payload(ctx: &impl Bytes, at: u32, end: u32, parsed: &mut Parsed) {
     parsed.payload_length = end.saturating_sub(at);
     parsed.payload_tag = match parsed.payload_length {
         0 => 0,
-        8.. => load::<u64>(ctx, at).map_or(0, mix),
+        8.. => mix(ctx.load_or_zero(at)),
         // Few datagrams are this short: two, four and one byte at a time.
         short => {
             let mut first = u64::from(short);
             for i in 0..7 {
                 if i < short {
-                    first = first << 8 | u64::from(load::<u8>(ctx, at + i).unwrap_or(0));
+                    first = first << 8 | u64::from(ctx.load_or_zero::<u8>(at + i));
                 }
             }
             mix(first)
@@ -379,9 +420,9 @@ fn mix(first: u64) -> u32 {
 
 /// A VXLAN datagram (RFC 7348, section 5): goes on with the frame inside.
 #[inline(always)]
-fn vxlan(ctx: &TcContext, cursor: &mut Cursor, quoted: bool, parsed: &mut Parsed) -> bool {
+fn vxlan(ctx: &impl Bytes, cursor: &mut Cursor, quoted: bool, parsed: &mut Parsed) -> bool {
     // VXLAN header and the inner frame's Ethernet header.
-    let Some(header) = load::<[u16; 11]>(ctx, cursor.at + 8) else {
+    let Some(header) = ctx.load::<[u16; 11]>(cursor.at + 8) else {
         return false;
     };
     if u16::from_be(header[0]) & 0x0800 == 0 {

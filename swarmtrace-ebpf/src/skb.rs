@@ -62,15 +62,16 @@ const NEAR: usize = BETWEEN as usize / 8;
 /// What a report reads of the sk_buff itself: at once where both fields lie near
 /// each other, because each read is a call of a helper.
 pub struct Head {
-    device: u64,
+    /// Address of the `net_device`.
+    pub device: u64,
     conntrack: u64,
 }
 
 impl Head {
-    /// Reads it; what cannot be read is 0.
+    /// Reads it of the sk_buff at an address; what cannot be read is 0.
     #[inline(always)]
-    pub fn of(ctx: &TcContext) -> Self {
-        let (skb, offsets) = (ctx.skb.skb as u64, OFFSETS.load());
+    pub fn of(skb: u64) -> Self {
+        let offsets = OFFSETS.load();
         let (device, conntrack) = (offsets.skb_dev, offsets.skb_nfct);
         if conntrack.wrapping_sub(device) == BETWEEN {
             let near: [u64; NEAR + 1] = read(skb, device).unwrap_or([0; NEAR + 1]);
@@ -93,9 +94,27 @@ impl Head {
     /// Inode number of the network namespace the packet's device is in.
     #[inline(always)]
     pub fn netns(&self) -> u32 {
+        netns_of_device(self.device)
+    }
+
+    /// Source and destination port of conntrack's two tuples.
+    #[inline(always)]
+    pub fn conntrack_ports(&self) -> Option<[[u16; 2]; 2]> {
         let offsets = OFFSETS.load();
-        let namespace: u64 = read(self.device, offsets.dev_nd_net).unwrap_or(0);
-        read(namespace, offsets.net_inum).unwrap_or(0)
+        let connection = self.conntrack & !INFO_MASK;
+        if connection == 0 || offsets.conn_tuplehash == u32::MAX {
+            return None;
+        }
+        let first = offsets.conn_tuplehash + offsets.tuplehash_tuple;
+        let original: ConntrackTuple = read(connection, first)?;
+        let reply: ConntrackTuple = read(connection, first + offsets.tuplehash_size)?;
+        Some([
+            [
+                u16::from_be(original.src_port),
+                u16::from_be(original.dst_port),
+            ],
+            [u16::from_be(reply.src_port), u16::from_be(reply.dst_port)],
+        ])
     }
 
     /// Conntrack's two tuples, written where they are wanted.
@@ -112,6 +131,18 @@ impl Head {
         copy(connection, first + offsets.tuplehash_size, reply)?;
         Some(info >= IS_REPLY)
     }
+}
+
+/// Inode number of the network namespace that the `net_device` at an address is in.
+#[inline(always)]
+pub fn netns_of_device(device: u64) -> u32 {
+    inode(read(device, OFFSETS.load().dev_nd_net).unwrap_or(0))
+}
+
+/// Inode number of the network namespace at an address.
+#[inline(always)]
+pub fn inode(namespace: u64) -> u32 {
+    read(namespace, OFFSETS.load().net_inum).unwrap_or(0)
 }
 
 /// Reads one tuple and writes it in our form.
@@ -136,8 +167,9 @@ fn copy(connection: u64, offset: u32, to: *mut Tuple) -> Option<()> {
     Some(())
 }
 
+/// Reads kernel memory; `None` where nothing is mapped. `T` is integers alone.
 #[inline(always)]
-fn read<T>(base: u64, offset: u32) -> Option<T> {
+pub fn read<T>(base: u64, offset: u32) -> Option<T> {
     // SAFETY: the helper checks the address and fails where nothing is mapped.
     unsafe { bpf_probe_read_kernel((base + u64::from(offset)) as *const T) }.ok()
 }

@@ -1,9 +1,11 @@
-//! What tapping costs: nanoseconds a packet (`BPF_PROG_TEST_RUN`), start-up, and
-//! the time to attach and detach many taps. Needs root.
+//! What tapping costs: nanoseconds a packet (`BPF_PROG_TEST_RUN`) and a dropped
+//! packet (the kernel's own run-time statistics, real drops), start-up, and the
+//! time to attach and detach many taps. Needs root.
 //!
 //! `cargo run --release --example bench_kernel [-- --json]`
 
-use aya::programs::TestRunOptions;
+use aya::programs::{ProgramInfo, TestRunOptions, loaded_programs};
+use aya::sys::{Stats, enable_stats};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -22,11 +24,14 @@ const DEVICES: u32 = 10;
 const REPEAT: u32 = 1_000_000;
 const REPEAT_REPORTED: u32 = 50_000;
 const ROUNDS: usize = 15;
+/// Datagrams that are dropped in one measurement.
+const DATAGRAMS: u32 = 50_000;
 
 fn main() -> Result<()> {
     let json = std::env::args().any(|argument| argument == "--json");
     let mut results = Map::new();
     packets(&mut results)?;
+    drops(&mut results)?;
     for (mode, name, namespaces) in [
         (AttachMode::Auto, "auto", 20),
         (AttachMode::Clsact, "clsact", 20),
@@ -163,6 +168,61 @@ fn packets(results: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
+/// What a dropped packet costs, by whether it is one that the filter selects.
+fn drops(results: &mut Map<String, Value>) -> Result<()> {
+    let mut capture = Capture::load(&LoadOptions {
+        ring_bytes: 32 << 20,
+        ..LoadOptions::default()
+    })?;
+    capture.set_ports(&PortSet::from_iter([80]))?;
+    let service = Endpoint::new(IpAddr::from([0, 0, 0, 0]), 80, 17);
+    capture.set_endpoints(&BTreeSet::from([service]))?;
+    let begin = Instant::now();
+    let unseen = capture.watch_fate();
+    results.insert(
+        String::from("watch_fate_ms"),
+        json!(begin.elapsed().as_secs_f64() * 1000.0),
+    );
+    if let Some(line) = unseen.iter().find(|line| line.contains("not seen")) {
+        return Err(line.clone().into());
+    }
+    let _statistics = enable_stats(Stats::RunTime)?;
+    let mut events = capture.events().ok_or("taken")?;
+    for (name, port, tracked) in [
+        ("dropped_unselected", 443, false),
+        ("dropped_unselected_tracked", 443, true),
+        ("dropped_selected", 80, false),
+    ] {
+        let net = Net::new(1000)?;
+        net.batch("link set lo up\n")?;
+        net.drop_datagrams(tracked)?;
+        let before = drop_program()?;
+        net.send_datagrams(port)?;
+        let after = drop_program()?;
+        let runs = after.run_count() - before.run_count();
+        if runs < u64::from(DATAGRAMS) {
+            return Err(format!("{name}: only {runs} packets were dropped").into());
+        }
+        let time = after.run_time() - before.run_time();
+        let nanoseconds = u64::try_from(time.as_nanos())? / runs;
+        results.insert(format!("{name}_ns"), json!(nanoseconds));
+        let mut drained = Vec::new();
+        while events.drain(&mut drained) > 0 {}
+        let expected = if port == 80 { DATAGRAMS as usize } else { 0 };
+        if drained.len() != expected {
+            return Err(format!("{name}: {} events", drained.len()).into());
+        }
+    }
+    Ok(())
+}
+
+/// The kernel's account of the program on drops: the one that was loaded last.
+fn drop_program() -> Result<ProgramInfo> {
+    let programs = loaded_programs().filter_map(std::result::Result::ok);
+    let named = programs.filter(|program| program.name() == b"swarmtrace_drop");
+    Ok(named.max_by_key(ProgramInfo::id).ok_or("not loaded")?)
+}
+
 fn attaching(
     mode: AttachMode,
     name: &str,
@@ -234,6 +294,37 @@ impl Net {
 
     fn path(&self) -> String {
         format!("/run/netns/{}", self.0)
+    }
+
+    /// Drops every datagram; `tracked`: conntrack knows it then.
+    fn drop_datagrams(&self, tracked: bool) -> Result<()> {
+        let rule = if tracked {
+            "-A INPUT -p udp -m conntrack --ctstate NEW,ESTABLISHED -j DROP"
+        } else {
+            "-A INPUT -p udp -j DROP"
+        };
+        let done = Command::new("ip")
+            .args(["netns", "exec", &self.0, "iptables", "-w"])
+            .args(rule.split(' '))
+            .status()?;
+        if done.success() {
+            Ok(())
+        } else {
+            Err("`iptables` failed".into())
+        }
+    }
+
+    fn send_datagrams(&self, port: u16) -> Result<()> {
+        let namespace = std::fs::File::open(self.path())?;
+        let sender = std::thread::spawn(move || -> std::io::Result<()> {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET)?;
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+            for _ in 0..DATAGRAMS {
+                socket.send_to(b"hello", ("127.0.0.1", port))?;
+            }
+            Ok(())
+        });
+        Ok(sender.join().map_err(|_| "the sender panicked")??)
     }
 
     fn batch(&self, commands: &str) -> Result<()> {

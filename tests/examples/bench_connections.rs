@@ -1,6 +1,6 @@
 //! What tracing costs a connection: connections a second through the replica's
-//! routing mesh, untraced, with `swarmtrace follow` on both nodes, and with
-//! tcpdump in every namespace, in turn, so that the machine's own ups and downs
+//! routing mesh, untraced, with `swarmtrace follow` on both nodes, with
+//! `swarmtrace rst` on both, and with tcpdump in every namespace, in turn, so that the machine's own ups and downs
 //! meet all alike. The figures are ratios to the untraced run of the same round.
 //! Needs root.
 //!
@@ -24,7 +24,8 @@ fn main() {
     let replica = Replica::start();
     // Neighbour entries, code and caches are warm before the first round.
     rate(&replica);
-    let (mut followed, mut dumped, mut untraced) = (Vec::new(), Vec::new(), Vec::new());
+    let mut untraced = Vec::new();
+    let (mut followed, mut hunted, mut dumped) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let base = rate(&replica);
         untraced.push(base);
@@ -33,6 +34,17 @@ fn main() {
         followed.push(rate(&replica) / base);
         for trace in traces {
             trace.stop();
+        }
+        let hunts = Side::BOTH.map(|side| {
+            let mut running = replica.node(side).swarmtrace(["rst"]);
+            running.wait_for(LIMIT, "to say that it traces", |_, err| {
+                err.contains("tracing")
+            });
+            running
+        });
+        hunted.push(rate(&replica) / base);
+        for running in hunts {
+            running.interrupt(LIMIT).expect_code(0);
         }
         let dumps: Vec<Running> = replica.namespaces().map(|(_, n)| tcpdump(n)).collect();
         dumped.push(rate(&replica) / base);
@@ -43,6 +55,7 @@ fn main() {
     let result = json!({
         "connections_per_second_untraced": spread(untraced),
         "ratio_with_follow": spread(followed),
+        "ratio_with_rst": spread(hunted),
         "ratio_with_tcpdump": spread(dumped),
         "rounds": ROUNDS,
         "connections_a_round": CONNECTIONS,

@@ -50,7 +50,12 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
     let told = attempt(&mut row, load, || {
         let docker = swarm.sh(Node::A, "docker version -f '{{.Server.Version}}'");
         let told = features(&swarm);
-        let wrong = told.why_not.clone().into_iter().collect();
+        let mut wrong: Vec<String> = told.why_not.clone().into_iter().collect();
+        // Each kernel of the matrix takes them all.
+        for program in &told.programs {
+            let refused = program.refused.iter();
+            wrong.extend(refused.map(|why| format!("{}: {why}", program.name)));
+        }
         let took = told.load_ms.map(|ms| format!("{ms} ms"));
         ((docker, told), wrong, took.unwrap_or_default())
     });

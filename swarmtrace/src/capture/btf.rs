@@ -6,6 +6,7 @@
 //! usually a module: its types are then in `/sys/kernel/btf/nf_conntrack`, a
 //! split BTF that continues the kernel's own.
 
+use super::fate::FateTypes;
 use btf_rs::{Backend, Btf, Struct, Type};
 use std::path::Path;
 use swarmtrace_common::Offsets;
@@ -38,6 +39,8 @@ pub struct KernelTypes {
     pub offsets: Offsets,
     /// Why conntrack entries cannot be read, where they cannot.
     pub no_conntrack: Option<String>,
+    /// What they say about drops and resets.
+    pub fate: FateTypes,
 }
 
 impl KernelTypes {
@@ -64,6 +67,7 @@ impl KernelTypes {
         Ok(Self {
             offsets,
             no_conntrack,
+            fate: FateTypes::read(&kernel),
         })
     }
 }
@@ -126,13 +130,25 @@ fn structure(btf: &Btf, name: &str) -> Option<Struct> {
 
 /// Offset of a field in bytes, looked for in anonymous members as well.
 fn field(btf: &Btf, of: &'static str, name: &'static str) -> Result<u32, BtfError> {
-    structure(btf, of)
-        .and_then(|found| find(btf, &found, name))
-        .map(|bits| bits / 8)
-        .ok_or(BtfError::NoField {
+    fields(btf, of, [name]).map(|[offset]| offset)
+}
+
+/// Offsets of several fields: finding their structure is what takes time.
+pub(super) fn fields<const N: usize>(
+    btf: &Btf,
+    of: &'static str,
+    names: [&'static str; N],
+) -> Result<[u32; N], BtfError> {
+    let found = structure(btf, of);
+    let mut offsets = [0; N];
+    for (offset, field) in offsets.iter_mut().zip(names) {
+        let bits = found.as_ref().and_then(|found| find(btf, found, field));
+        *offset = bits.ok_or(BtfError::NoField {
             structure: of,
-            field: name,
-        })
+            field,
+        })? / 8;
+    }
+    Ok(offsets)
 }
 
 /// Offset of a field in bits.
@@ -173,5 +189,15 @@ mod tests {
             assert_eq!(types.offsets.tuplehash_size, 56);
             assert_eq!(types.offsets.tuplehash_tuple, 16);
         }
+    }
+
+    #[test]
+    fn the_running_kernel_tells_of_drops_and_resets() {
+        let fate = KernelTypes::read().unwrap().fate;
+        assert_eq!(fate.unusable, None);
+        assert!(matches!(fate.offsets.drop_args, 2..=4), "{fate:?}");
+        assert!(matches!(fate.offsets.reset_args, 2..=3), "{fate:?}");
+        let reasons = fate.offsets.drop_args > 2;
+        assert_eq!(fate.offsets.not_dropped != u32::MAX, reasons);
     }
 }

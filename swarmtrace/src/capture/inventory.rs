@@ -14,6 +14,8 @@ const BENCHMARK: &str = "swarmtrace_nop";
 pub struct LoadedProgram {
     /// Its name.
     pub name: String,
+    /// Whether it is attached to devices; else it is to a tracepoint.
+    pub is_tap: bool,
     /// Instructions that the verifier looked at, paths counted each: its limit is
     /// a million. Kernels before 5.16 do not tell.
     pub verified_instructions: Option<u32>,
@@ -51,6 +53,7 @@ fn examine(name: &str, program: &mut Program) -> LoadedProgram {
     };
     let mut told = LoadedProgram {
         name: name.to_owned(),
+        is_tap: matches!(program, Program::SchedClassifier(_)),
         ..LoadedProgram::default()
     };
     match facts {

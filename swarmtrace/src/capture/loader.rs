@@ -4,9 +4,11 @@ use super::attach::Taps;
 use super::btf::KernelTypes;
 use super::cleanup::cleanup;
 use super::error::{Error, kernel_release};
+use super::fate::{self, FateTypes};
 use super::inventory::{LoadedProgram, inventory};
 use super::journal::RUN_DIR;
 use super::log::Stderr;
+use super::names::KernelNames;
 use super::programs::Programs;
 use super::reader::Events;
 use super::rights::missing_rights;
@@ -14,12 +16,14 @@ use super::site::{AttachMode, Changes, TapSite};
 use super::tcx::has_tcx;
 use aya::EbpfLoader;
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
+use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{TestRun as _, TestRunOptions, TestRunResult};
 use aya::util::KernelVersion;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use swarmtrace_common::{Endpoint, PortSet, Settings, counters};
 
 /// The kernel side, built by build.rs.
@@ -32,7 +36,7 @@ pub const BPF_TOOLCHAIN: &str = env!("SWARMTRACE_BPF_TOOLCHAIN");
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Size of the ring buffer in bytes; made a power of two of at least 64 KiB.
-    /// An event takes 248.
+    /// An event takes 248, one of a drop or a reset 264.
     pub ring_bytes: u32,
     /// The filter to begin with.
     pub settings: Settings,
@@ -67,6 +71,9 @@ pub struct Capture {
     settings: Settings,
     endpoints: BTreeSet<Endpoint>,
     no_conntrack: Option<String>,
+    fate: FateTypes,
+    fate_links: Vec<RawTracePointLink>,
+    names: Arc<KernelNames>,
 }
 
 impl Capture {
@@ -109,6 +116,7 @@ impl Capture {
         let log_level: u8 = if options.verbose { u8::MAX } else { 0 };
         let mut object = loader
             .override_global("OFFSETS", &types.offsets, true)
+            .override_global("FATE_OFFSETS", &types.fate.offsets, true)
             .override_global("WAKE_EVERY", &wake_every, true)
             .override_global(aya_log::LEVEL, &log_level, true)
             .map_max_entries("EVENTS", ring_bytes)
@@ -138,6 +146,9 @@ impl Capture {
             settings: Settings::default(),
             endpoints: BTreeSet::new(),
             no_conntrack: types.no_conntrack,
+            names: Arc::new(KernelNames::new(types.fate.reasons.clone())),
+            fate: types.fate,
+            fate_links: Vec::new(),
         };
         capture.set_settings(options.settings)?;
         Ok(capture)
@@ -152,6 +163,33 @@ impl Capture {
     /// are needed are loaded now.
     pub fn inventory(&mut self) -> Vec<LoadedProgram> {
         inventory(&mut self.programs)
+    }
+
+    /// Reports from now on what the kernel says of packets that the filter
+    /// selects: dropped, or answered with a reset. In every namespace, whether or
+    /// not anything is tapped there. Returns what will not be seen, a line each;
+    /// that is never a reason to give up.
+    pub fn watch_fate(&mut self) -> Vec<String> {
+        if !self.fate_links.is_empty() {
+            return Vec::new();
+        }
+        let mut unseen = self.fate.silences();
+        for (program, tracepoint, what) in fate::PROGRAMS {
+            let attached = match &self.fate.unusable {
+                Some(why) => Err(why.clone()),
+                None => (self.programs.trace(program, tracepoint)).map_err(|e| e.to_string()),
+            };
+            match attached {
+                Ok(link) => self.fate_links.push(link),
+                Err(why) => unseen.push(format!("{what} are not seen: {why}")),
+            }
+        }
+        unseen
+    }
+
+    /// The running kernel's names for what it says of a packet's fate.
+    pub fn names(&self) -> Arc<KernelNames> {
+        Arc::clone(&self.names)
     }
 
     /// The reading end of the ring buffer; there is one.
@@ -179,6 +217,7 @@ impl Capture {
     /// # Errors
     /// Where a filter could not be removed.
     pub fn detach_all(&mut self) -> io::Result<()> {
+        self.fate_links.clear();
         self.taps.detach_all()
     }
 
@@ -237,7 +276,16 @@ impl Capture {
             .ok_or_else(|| no_map("COUNTERS"))?
             .try_into()
             .map_err(map_error)?;
-        let per_cpu = map.get(&0, 0).map_err(map_error)?.to_vec();
+        let mut per_cpu: Vec<[u64; counters::COUNT as usize]> = Vec::new();
+        for depth in 0..counters::DEPTHS {
+            let counted = map.get(&depth, 0).map_err(map_error)?;
+            per_cpu.resize(counted.len(), Default::default());
+            for (sums, counts) in per_cpu.iter_mut().zip(counted.iter()) {
+                for (sum, count) in sums.iter_mut().zip(counts) {
+                    *sum = sum.wrapping_add(*count);
+                }
+            }
+        }
         Ok(Counters { per_cpu })
     }
 
@@ -287,9 +335,14 @@ impl Counters {
         self.sum(counters::MATCHED)
     }
 
-    /// Events written.
+    /// Events of packets at taps written.
     pub fn reported(&self) -> u64 {
         self.sum(counters::REPORTED)
+    }
+
+    /// Events of drops and resets written.
+    pub fn fates(&self) -> u64 {
+        self.sum(counters::FATES)
     }
 
     /// Events lost because the ring buffer was full.

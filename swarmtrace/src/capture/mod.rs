@@ -10,6 +10,7 @@
 //! for (site, reason) in &changes.failed {
 //!     eprintln!("not tapped: {}: {reason}", site.device);
 //! }
+//! capture.watch_fate();
 //! let mut events = Vec::new();
 //! reader.next(&mut events).await?;
 //! println!("{} lost", capture.counters()?.lost());
@@ -17,6 +18,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Besides packets at taps, the kernel's own word on dropped packets and on the
+//! resets it sends can be had, from every namespace at once: see
+//! [`Capture::watch_fate`].
 //!
 //! Nothing is left behind: tcx links end with the process, and what outlives it
 //! on kernels without tcx is written down beforehand and removed by the next
@@ -27,10 +32,13 @@ pub mod btf;
 mod cleanup;
 mod clock;
 mod error;
+mod event;
+mod fate;
 mod inventory;
 mod journal;
 mod loader;
 mod log;
+mod names;
 mod netns;
 mod programs;
 mod reader;
@@ -43,9 +51,11 @@ pub use attach::TCX_MOST;
 pub use cleanup::{Cleanup, cleanup};
 pub use clock::realtime_offset;
 pub use error::{Error, MINIMUM_KERNEL, kernel_release};
+pub use event::Event;
 pub use inventory::LoadedProgram;
 pub use journal::RUN_DIR;
 pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions};
+pub use names::KernelNames;
 pub use reader::{BATCH, Events, POLL, Reader};
 pub use rights::missing_rights;
 pub use site::{AttachMode, Changes, TapId, TapSite};

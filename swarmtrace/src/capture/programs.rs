@@ -1,12 +1,15 @@
-//! The loaded tc programs, one for each direction and kind of device.
+//! The loaded programs: one for each direction and kind of device, and those on
+//! tracepoints.
 //!
 //! Those for Ethernet devices are loaded at once; those for devices without a
 //! link layer only when the first such device is tapped, which on most nodes is
 //! never.
 
 use super::error::Error;
+use super::fate;
 use aya::Ebpf;
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::programs::raw_trace_point::RawTracePointLink;
+use aya::programs::{ProgramError, RawTracePoint, SchedClassifier};
 use std::io;
 use swarmtrace_common::Direction;
 
@@ -49,6 +52,25 @@ impl Programs {
     /// The object, for its maps.
     pub fn object_ref(&self) -> &Ebpf {
         &self.object
+    }
+
+    /// Attaches a program to a tracepoint, for as long as the link is held.
+    ///
+    /// # Errors
+    /// [`Error::Verifier`] where the kernel refuses it, [`Error::Object`] where it
+    /// has no such tracepoint.
+    pub fn trace(
+        &mut self,
+        name: &'static str,
+        tracepoint: &str,
+    ) -> Result<RawTracePointLink, Error> {
+        let program: &mut RawTracePoint = self
+            .object
+            .program_mut(name)
+            .ok_or(Error::Object(format!("no program {name}")))?
+            .try_into()
+            .map_err(|error: ProgramError| Error::Object(error.to_string()))?;
+        fate::attach(program, tracepoint).map_err(|error| Error::of_program(name, error))
     }
 
     /// A program by name, loaded if it was not.

@@ -5,10 +5,10 @@
 //! much has piled up. So an event is at most that much old when it is handed
 //! out, and a burst costs few system calls.
 
+use super::event::Event;
 use aya::maps::{MapData, RingBuf};
 use std::io;
 use std::time::Duration;
-use swarmtrace_common::{EventKind, PacketEvent};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -39,7 +39,7 @@ impl Events {
 
     /// Appends what is there, at most [`BATCH`] events, and says how many.
     /// Never waits.
-    pub fn drain(&mut self, into: &mut Vec<PacketEvent>) -> usize {
+    pub fn drain(&mut self, into: &mut Vec<Event>) -> usize {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
@@ -48,7 +48,7 @@ impl Events {
             let Some(record) = self.ring.next() else {
                 break;
             };
-            match decode(&record) {
+            match Event::decode(&record) {
                 Some(event) => {
                     into.push(event);
                     count += 1;
@@ -95,7 +95,7 @@ impl Reader {
     ///
     /// # Errors
     /// The system's.
-    pub async fn next(&mut self, into: &mut Vec<PacketEvent>) -> io::Result<usize> {
+    pub async fn next(&mut self, into: &mut Vec<Event>) -> io::Result<usize> {
         loop {
             let count = self.drain(into);
             if count > 0 {
@@ -108,42 +108,12 @@ impl Reader {
     }
 
     /// Appends what is there and never waits; see [`Events::drain`].
-    pub fn drain(&mut self, into: &mut Vec<PacketEvent>) -> usize {
+    pub fn drain(&mut self, into: &mut Vec<Event>) -> usize {
         self.events.get_mut().0.drain(into)
     }
 
     /// See [`Events::ignored`].
     pub fn ignored(&self) -> u64 {
         self.events.get_ref().0.ignored()
-    }
-}
-
-/// A record's event: of the right length and a known kind.
-fn decode(record: &[u8]) -> Option<PacketEvent> {
-    if record.len() != size_of::<PacketEvent>() {
-        return None;
-    }
-    // SAFETY: of the right length; `PacketEvent` is `repr(C)`, made of integers
-    // alone, and so valid for any bytes.
-    let event = unsafe { record.as_ptr().cast::<PacketEvent>().read_unaligned() };
-    (event.kind == EventKind::Packet as u8 && event.direction <= 1).then_some(event)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_whole_events_of_a_known_kind_are_decoded() {
-        let mut bytes = [0_u8; size_of::<PacketEvent>()];
-        let kind = std::mem::offset_of!(PacketEvent, kind);
-        assert_eq!(decode(&bytes), None);
-        bytes[kind] = EventKind::Packet as u8;
-        bytes[..8].copy_from_slice(&42_u64.to_ne_bytes());
-        assert_eq!(decode(&bytes).map(|event| event.time), Some(42));
-        assert_eq!(decode(&bytes[1..]), None);
-        assert_eq!(decode(&[]), None);
-        bytes[kind] = 77;
-        assert_eq!(decode(&bytes), None);
     }
 }

@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::past::Past;
 use super::snapshots::Snapshots;
 use super::tasks::Tasks;
-use crate::capture::{Capture, LoadOptions, Reader, TapSite, realtime_offset};
+use crate::capture::{Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset};
 use crate::diagnose::TaskState;
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
 use crate::timeline::{Flow, Leg, Phase, Timeline};
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use swarmtrace_common::{Mode, PacketEvent, PortSet, Settings};
+use swarmtrace_common::{Mode, PortSet, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
@@ -52,13 +52,13 @@ pub struct LiveOptions {
 
 /// What happened next.
 pub enum Step {
-    /// Packets were seen.
-    Events(Vec<PacketEvent>),
+    /// Packets were seen, dropped, or answered with a reset.
+    Events(Vec<Event>),
     /// Time passed.
     Tick {
         /// Packets seen up to now: flows that were alive when events were lost
         /// must be known before they are told of the loss.
-        events: Vec<PacketEvent>,
+        events: Vec<Event>,
         /// CLOCK_MONOTONIC in nanoseconds.
         now: u64,
         /// Events that were lost since the last tick.
@@ -79,6 +79,8 @@ pub struct Live {
     tasks: Tasks,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
+    /// What the kernel does not say of packets' fates.
+    silences: Vec<String>,
     ledger: Ledger,
     /// When the taps were last known to be in place.
     stopped: Option<u64>,
@@ -124,6 +126,7 @@ impl Live {
             tasks,
             filter,
             gaps: BTreeMap::new(),
+            silences: Vec::new(),
             ledger: Ledger::default(),
             stopped: None,
             lost: 0,
@@ -131,6 +134,7 @@ impl Live {
             signals,
         };
         live.apply_filter()?;
+        live.silences = live.capture.watch_fate();
         live.tap()?;
         Ok(live)
     }
@@ -170,7 +174,7 @@ impl Live {
 
     /// Detaches everything; what was still in the ring buffer, and how many
     /// events were lost since the last tick.
-    pub fn stop(&mut self) -> Result<(Vec<PacketEvent>, u64)> {
+    pub fn stop(&mut self) -> Result<(Vec<Event>, u64)> {
         // Flows that are told of from now on lived with the taps in place.
         let now = monotonic_now();
         self.confirm_taps(now)?;
@@ -186,6 +190,11 @@ impl Live {
     /// The node as of now.
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The kernel's names for why it drops packets and sends resets.
+    pub fn kernel_names(&self) -> Arc<KernelNames> {
+        self.capture.names()
     }
 
     /// The node as it was when a flow was seen in these namespaces: a container
@@ -204,7 +213,7 @@ impl Live {
     pub fn timeline(&self, flow: &Flow) -> Timeline {
         let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
         let topology = self.topology_when(sightings.map(|s| s.netns));
-        flow.timeline(topology, wall_offset())
+        flow.timeline_with(topology, wall_offset(), &self.kernel_names())
     }
 
     /// Whether a packet of the flow was sent to something that was asked for.
@@ -277,6 +286,7 @@ impl Live {
         (self.topology.gaps.iter().cloned())
             .chain(self.gaps.values().cloned())
             .chain(conntrack)
+            .chain(self.silences.iter().cloned())
     }
 
     /// Follows a change of the node: new devices first, then names.

@@ -34,7 +34,7 @@ pub use rules::{INDISTINCT, Indistinct, RULES, Rule};
 pub use spot::{Spot, spot};
 pub use verdict::{Certainty, Site, Verdict};
 
-use crate::timeline::{Hop, Place, State, Timeline};
+use crate::timeline::{Gap, Hop, Place, State, Timeline};
 
 /// What is wrong with the flow; `None` if nothing is.
 pub fn diagnose(case: &Case<'_>) -> Option<Verdict> {
@@ -45,7 +45,7 @@ pub fn diagnose(case: &Case<'_>) -> Option<Verdict> {
 /// ones the table's order decides. Where no rule of a known failure speaks, the
 /// first that describes an unknown one does.
 pub fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
-    if is_plainly_healthy(case.timeline) {
+    if is_plainly_healthy(case.timeline) || may_be_unseen(case) {
         return Vec::new();
     }
     let judged = |fallback: bool| {
@@ -66,6 +66,29 @@ pub fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
 pub fn is_plainly_healthy(timeline: &Timeline) -> bool {
     let beyond = |h: &Hop| h.place != Place::Host;
     !is_failing(timeline) && timeline.retransmissions == 0 && timeline.hops.iter().any(beyond)
+}
+
+/// Whether all that speaks against the flow is what was not seen, while events were
+/// lost: an answer that was lost looks like none. A client that did not get one
+/// sends again, and then the flow is looked at after all.
+fn may_be_unseen(case: &Case<'_>) -> bool {
+    let lost = case.coverage.lost() > 0 || missed_events(case.timeline);
+    lost && is_silent(case.timeline) && case.drops.is_empty() && case.resets.is_empty()
+}
+
+/// Whether events were lost while it lived.
+pub fn missed_events(timeline: &Timeline) -> bool {
+    let lost = |gap: &Gap| matches!(gap, Gap::EventsLost { count } if *count > 0);
+    timeline.gaps.iter().any(lost)
+}
+
+/// Whether nothing was seen of a failure but that something did not come.
+pub fn is_silent(timeline: &Timeline) -> bool {
+    let silent = matches!(
+        timeline.state,
+        State::Unanswered | State::AnswerLost { .. } | State::Established | State::Closed
+    );
+    silent && timeline.retransmissions == 0
 }
 
 /// Whether the flow failed.

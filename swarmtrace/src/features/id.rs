@@ -166,7 +166,8 @@ impl Id {
             ),
             Self::DropReasons => useful(
                 "drop-reasons",
-                "the kernel does not say why it drops a packet",
+                "the kernel does not say why it drops a packet: the function that dropped it is \
+                 named instead",
                 "Linux 5.17 or newer",
             ),
             Self::Resets => useful(
@@ -176,7 +177,8 @@ impl Id {
             ),
             Self::ResetReasons => useful(
                 "reset-reasons",
-                "the kernel does not say why it sends a reset",
+                "the kernel does not say why it sends a reset, and does not tell of those that no \
+                 socket sends",
                 "Linux 6.10 or newer",
             ),
             Self::Docker => useful(

@@ -53,6 +53,7 @@ impl Kernel {
             features.extend(ids.map(|id| Feature::unknown(id, NO_RIGHTS)));
         }
         features.extend(of_types);
+        refuse(&mut features, &programs);
         Self {
             features,
             programs,
@@ -152,6 +153,21 @@ fn load(verbose: bool) -> Result<Vec<LoadedProgram>, String> {
     })
 }
 
+/// Programs of tracepoints that the kernel refuses: tracing goes on without what
+/// they say.
+fn refuse(features: &mut [Feature], programs: &[LoadedProgram]) {
+    for (id, name) in [
+        (Id::Drops, "swarmtrace_drop"),
+        (Id::Resets, "swarmtrace_rst"),
+    ] {
+        let refused = programs.iter().find(|p| p.name == name);
+        let why = refused.and_then(|p| p.refused.as_ref());
+        if let (Some(why), Some(feature)) = (why, features.iter_mut().find(|f| f.id == id)) {
+            *feature = Feature::missing(id, format!("{name} was refused: {why}"));
+        }
+    }
+}
+
 /// Whether the programs are taken, and whether they are compiled.
 fn of_programs(loaded: &Result<Vec<LoadedProgram>, String>) -> [Feature; 2] {
     let programs = match loaded {
@@ -164,10 +180,11 @@ fn of_programs(loaded: &Result<Vec<LoadedProgram>, String>) -> [Feature; 2] {
         }
     };
     let refused: Vec<String> = (programs.iter())
+        .filter(|p| p.is_tap)
         .filter_map(|p| Some(format!("{}: {}", p.name, p.refused.as_ref()?)))
         .collect();
     let taken = match refused.is_empty() {
-        true => Feature::ok(Id::Programs, format!("all {} load", programs.len())),
+        true => Feature::ok(Id::Programs, "those that look at packets load"),
         false => Feature::missing(Id::Programs, refused.join("; ")),
     };
     let interpreted = |p: &LoadedProgram| p.refused.is_none() && p.compiled_bytes.is_none();
@@ -193,6 +210,7 @@ mod tests {
     fn program(name: &str) -> LoadedProgram {
         LoadedProgram {
             name: name.to_owned(),
+            is_tap: true,
             verified_instructions: Some(700),
             instructions: Some(500),
             compiled_bytes: Some(2800),
@@ -228,6 +246,22 @@ mod tests {
         assert_eq!(taken.state, State::Missing);
         assert_eq!(taken.what, "swarmtrace_out: R1 invalid");
         assert_eq!(jit.state, State::Ok);
+    }
+
+    #[test]
+    fn a_tracepoint_without_its_program_is_missing_and_no_more() {
+        let refused = LoadedProgram {
+            is_tap: false,
+            refused: Some("too large".to_owned()),
+            ..program("swarmtrace_drop")
+        };
+        let programs = vec![program("swarmtrace_in"), refused];
+        let mut features = vec![Feature::ok(Id::Drops, "x"), Feature::ok(Id::Resets, "x")];
+        refuse(&mut features, &programs);
+        assert_eq!(features[0].state, State::Missing);
+        assert_eq!(features[1].state, State::Ok);
+        let [taken, _] = of_programs(&Ok(programs));
+        assert_eq!(taken.state, State::Ok);
     }
 
     #[test]

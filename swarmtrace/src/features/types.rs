@@ -4,6 +4,9 @@ use super::{Feature, Id};
 use crate::capture::btf::{KernelTypes, open};
 use btf_rs::Btf;
 
+/// What the kernel itself says of a packet's fate.
+const OF_FATE: [Id; 4] = [Id::Drops, Id::DropReasons, Id::Resets, Id::ResetReasons];
+
 /// What the types say, in the report's order, after whether they can be had.
 pub fn ask() -> (Feature, Vec<Feature>) {
     match (KernelTypes::read(), open()) {
@@ -14,20 +17,17 @@ pub fn ask() -> (Feature, Vec<Feature>) {
                 Some(why) => Feature::missing(Id::Conntrack, why),
             };
             let mut features = vec![conntrack];
-            features.extend(tracepoints(|name| has(&kernel, name)));
+            features.extend(match types.fate.unusable {
+                None => tracepoints(|name| has(&kernel, name)),
+                Some(why) => OF_FATE.map(|id| Feature::missing(id, &why)).into(),
+            });
             (btf, features)
         }
         (Err(error), _) | (_, Err(error)) => {
             let unknown = |id| Feature::unknown(id, "the kernel's types cannot be read");
-            let others = [
-                Id::Conntrack,
-                Id::Drops,
-                Id::DropReasons,
-                Id::Resets,
-                Id::ResetReasons,
-            ];
+            let others = [Id::Conntrack].into_iter().chain(OF_FATE);
             let btf = Feature::missing(Id::Btf, error.to_string());
-            (btf, others.map(unknown).into())
+            (btf, others.map(unknown).collect())
         }
     }
 }

@@ -98,6 +98,7 @@ mod tests {
     fn program(verified: Option<u32>) -> LoadedProgram {
         LoadedProgram {
             name: "swarmtrace_in".to_owned(),
+            is_tap: true,
             verified_instructions: verified,
             instructions: Some(512),
             compiled_bytes: Some(3000),
@@ -121,7 +122,7 @@ mod tests {
                 "",
                 "  ok       rights         root",
                 "  missing  reset-reasons  this kernel has none",
-                "             lost         the kernel does not say why it sends a reset",
+                "             lost         the kernel does not say why it sends a reset, and does not tell of those that no socket sends",
                 "             get          Linux 6.10 or newer",
                 "",
                 "  PROGRAM        VERIFIED  INSTRUCTIONS  MACHINE CODE",

@@ -3,9 +3,11 @@
 //! A headline says who reached whom and what became of it. Below it the SYN's
 //! way in full, then its answer's; first data and the close are a line each.
 //! A retransmission that got no further than the one before is a line too.
-//! Last comes where the path ends, and what may be missing. It never says that
-//! a packet was dropped: it says where it was seen last.
+//! Last comes where the path ends, what the kernel says became of packets, and
+//! what may be missing. It says that a packet was dropped only where the kernel
+//! said so: otherwise it says where it was seen last.
 
+mod fates;
 mod words;
 
 use super::paint::{Ink, Painter, duration, left, offset, right};
@@ -251,6 +253,9 @@ impl Page<'_> {
                 }
             }
             State::Established | State::Closed => {}
+        }
+        for line in fates::lines(timeline) {
+            self.note(text, &line);
         }
         for gap in &timeline.gaps {
             let note = match gap {

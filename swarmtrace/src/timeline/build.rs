@@ -10,6 +10,7 @@ use super::{
     Conntrack, DatagramKey, FORMAT, Flow, FlowPacket, Gap, Hop, Icmp, JoinKey, Leg, PacketKey,
     Peer, Phase, Protocol, Sighting, State, Timeline, VERSION, Way,
 };
+use crate::capture::KernelNames;
 use crate::topology::Topology;
 use std::net::SocketAddr;
 use swarmtrace_common::Tuple;
@@ -17,9 +18,26 @@ use swarmtrace_common::Tuple;
 impl Flow {
     /// The flow's timeline, with that topology's names. `wall_offset_ns` is
     /// CLOCK_REALTIME minus CLOCK_MONOTONIC on the node when the flow was seen.
+    /// Drops and resets keep the kernel's names out: see
+    /// [`Flow::timeline_with`].
     pub fn timeline(&self, topology: &Topology, wall_offset_ns: i64) -> Timeline {
+        self.timeline_with(topology, wall_offset_ns, &KernelNames::default())
+    }
+
+    /// [`Flow::timeline`] with the kernel's names for why packets were dropped,
+    /// by which of its functions, and why resets were sent.
+    pub fn timeline_with(
+        &self,
+        topology: &Topology,
+        wall_offset_ns: i64,
+        kernel: &KernelNames,
+    ) -> Timeline {
         let (path, copies) = super::copies::leave_out(self, Names(topology));
-        path.told(topology, wall_offset_ns, copies)
+        Timeline {
+            drops: super::fate::drops(self, Names(topology), kernel),
+            resets: super::fate::resets(self, Names(topology), kernel),
+            ..path.told(topology, wall_offset_ns, copies)
+        }
     }
 
     /// The timeline of a flow without copies.

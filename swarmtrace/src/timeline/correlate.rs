@@ -14,6 +14,8 @@
 //! answer changes the story. docker-proxy opens a connection of its own: that
 //! is another flow, by nature.
 
+mod fates;
+
 use super::belong;
 use super::intern::Interner;
 use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, Shared, is_syn, is_syn_ack, marks};
@@ -21,6 +23,7 @@ use super::options::Waits;
 use super::store::Store;
 use super::tuples::Facing;
 use super::{Flow, Leg, Options, Phase};
+use crate::capture::Event;
 use std::collections::VecDeque;
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
 
@@ -29,7 +32,8 @@ use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
 pub struct Statistics {
     /// Events pushed.
     pub events: u64,
-    /// Events of flows whose beginning was not seen, or that fit two flows.
+    /// Events of flows whose beginning was not seen, or that fit two flows; drops
+    /// and resets that belong to none.
     pub unplaced: u64,
     /// Events that were reported twice.
     pub duplicates: u64,
@@ -47,12 +51,16 @@ pub struct Statistics {
     pub bytes: usize,
 }
 
+pub(super) use fates::Fates;
+
 /// Recognises flows.
 pub struct Correlator {
     waits: Waits,
     store: Store,
     shared: Shared,
-    waiting: VecDeque<PacketEvent>,
+    waiting: VecDeque<Event>,
+    /// Drops and resets whose flow is not known yet.
+    homeless: VecDeque<Event>,
     lost: u64,
     /// The newest event's time at each loss that waiting events may have
     /// lived through, and what was lost before it.
@@ -71,6 +79,7 @@ impl Correlator {
                 tunnels: Interner::new(),
             },
             waiting: VecDeque::new(),
+            homeless: VecDeque::new(),
             lost: 0,
             losses: VecDeque::new(),
             counted: Statistics::default(),
@@ -78,20 +87,21 @@ impl Correlator {
     }
 
     /// Takes an event. Costs no more than a few hundred nanoseconds.
-    pub fn push(&mut self, event: &PacketEvent) {
+    pub fn push(&mut self, event: impl Into<Event>) {
+        let event = event.into();
         self.counted.events += 1;
         let after = self
             .waiting
             .iter()
             .rev()
-            .take_while(|w| w.time > event.time)
+            .take_while(|w| w.time() > event.time())
             .count();
         if after == 0 {
-            self.waiting.push_back(*event);
+            self.waiting.push_back(event);
         } else {
-            self.waiting.insert(self.waiting.len() - after, *event);
+            self.waiting.insert(self.waiting.len() - after, event);
         }
-        let newest = self.waiting.back().map_or(0, |w| w.time);
+        let newest = self.waiting.back().map_or(0, Event::time);
         self.settle(newest);
     }
 
@@ -99,7 +109,7 @@ impl Correlator {
     /// alive now will say so.
     pub fn note_lost(&mut self, count: u64) {
         match self.waiting.back() {
-            Some(newest) => self.losses.push_back((newest.time, self.lost)),
+            Some(newest) => self.losses.push_back((newest.time(), self.lost)),
             None => self.losses.clear(),
         }
         self.lost = self.lost.saturating_add(count);
@@ -109,6 +119,7 @@ impl Correlator {
     /// recording: the time of its latest event). Call it every 10 to 100 ms.
     pub fn take_finished(&mut self, now: u64) -> Vec<Flow> {
         self.settle(now);
+        self.place_waiting_fates(now);
         let mut told = Vec::new();
         for slot in self.store.due(now) {
             told.extend(self.tell(slot));
@@ -124,6 +135,7 @@ impl Correlator {
     /// the end of a recording or of the program.
     pub fn finish(&mut self) -> Vec<Flow> {
         self.settle(u64::MAX);
+        self.place_waiting_fates(u64::MAX);
         let mut told = Vec::new();
         for slot in self.store.taken() {
             told.extend(self.tell(slot));
@@ -154,10 +166,13 @@ impl Correlator {
     /// Places every waiting event that no earlier one can precede any more.
     fn settle(&mut self, now: u64) {
         while let Some(first) = self.waiting.front()
-            && first.time.saturating_add(self.waits.reorder) <= now
+            && first.time().saturating_add(self.waits.reorder) <= now
             && let Some(event) = self.waiting.pop_front()
         {
-            self.place(&event);
+            match &event {
+                Event::Packet(packet) => self.place(packet),
+                Event::Drop(_) | Event::ResetSent(_) => self.place_fate(event),
+            }
         }
     }
 

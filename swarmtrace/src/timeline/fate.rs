@@ -1,8 +1,13 @@
 //! What a kernel itself says became of a flow's packets: dropped, or answered
 //! with a reset. Both are joined to a flow by its addresses and the namespace.
 
+use super::Flow;
+use super::names::Names;
+use crate::capture::KernelNames;
+use crate::topology::DeviceRef;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use swarmtrace_common::NO_REASON;
 
 /// A packet that the kernel dropped (`skb:kfree_skb`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +53,8 @@ impl Drop {
     /// Whether the call site is one of `functions` (`name` or `name+0x1f/0x80`).
     pub fn at(&self, functions: &[&str]) -> bool {
         self.symbol.as_deref().is_some_and(|symbol| {
-            let name = symbol.split(['+', ' ']).next().unwrap_or(symbol);
+            // The compiler's variants of a function (`.isra.0`) are that function.
+            let name = symbol.split(['+', ' ', '.']).next().unwrap_or(symbol);
             functions.contains(&name)
         })
     }
@@ -100,4 +106,73 @@ impl ResetSent {
         let name = name.strip_prefix("SK_RST_REASON_").unwrap_or(name);
         (!name.is_empty() && name != "NOT_SPECIFIED").then_some(name)
     }
+}
+
+/// A flow's drops by name.
+pub(super) fn drops(flow: &Flow, names: Names<'_>, kernel: &KernelNames) -> Vec<Drop> {
+    let mut drops: Vec<Drop> = (flow.drops.iter())
+        .filter(|drop| is_here(flow, names, drop.netns))
+        .map(|drop| Drop {
+            time: drop.time,
+            node: names.0.hostname.clone(),
+            netns: drop.netns,
+            namespace: namespace(names, drop.netns),
+            ifindex: drop.ifindex,
+            device: (drop.ifindex != 0).then(|| {
+                names.device(DeviceRef {
+                    namespace: drop.netns,
+                    ifindex: drop.ifindex,
+                })
+            }),
+            reason: reason(drop.reason, |number| kernel.drop_reason(number)),
+            symbol: kernel.function(drop.location),
+            source: drop.tuple.source(),
+            destination: drop.tuple.destination(),
+            skb: drop.skb,
+        })
+        .collect();
+    drops.sort_by_key(|drop| drop.time);
+    drops
+}
+
+/// A flow's resets by name.
+pub(super) fn resets(flow: &Flow, names: Names<'_>, kernel: &KernelNames) -> Vec<ResetSent> {
+    let mut resets: Vec<ResetSent> = (flow.resets.iter())
+        .filter(|reset| is_here(flow, names, reset.netns))
+        .map(|reset| ResetSent {
+            time: reset.time,
+            node: names.0.hostname.clone(),
+            netns: reset.netns,
+            namespace: namespace(names, reset.netns),
+            source: reset.tuple.source(),
+            destination: reset.tuple.destination(),
+            reason: reason(reset.reason, |number| kernel.reset_reason(number)),
+        })
+        .collect();
+    resets.sort_by_key(|reset| reset.time);
+    resets
+}
+
+/// Whether a namespace is one of the node's, as far as it could be told: others on
+/// the same kernel (somebody's container or machine) have a story of their own.
+fn is_here(flow: &Flow, names: Names<'_>, netns: u32) -> bool {
+    let known = netns == 0 || names.0.namespace(netns).is_some();
+    known
+        || flow
+            .packets
+            .iter()
+            .flat_map(|p| &p.sightings)
+            .any(|s| s.netns == netns)
+}
+
+fn namespace(names: Names<'_>, netns: u32) -> String {
+    match netns {
+        0 => "an unknown namespace".to_owned(),
+        netns => names.namespace(netns),
+    }
+}
+
+/// A reason's name, or its number where the kernel publishes none for it.
+fn reason<'a>(number: u32, name: impl Fn(u32) -> Option<&'a str>) -> Option<String> {
+    (number != NO_REASON).then(|| name(number).map_or_else(|| number.to_string(), str::to_owned))
 }

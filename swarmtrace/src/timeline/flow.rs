@@ -32,6 +32,43 @@ pub struct Flow {
     pub events_lost: u64,
     /// Packets, by the time each was first seen.
     pub packets: Vec<FlowPacket>,
+    /// Packets that the kernel says it dropped, the first 16 by time.
+    pub drops: Vec<FlowDrop>,
+    /// Resets that the kernel says it sent, the first 16 by time.
+    pub resets: Vec<FlowReset>,
+}
+
+/// A packet that the kernel dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowDrop {
+    /// CLOCK_MONOTONIC, nanoseconds.
+    pub time: u64,
+    /// The sk_buff's address: a hint of identity, never proof.
+    pub skb: u64,
+    /// Address of the code that dropped it.
+    pub location: u64,
+    /// Inode of the namespace; 0 where it could not be told.
+    pub netns: u32,
+    /// Index of the device that it was on; 0 where it was on none.
+    pub ifindex: u32,
+    /// The kernel's number for the reason, or [`swarmtrace_common::NO_REASON`].
+    pub reason: u32,
+    /// The packet's own addresses (inside VXLAN, the inner packet's; without
+    /// ports for an ICMP error about the flow).
+    pub tuple: Tuple,
+}
+
+/// A reset that the kernel sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowReset {
+    /// CLOCK_MONOTONIC, nanoseconds.
+    pub time: u64,
+    /// Inode of the namespace that sent it; 0 where it could not be told.
+    pub netns: u32,
+    /// The kernel's number for the reason, or [`swarmtrace_common::NO_REASON`].
+    pub reason: u32,
+    /// The reset's own addresses.
+    pub tuple: Tuple,
 }
 
 /// One transmission of one packet.

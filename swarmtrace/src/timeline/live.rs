@@ -4,6 +4,7 @@
 //! spot, which packet. A spot is a tap together with how the packet looked
 //! there; spots are shared by all flows.
 
+use super::correlate::Fates;
 use super::flow::{FlowPacket, Sighting};
 use super::intern::{Interner, Spot, Tap, Tunnel};
 use super::tuples::{Facing, Tuples};
@@ -87,6 +88,7 @@ pub(super) struct Live {
     pub packets: Vec<Packet>,
     seen: Vec<Seen>,
     icmps: Vec<Tuple>,
+    pub fates: Option<Box<Fates>>,
 }
 
 /// What became of a sighting.
@@ -114,6 +116,7 @@ impl Live {
             packets: Vec::new(),
             seen: Vec::new(),
             icmps: Vec::new(),
+            fates: None,
         }
     }
 
@@ -355,6 +358,7 @@ impl Live {
             + self.packets.capacity() * size_of::<Packet>()
             + self.seen.capacity() * size_of::<Seen>()
             + self.icmps.capacity() * size_of::<Tuple>()
+            + self.fates.as_ref().map_or(0, |fates| fates.bytes())
     }
 
     /// The flow, written out.
@@ -399,6 +403,14 @@ impl Live {
             omitted: u64::from(self.omitted),
             events_lost: lost.saturating_sub(self.lost_before),
             packets,
+            drops: self
+                .fates
+                .as_ref()
+                .map_or_else(Vec::new, |f| f.drops.clone()),
+            resets: self
+                .fates
+                .as_ref()
+                .map_or_else(Vec::new, |f| f.resets.clone()),
         }
     }
 

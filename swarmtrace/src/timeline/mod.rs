@@ -38,7 +38,7 @@ mod tuples;
 pub(crate) use build::same_packet;
 pub use correlate::{Correlator, Statistics};
 pub use fate::{Drop, ResetSent};
-pub use flow::{Flow, FlowPacket, Sighting};
+pub use flow::{Flow, FlowDrop, FlowPacket, FlowReset, Sighting};
 pub use histogram::{Histograms, Latency, Measure};
 pub use model::*;
 pub use options::Options;

@@ -7,7 +7,10 @@
 use super::classify::{self, is_of};
 use super::docker::{Container, View};
 use super::kernel::Kernel;
-use super::{DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, Node, Topology, Vip};
+use super::{
+    Device, DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, Node, Topology, Vip,
+};
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// Joins the halves. No I/O.
@@ -53,13 +56,20 @@ fn add_networks(topology: &mut Topology) {
                     name: format!("vni-{vni}"),
                     driver: "overlay".to_owned(),
                     vnis: vec![vni],
-                    subnets: bridge.addresses.iter().map(|a| a.trunc()).collect(),
+                    subnets: subnets(bridge),
                     ..Network::default()
                 });
             }
         }
     }
     topology.networks.extend(found);
+}
+
+/// The subnets that a bridge is the gateway of; every link has `fe80::/64`.
+fn subnets(bridge: &Device) -> Vec<IpNet> {
+    let is_local = |a: &&IpNet| matches!(a.addr(), IpAddr::V6(a) if a.is_unicast_link_local());
+    let routed = bridge.addresses.iter().filter(|a| !is_local(a));
+    routed.map(IpNet::trunc).collect()
 }
 
 /// Containers whose namespace is not among those found.

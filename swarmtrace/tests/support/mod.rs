@@ -11,7 +11,7 @@ pub mod nets;
 pub mod taps;
 
 use aya::programs::TestRunOptions;
-use swarmtrace::capture::{Capture, Events, LoadOptions};
+use swarmtrace::capture::{Capture, Event, Events, LoadOptions};
 use swarmtrace_common::{Mode, PacketEvent, Settings};
 
 /// Every packet is reported.
@@ -62,11 +62,11 @@ impl Bench {
         self.events.drain(&mut events);
         assert!(events.len() <= 1, "one packet, one event");
         assert_eq!(self.events.ignored(), 0);
-        events.pop()
+        events.pop().and_then(|event| event.packet().copied())
     }
 
     /// Takes what is in the ring buffer.
-    pub fn drain(&mut self, into: &mut Vec<PacketEvent>) -> usize {
+    pub fn drain(&mut self, into: &mut Vec<Event>) -> usize {
         self.events.drain(into)
     }
 

@@ -127,7 +127,21 @@ impl Pair {
             net.ip(&["addr", "add", &v6, "dev", device, "nodad"]);
             net.ip(&["link", "set", device, "up"]);
         }
-        Self { left, right }
+        let pair = Self { left, right };
+        pair.wait_for_carrier();
+        pair
+    }
+
+    /// On a busy machine the kernel takes up to a second to let packets through a
+    /// new device (`net/core/link_watch.c`).
+    fn wait_for_carrier(&self) {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        for (net, device) in [(&self.left, "left0"), (&self.right, "right0")] {
+            while !net.ip(&["link", "show", device]).contains("state UP") {
+                assert!(std::time::Instant::now() < until, "{device} stays down");
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        }
     }
 
     pub fn sites(&self) -> Vec<TapSite> {

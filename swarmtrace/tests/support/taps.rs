@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::time::Duration;
-use swarmtrace::capture::{AttachMode, Capture, LoadOptions, TapSite};
+use swarmtrace::capture::{AttachMode, Capture, Event, LoadOptions, TapSite};
 use swarmtrace_common::{PacketEvent, Settings};
 
 pub const BOTH: [AttachMode; 2] = [AttachMode::Tcx, AttachMode::Clsact];
@@ -30,5 +30,5 @@ pub fn drain(capture: &mut Capture) -> Vec<PacketEvent> {
     std::thread::sleep(Duration::from_millis(100));
     let mut events = Vec::new();
     capture.events().unwrap().drain(&mut events);
-    events
+    events.iter().filter_map(Event::packet).copied().collect()
 }

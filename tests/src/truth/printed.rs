@@ -48,6 +48,44 @@ pub struct Timeline {
     pub clocks: Vec<Clock>,
     /// Sightings of copies that bridges flooded.
     pub copies: u32,
+    /// Packets that the kernel says it dropped.
+    pub drops: Vec<Dropped>,
+    /// Resets that the kernel says it sent.
+    pub resets: Vec<ResetSent>,
+}
+
+/// A packet that the kernel dropped.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Dropped {
+    /// Name of the node.
+    pub node: String,
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// Its name.
+    pub namespace: String,
+    /// Name of the device.
+    pub device: Option<String>,
+    /// The kernel's word for why.
+    pub reason: Option<String>,
+    /// The function that dropped it.
+    pub symbol: Option<String>,
+    /// The packet's source.
+    pub source: SocketAddr,
+    /// The packet's destination.
+    pub destination: SocketAddr,
+}
+
+/// A reset that the kernel sent.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ResetSent {
+    /// Inode of the namespace that sent it.
+    pub netns: u32,
+    /// The kernel's word for why.
+    pub reason: Option<String>,
+    /// The reset's source.
+    pub source: SocketAddr,
+    /// The reset's destination.
+    pub destination: SocketAddr,
 }
 
 /// What became of a flow.

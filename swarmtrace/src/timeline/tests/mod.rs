@@ -1,5 +1,6 @@
 //! The timeline against a Swarm made up for the purpose.
 
+mod fates;
 mod handshakes;
 mod joining;
 mod odd;

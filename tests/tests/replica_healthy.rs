@@ -1,0 +1,123 @@
+//! Ten thousand connections that all work, as fast as they will go, and not one
+//! word of a failure: neither by `follow` nor by `rst`, neither when every event
+//! was seen nor when the ring buffer was too small and many were lost.
+
+use nix::sys::signal::Signal;
+use std::net::SocketAddr;
+use std::time::Duration;
+use swarmtrace_tests::patience::until;
+use swarmtrace_tests::process::{Ended, Running};
+use swarmtrace_tests::replica::plan::VOTE;
+use swarmtrace_tests::replica::{Node, Replica, Side};
+use swarmtrace_tests::trace::{LIMIT, untapped};
+use swarmtrace_tests::traffic::many;
+
+const CONNECTIONS: usize = 10_000;
+const AT_ONCE: usize = 16;
+/// How long swarmtrace may take to tell of what it has seen.
+const TELLING: Duration = Duration::from_secs(120);
+
+fn mesh() -> SocketAddr {
+    (Side::A.front(), VOTE.published).into()
+}
+
+/// `follow` and `rst` side by side on a node, tapping every device.
+#[track_caller]
+fn watch(node: &Node, buffer: &str) -> [Running; 2] {
+    let commands = [
+        &["follow", "--port", "8080", "--no-reply"][..],
+        &["rst"][..],
+    ];
+    let running = commands.map(|command| {
+        let arguments = [command, &["--output", "json", "--buffer", buffer]].concat();
+        let mut running = node.swarmtrace(arguments);
+        running.wait_for(LIMIT, "to say that it traces", |_, err| {
+            err.contains("tracing")
+        });
+        running
+    });
+    until(LIMIT, "every device to be tapped", || {
+        untapped(node).is_empty().then_some(())
+    });
+    running
+}
+
+/// What was said of failures, and how many connections and lost events there were.
+fn said(follow: &Ended, rst: &Ended) -> (Vec<String>, u64, u64) {
+    let (mut failures, mut connections, mut lost) = (Vec::new(), 0, 0);
+    for line in follow.stdout.lines() {
+        if line.starts_with(r#"{"format":"swarmtrace-timeline""#) {
+            connections += 1;
+            if line.contains(r#""verdict":{"#) {
+                failures.push(line.to_owned());
+            }
+        }
+    }
+    for line in rst.stdout.lines() {
+        if line.starts_with(r#"{"format":"swarmtrace-rst","#) {
+            failures.push(line.to_owned());
+        }
+    }
+    for ended in [follow, rst] {
+        let last = ended.stdout.lines().last().unwrap_or_default();
+        let figures: serde_json::Value = serde_json::from_str(last).expect("figures");
+        lost += figures["lost"].as_u64().expect("a count");
+    }
+    (failures, connections, lost)
+}
+
+/// Runs the load with both commands on both nodes. `stall` stops them now and then,
+/// so that nobody empties the ring buffers.
+fn run(buffer: &str, stall: bool) -> (Vec<String>, u64, u64) {
+    let replica = Replica::start();
+    let watches = Side::BOTH.map(|side| watch(replica.node(side), buffer));
+    let answered = std::thread::scope(|scope| {
+        let load = scope.spawn(|| many(replica.client(), mesh(), CONNECTIONS, AT_ONCE));
+        while stall && !load.is_finished() {
+            for signal in [Signal::SIGSTOP, Signal::SIGCONT] {
+                for running in watches.iter().flatten() {
+                    running.signal(signal);
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        load.join().expect("the clients")
+    });
+    assert_eq!(answered, CONNECTIONS, "connections that were answered");
+    let (mut failures, mut connections, mut lost) = (Vec::new(), 0, 0);
+    for running in watches {
+        let [follow, rst] = running.map(|r| r.interrupt(TELLING));
+        let (more, told, missed) = said(follow.expect_code(0), rst.expect_code(0));
+        failures.extend(more);
+        connections += told;
+        lost += missed;
+    }
+    (failures, connections, lost)
+}
+
+#[track_caller]
+fn none(failures: &[String]) {
+    let verdict = |line: &String| {
+        let told: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        format!("{:#}", told["verdict"])
+    };
+    let told: Vec<String> = failures.iter().map(verdict).collect();
+    assert!(told.is_empty(), "{}: {}", told.len(), told.join("\n"));
+}
+
+#[test]
+fn no_failure_is_told_when_all_is_seen() {
+    let (failures, connections, lost) = run("64M", false);
+    none(&failures);
+    assert_eq!(lost, 0);
+    // Node a sees all, node b those that came to its task.
+    assert!(connections >= CONNECTIONS as u64, "{connections}");
+}
+
+#[test]
+fn no_failure_is_told_when_events_are_lost() {
+    let (failures, connections, lost) = run("64K", true);
+    none(&failures);
+    assert!(lost > 1000, "{lost} events lost");
+    assert!(connections > 0);
+}
