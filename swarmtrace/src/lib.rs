@@ -4,6 +4,8 @@
 //! read-only snapshots of the `topology` beside it, which `doctor` examines by
 //! itself and whose tasks `probe` sends to; `check` judges many timelines together. A
 //! module imports only from those before it; `commands` wires them together.
+//! itself and whose tasks `probe` sends to. `features` asks what of that works on this
+//! kernel. A module imports only from those before it; `commands` wires them together.
 
 pub mod capture;
 pub mod check;
@@ -11,6 +13,7 @@ pub mod cli;
 pub mod commands;
 pub mod diagnose;
 pub mod doctor;
+pub mod features;
 pub mod output;
 pub mod probe;
 pub mod selection;

@@ -11,6 +11,7 @@ pub mod binary;
 pub mod bystander;
 pub mod delay;
 pub mod hooks;
+pub mod matrix;
 pub mod namespace;
 pub mod patience;
 pub mod process;

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod cargo;
 pub mod demo;
 pub mod host;
+pub mod matrix;
 pub mod scenario;
 pub mod setup;
 pub mod step;

@@ -50,11 +50,7 @@ impl KernelTypes {
     /// [`BtfError`] without usable types of sk_buff, net_device and net. Missing
     /// conntrack types are no error, see [`KernelTypes::no_conntrack`].
     pub fn read() -> Result<Self, BtfError> {
-        // Mapping this file is possible from Linux 6.16 on, and then parsing
-        // costs next to nothing.
-        let kernel = Btf::from_file_with_backend(VMLINUX, Backend::Mmap)
-            .or_else(|_| Btf::from_file(VMLINUX))
-            .map_err(BtfError::Unavailable)?;
+        let kernel = open()?;
         let mut offsets = Offsets {
             skb_dev: field(&kernel, "sk_buff", "dev")?,
             dev_nd_net: field(&kernel, "net_device", "nd_net")?,
@@ -74,6 +70,18 @@ impl KernelTypes {
             fate: FateTypes::read(&kernel),
         })
     }
+}
+
+/// The running kernel's types.
+///
+/// # Errors
+/// [`BtfError::Unavailable`] where it publishes none.
+pub fn open() -> Result<Btf, BtfError> {
+    // Mapping this file is possible from Linux 6.16 on, and then parsing costs
+    // next to nothing.
+    Btf::from_file_with_backend(VMLINUX, Backend::Mmap)
+        .or_else(|_| Btf::from_file(VMLINUX))
+        .map_err(BtfError::Unavailable)
 }
 
 /// Adds what conntrack's types say, or says why it cannot.

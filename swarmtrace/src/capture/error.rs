@@ -32,13 +32,13 @@ pub enum Error {
     /// The kernel refused a program.
     #[error(
         "Linux {kernel} refused the program {program} ({reason}): please report it with the \
-         output of `swarmtrace -v`"
+         output of `swarmtrace features -v`"
     )]
     Verifier {
         /// The running kernel's version.
         kernel: String,
         /// The program's name.
-        program: &'static str,
+        program: String,
         /// The verifier's last words.
         reason: String,
         /// All it said, many lines.
@@ -54,7 +54,7 @@ pub enum Error {
 
 impl Error {
     /// Reads the meaning of a failed program load.
-    pub fn of_program(program: &'static str, error: ProgramError) -> Self {
+    pub fn of_program(program: &str, error: ProgramError) -> Self {
         match error {
             ProgramError::LoadError {
                 io_error,
@@ -75,7 +75,7 @@ impl Error {
                 });
                 Self::Verifier {
                     kernel: kernel_release(),
-                    program,
+                    program: program.to_owned(),
                     reason: format!("{io_error}: {}", last.unwrap_or("no reason given").trim()),
                     log,
                 }
@@ -137,7 +137,7 @@ mod tests {
             },
             Error::Verifier {
                 kernel: String::from("5.10.0"),
-                program: "swarmtrace_in",
+                program: String::from("swarmtrace_in"),
                 reason: String::from("Permission denied: R1 invalid mem access 'scalar'"),
                 log: String::from("many\nlines"),
             },

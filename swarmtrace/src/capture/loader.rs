@@ -5,12 +5,15 @@ use super::btf::KernelTypes;
 use super::cleanup::cleanup;
 use super::error::{Error, kernel_release};
 use super::fate::{self, FateTypes};
+use super::inventory::{LoadedProgram, inventory};
 use super::journal::RUN_DIR;
 use super::log::Stderr;
 use super::names::KernelNames;
 use super::programs::Programs;
 use super::reader::Events;
+use super::rights::missing_rights;
 use super::site::{AttachMode, Changes, TapSite};
+use super::tcx::has_tcx;
 use aya::EbpfLoader;
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use aya::programs::raw_trace_point::RawTracePointLink;
@@ -80,7 +83,7 @@ impl Capture {
     /// # Errors
     /// See [`Error`].
     pub fn load(options: &LoadOptions) -> Result<Self, Error> {
-        if !nix::unistd::geteuid().is_root() {
+        if !missing_rights().is_empty() {
             return Err(Error::NotRoot);
         }
         let version = KernelVersion::current().map_err(|_| Error::KernelTooOld {
@@ -133,7 +136,7 @@ impl Capture {
             }
         })?;
         let attach = match options.attach {
-            AttachMode::Auto if version < KernelVersion::new(6, 6, 0) => AttachMode::Clsact,
+            AttachMode::Auto if !has_tcx() => AttachMode::Clsact,
             mode => mode,
         };
         let mut capture = Self {
@@ -154,6 +157,12 @@ impl Capture {
     /// Why events carry no conntrack tuples, where they do not.
     pub fn no_conntrack(&self) -> Option<&str> {
         self.no_conntrack.as_deref()
+    }
+
+    /// Every program as the kernel took it. Those that are loaded only when they
+    /// are needed are loaded now.
+    pub fn inventory(&mut self) -> Vec<LoadedProgram> {
+        inventory(&mut self.programs)
     }
 
     /// Reports from now on what the kernel says of packets that the filter

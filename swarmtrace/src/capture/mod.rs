@@ -34,6 +34,7 @@ mod clock;
 mod error;
 mod event;
 mod fate;
+mod inventory;
 mod journal;
 mod loader;
 mod log;
@@ -41,19 +42,24 @@ mod names;
 mod netns;
 mod programs;
 mod reader;
+mod rights;
 mod site;
 mod tc;
+mod tcx;
 
 pub use attach::TCX_MOST;
 pub use cleanup::{Cleanup, cleanup};
 pub use clock::realtime_offset;
-pub use error::{Error, MINIMUM_KERNEL};
+pub use error::{Error, MINIMUM_KERNEL, kernel_release};
 pub use event::Event;
+pub use inventory::LoadedProgram;
 pub use journal::RUN_DIR;
 pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions};
 pub use names::KernelNames;
 pub use reader::{BATCH, Events, POLL, Reader};
+pub use rights::missing_rights;
 pub use site::{AttachMode, Changes, TapId, TapSite};
+pub use tcx::has_tcx;
 
 #[cfg(test)]
 mod tests {

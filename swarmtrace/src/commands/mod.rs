@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cleanup;
 pub mod doctor;
+pub mod features;
 pub mod follow;
 pub mod join;
 mod judge;
@@ -51,5 +52,6 @@ commands! {
     Topology(topology),
     Doctor(doctor),
     Probe(probe),
+    Features(features),
     Cleanup(cleanup),
 }

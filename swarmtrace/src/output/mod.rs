@@ -8,6 +8,7 @@ pub mod check_markdown;
 pub mod check_text;
 mod check_words;
 pub mod doctor_text;
+pub mod features_text;
 pub mod json;
 pub mod latency;
 pub mod paint;

@@ -47,8 +47,16 @@ impl Stage {
     /// Restores the Swarm, or builds it.
     pub fn up(kernel: Kernel, name: &str) -> Self {
         Self {
-            swarm: Swarm::named(kernel, name),
             used: false,
+            ..Self::on(Swarm::named(kernel, name))
+        }
+    }
+
+    /// A Swarm that was used already: it is restored first.
+    pub fn on(swarm: Swarm) -> Self {
+        Self {
+            swarm,
+            used: true,
             healthy: Vec::new(),
         }
     }

@@ -30,9 +30,13 @@ fn address(text: &str) -> SocketAddr {
 /// External client → node a, for a task on the same node and on the other, and
 /// the node itself as client.
 pub fn routing_mesh(kernel: Kernel) {
-    let swarm = Swarm::up(kernel);
+    routing_mesh_of(&Swarm::up(kernel));
+}
+
+/// The same on a Swarm that is up.
+pub fn routing_mesh_of(swarm: &Swarm) {
     let mut answers = String::new();
-    let outcome = watch(&swarm, "--service vote --port 8080", || {
+    let outcome = watch(swarm, "--service vote --port 8080", || {
         let four = "for i in 1 2 3 4; do vmtool get 192.168.90.1 8080 / 20; done";
         answers += &swarm.sh(Node::Vm, four);
         answers += &swarm.sh(
@@ -45,7 +49,7 @@ pub fn routing_mesh(kernel: Kernel) {
     }
     let outside = outcome.opened(address("192.168.90.1:8080"));
     assert_eq!(outside.len(), 4, "{answers}");
-    let joined = join(&swarm);
+    let joined = join(swarm);
     let mut nodes = BTreeSet::new();
     for flow in &outside {
         let timeline = outcome.assert_true(flow);

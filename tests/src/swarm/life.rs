@@ -22,7 +22,11 @@ done
 
 /// However a trace ends, the hooks are as they were.
 pub fn leaves_nothing(kernel: Kernel) {
-    let swarm = Swarm::up(kernel);
+    leaves_nothing_on(&Swarm::up(kernel));
+}
+
+/// The same on a Swarm that is up; node a's eth0 has a clsact qdisc afterwards.
+pub fn leaves_nothing_on(swarm: &Swarm) {
     // A clsact qdisc of somebody else's, to be left alone.
     swarm.sh(Node::A, "tc qdisc add dev eth0 clsact");
     let hooks = |node| swarm.sh(node, HOOKS);

@@ -25,7 +25,7 @@ use crate::patience::until;
 use crate::truth::Timeline;
 use std::fs::File;
 use std::time::Duration;
-use xtask::vm::{Config, Kernel, Node, Running, Vm};
+use xtask::vm::{Config, Debian, Kernel, Node, Running, Vm};
 
 /// How long anything in the VM may take.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -52,11 +52,18 @@ impl Swarm {
     /// of one name one at a time.
     #[track_caller]
     pub fn named(kernel: Kernel, name: &str) -> Self {
+        Self::with_docker_of(Debian::default(), kernel, name)
+    }
+
+    /// The same with the Docker, iptables and tools of that Debian.
+    #[track_caller]
+    pub fn with_docker_of(debian: Debian, kernel: Kernel, name: &str) -> Self {
         let lock = std::env::temp_dir().join(format!("swarmtrace-{name}-vm.lock"));
         let lock = File::create(&lock).expect("create the lock file");
         lock.lock().expect("wait for the other tests' VM");
         let config = Config {
             kernel,
+            debian,
             name: name.to_owned(),
             stop_on_drop: true,
             ..Config::default()

@@ -54,6 +54,11 @@ impl Apt {
             options: Vec::new(),
             whose: "this machine's package lists",
         };
+        // Any kernel would do as the newest of these lists, which may lack the suite
+        // that has the newest of all.
+        if kernel == Kernel::Newest && !apt.has_suite_of(kernel) {
+            return None;
+        }
         apt.newest_kernel(kernel).is_ok().then_some(apt)
     }
 
@@ -115,6 +120,13 @@ impl Apt {
         }
         step.done();
         Ok(apt)
+    }
+
+    fn has_suite_of(&self, kernel: Kernel) -> bool {
+        let mut ask = self.command("apt-get");
+        ask.args(["indextargets", "--format", "$(RELEASE)"]);
+        let known = host::text(&mut ask).unwrap_or_default();
+        known.lines().any(|suite| kernel.suites().contains(&suite))
     }
 
     /// The newest kernel of this series for the cloud: its release, and the

@@ -1,7 +1,7 @@
 //! Ctrl-C while a VM is being built or restored must not leave a QEMU behind:
 //! it runs in the background and would never hear of it.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use anyhow::{Context, Result};
 use nix::libc;
@@ -10,19 +10,48 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 /// The VMs that are under construction; 0 is none.
 static UNFINISHED: [AtomicI32; 4] = [const { AtomicI32::new(0) }; 4];
 
+/// Whether a program that only takes note was told to end.
+static NOTED: AtomicBool = AtomicBool::new(false);
+
 /// Ends unfinished VMs when this program is told to end. For programs only: a
 /// library must not take the signals of whoever uses it.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn install() -> Result<()> {
-    let action = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::all());
+    handle(end)
+}
+
+/// Takes note when this program is told to end, which it does by itself when it
+/// next asks [`noted`]. For programs only, as [`install`].
+///
+/// # Errors
+/// When the system refuses.
+pub fn note() -> Result<()> {
+    handle(take_note)
+}
+
+/// Whether this program was told to end since [`note`].
+pub fn noted() -> bool {
+    NOTED.load(Ordering::SeqCst)
+}
+
+fn handle(handler: extern "C" fn(libc::c_int)) -> Result<()> {
+    let action = SigAction::new(
+        SigHandler::Handler(handler),
+        SaFlags::empty(),
+        SigSet::all(),
+    );
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // SAFETY: `end` only calls kill(2) and _exit(2) and reads atomics,
-        // all of which a signal handler may.
+        // SAFETY: the handlers only call kill(2) and _exit(2) and use atomics, all
+        // of which a signal handler may.
         unsafe { sigaction(signal, &action) }.context("cannot handle signals")?;
     }
     Ok(())
+}
+
+extern "C" fn take_note(_: libc::c_int) {
+    NOTED.store(true, Ordering::SeqCst);
 }
 
 extern "C" fn end(signal: libc::c_int) {

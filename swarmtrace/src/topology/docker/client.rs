@@ -108,6 +108,12 @@ impl Client {
             .map(|event| container_event(event.ok()?))
     }
 
+    /// What the daemon says of itself.
+    pub(super) async fn daemon(&self) -> Result<crate::topology::Docker, DockerError> {
+        let (version, info) = tokio::try_join!(self.get("/version"), self.get("/info"))?;
+        Ok(super::said_of_itself(&version, &info))
+    }
+
     /// Asks everything that a snapshot needs. Fails only where the daemon does
     /// not say what it is; all else becomes a gap.
     pub(in crate::topology) async fn ask(&mut self) -> Result<Answers, DockerError> {

@@ -58,22 +58,19 @@ pub struct Container {
     pub task: Option<String>,
 }
 
+/// The daemon and this node's role, and nothing else: it takes no right but that
+/// to ask Docker.
+///
+/// # Errors
+/// Where no daemon answers.
+pub async fn daemon() -> Result<Docker, DockerError> {
+    Client::connect().await?.daemon().await
+}
+
 /// Turns the answers into the snapshot's shapes.
 pub(super) fn interpret(answers: &Answers) -> View {
-    let swarm = &answers.info.swarm;
-    let role = match (swarm.control_available, swarm.node_id.is_empty()) {
-        (true, _) => SwarmRole::Manager,
-        (false, false) => SwarmRole::Worker,
-        (false, true) => SwarmRole::Inactive,
-    };
     let mut view = View {
-        docker: Docker {
-            version: answers.version.version.clone(),
-            api_version: answers.version.api_version.clone(),
-            role,
-            node_id: swarm.node_id.clone(),
-            data_path_port: swarm.cluster.data_path_port,
-        },
+        docker: said_of_itself(&answers.version, &answers.info),
         hostname: answers.info.name.clone(),
         networks: networks(answers),
         containers: containers(answers),
@@ -93,6 +90,22 @@ pub(super) fn interpret(answers: &Answers) -> View {
     view.nodes
         .sort_by(|a, b| (!a.local, &a.hostname).cmp(&(!b.local, &b.hostname)));
     view
+}
+
+fn said_of_itself(version: &api::Version, info: &api::Info) -> Docker {
+    let swarm = &info.swarm;
+    let role = match (swarm.control_available, swarm.node_id.is_empty()) {
+        (true, _) => SwarmRole::Manager,
+        (false, false) => SwarmRole::Worker,
+        (false, true) => SwarmRole::Inactive,
+    };
+    Docker {
+        version: version.version.clone(),
+        api_version: version.api_version.clone(),
+        role,
+        node_id: swarm.node_id.clone(),
+        data_path_port: swarm.cluster.data_path_port,
+    }
 }
 
 fn networks(answers: &Answers) -> Vec<Network> {

@@ -1,0 +1,52 @@
+//! `swarmtrace features`: what works on this kernel, what does not, and why not.
+
+use crate::features;
+use crate::output::{self, features_text};
+use clap::ValueEnum;
+use std::process::ExitCode;
+
+/// Nothing can be traced here.
+const NOT_HERE: u8 = 2;
+
+/// Says what works on this kernel, what is missing, and how to get it
+///
+/// Asks the kernel and Docker, and loads every program for real, which shows how
+/// much the kernel's verifier has to look at (its limit is a million
+/// instructions). Nothing is attached, no packet is looked at and nothing stays.
+/// Without root it says what can be found out without.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code:
+  0  tracing works; what is missing only makes it say less
+  2  nothing can be traced, and the first line says why")]
+pub struct Args {
+    /// How to show it
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    output: Format,
+
+    /// Print all that the kernel's verifier says of a program that it refuses
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One object with features and programs
+    Json,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let report = features::examine(self.verbose).await;
+        output::print(&match self.output {
+            Format::Text => features_text::render(&report),
+            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+        })?;
+        Ok(match report.works {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(NOT_HERE),
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! The table of what tracing can make use of: what each thing is called, whether
+//! it can be done without, what is lost then, and how to get it.
+
+use serde::{Serialize, Serializer};
+
+/// Something that tracing makes use of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Id {
+    /// Root, or capabilities.
+    Rights,
+    /// The kernel's version.
+    Kernel,
+    /// The kernel's types.
+    Btf,
+    /// The ring buffer that events come through.
+    RingBuffer,
+    /// The helper that reads a packet's bytes.
+    PacketBytes,
+    /// The helper that reads the kernel's memory.
+    KernelMemory,
+    /// The helper that tells the time.
+    Clock,
+    /// The programs themselves.
+    Programs,
+    /// The compiler of programs.
+    Jit,
+    /// Attachment that ends with the process.
+    Tcx,
+    /// Connection tracking's records.
+    Conntrack,
+    /// The tracepoint of dropped packets.
+    Drops,
+    /// The reasons that it gives.
+    DropReasons,
+    /// The tracepoint of resets that the kernel sends.
+    Resets,
+    /// The reasons that it gives.
+    ResetReasons,
+    /// The Docker daemon.
+    Docker,
+}
+
+/// What there is to say of a thing, wherever it is missing.
+struct Entry {
+    name: &'static str,
+    needed: bool,
+    lost: &'static str,
+    get: &'static str,
+}
+
+/// Without it nothing can be traced.
+const fn needed(name: &'static str, get: &'static str) -> Entry {
+    Entry {
+        name,
+        needed: true,
+        lost: "nothing can be traced",
+        get,
+    }
+}
+
+/// Without it something is lost.
+const fn useful(name: &'static str, lost: &'static str, get: &'static str) -> Entry {
+    Entry {
+        name,
+        needed: false,
+        lost,
+        get,
+    }
+}
+
+impl Id {
+    /// Every one, in the order of the report.
+    pub const ALL: [Self; 16] = [
+        Self::Rights,
+        Self::Kernel,
+        Self::Btf,
+        Self::RingBuffer,
+        Self::PacketBytes,
+        Self::KernelMemory,
+        Self::Clock,
+        Self::Programs,
+        Self::Jit,
+        Self::Tcx,
+        Self::Conntrack,
+        Self::Drops,
+        Self::DropReasons,
+        Self::Resets,
+        Self::ResetReasons,
+        Self::Docker,
+    ];
+
+    /// As it is called in text and JSON; stays as it is.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Whether nothing can be traced without it.
+    pub fn is_needed(self) -> bool {
+        self.entry().needed
+    }
+
+    /// What is lost without it.
+    pub fn lost(self) -> &'static str {
+        self.entry().lost
+    }
+
+    /// How to get it.
+    pub fn get(self) -> &'static str {
+        self.entry().get
+    }
+
+    fn entry(self) -> Entry {
+        match self {
+            Self::Rights => needed(
+                "rights",
+                "run it as root: sudo swarmtrace …; in a container as root with --privileged \
+                 --network host --pid host",
+            ),
+            Self::Kernel => needed("kernel", "boot Linux 5.10 or newer"),
+            Self::Btf => needed(
+                "btf",
+                "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as every current \
+                 distribution's is",
+            ),
+            Self::RingBuffer => needed(
+                "ring-buffer",
+                "boot a kernel built with CONFIG_BPF_SYSCALL=y, Linux 5.10 or newer",
+            ),
+            Self::PacketBytes => needed(
+                "packet-bytes",
+                "boot a kernel built with CONFIG_NET_CLS_BPF and CONFIG_BPF_SYSCALL",
+            ),
+            Self::KernelMemory => needed(
+                "kernel-memory",
+                "boot a kernel built with CONFIG_BPF_EVENTS=y, and without \
+                 lockdown=confidentiality",
+            ),
+            Self::Clock => needed("clock", "boot a kernel built with CONFIG_BPF_SYSCALL=y"),
+            Self::Programs => needed(
+                "programs",
+                "another version of the kernel may take them; please report it with the output of \
+                 `swarmtrace features -v`",
+            ),
+            Self::Jit => useful(
+                "jit",
+                "each packet costs several times more",
+                "sysctl net.core.bpf_jit_enable=1",
+            ),
+            Self::Tcx => useful(
+                "tcx",
+                "filters on a clsact qdisc are used instead: what a killed run leaves is removed \
+                 by the next start or by swarmtrace cleanup",
+                "Linux 6.6 or newer",
+            ),
+            Self::Conntrack => useful(
+                "conntrack",
+                "rewrites are told by the packets before and after alone, and lines do not say \
+                 conntrack",
+                "the nf_conntrack module, which Docker loads, and Linux 5.11 or newer, whose \
+                 modules publish their types",
+            ),
+            Self::Drops => useful(
+                "drops",
+                "of a packet that the kernel drops only the last hop is known",
+                "a kernel built with CONFIG_BPF_EVENTS=y",
+            ),
+            Self::DropReasons => useful(
+                "drop-reasons",
+                "the kernel does not say why it drops a packet: the function that dropped it is \
+                 named instead",
+                "Linux 5.17 or newer",
+            ),
+            Self::Resets => useful(
+                "resets",
+                "where a reset was born is told by the first hop that saw it alone",
+                "a kernel built with CONFIG_BPF_EVENTS=y",
+            ),
+            Self::ResetReasons => useful(
+                "reset-reasons",
+                "the kernel does not say why it sends a reset, and does not tell of those that no \
+                 socket sends",
+                "Linux 6.10 or newer",
+            ),
+            Self::Docker => useful(
+                "docker",
+                "services, tasks and nodes have no names, and --service selects nothing: trace \
+                 by --port",
+                "start Docker, or say by DOCKER_HOST where it is",
+            ),
+        }
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_thing_has_a_name_of_its_own_and_a_way_to_get_it() {
+        let names: BTreeSet<&str> = Id::ALL.iter().map(|id| id.name()).collect();
+        assert_eq!(names.len(), Id::ALL.len());
+        for id in Id::ALL {
+            let plain = |c: char| c.is_ascii_lowercase() || c == '-';
+            assert!(id.name().chars().all(plain), "{}", id.name());
+            for text in [id.lost(), id.get()] {
+                assert!(!text.is_empty() && !text.contains("  "), "{text}");
+            }
+        }
+    }
+}

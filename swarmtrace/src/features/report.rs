@@ -1,0 +1,167 @@
+//! What was found: each thing with its state, and each program as the kernel took
+//! it.
+
+use super::Id;
+use crate::capture::LoadedProgram;
+use serde::Serialize;
+
+/// How it stands with a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is there.
+    Ok,
+    /// It is not there.
+    Missing,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// A thing that tracing makes use of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Feature {
+    /// Which.
+    pub id: Id,
+    /// Whether it is there.
+    pub state: State,
+    /// Whether nothing can be traced without it.
+    pub needed: bool,
+    /// What was found, or why it is missing or unknown.
+    pub what: String,
+    /// What is lost, where it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<&'static str>,
+    /// How to get it, where it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub get: Option<&'static str>,
+}
+
+impl Feature {
+    /// It is there.
+    pub fn ok(id: Id, what: impl Into<String>) -> Self {
+        Self {
+            id,
+            state: State::Ok,
+            needed: id.is_needed(),
+            what: what.into(),
+            lost: None,
+            get: None,
+        }
+    }
+
+    /// It is not there, and why.
+    pub fn missing(id: Id, why: impl Into<String>) -> Self {
+        Self {
+            state: State::Missing,
+            lost: Some(id.lost()),
+            get: Some(id.get()),
+            ..Self::ok(id, why)
+        }
+    }
+
+    /// It could not be found out, and why.
+    pub fn unknown(id: Id, why: impl Into<String>) -> Self {
+        Self {
+            state: State::Unknown,
+            ..Self::ok(id, why)
+        }
+    }
+}
+
+/// What works here and what does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// swarmtrace's own version.
+    pub version: &'static str,
+    /// The running kernel, as `uname -r` prints it.
+    pub kernel: String,
+    /// Whether anything can be traced.
+    pub works: bool,
+    /// Why nothing can be.
+    pub why_not: Option<String>,
+    /// Every thing, in the order of [`Id::ALL`].
+    pub features: Vec<Feature>,
+    /// Every program, by name; none where none was loaded.
+    pub programs: Vec<LoadedProgram>,
+    /// How long the kernel took to load them all, in milliseconds.
+    pub load_ms: Option<u64>,
+}
+
+impl Report {
+    /// Puts it together, and decides whether tracing works: everything that is
+    /// needed has to be there, and of the first thing that is not it is said why.
+    pub fn new(
+        kernel: String,
+        features: Vec<Feature>,
+        programs: Vec<LoadedProgram>,
+        load_ms: Option<u64>,
+    ) -> Self {
+        let bad = features.iter().find(|f| f.needed && f.state != State::Ok);
+        let why_not = bad.map(|f| format!("{}: {}; {}", f.id.name(), f.what, f.id.get()));
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            kernel,
+            works: why_not.is_none(),
+            why_not,
+            features,
+            programs,
+            load_ms,
+        }
+    }
+
+    /// How many things are missing that tracing goes without.
+    pub fn missing(&self) -> usize {
+        let missing = |f: &&Feature| f.state == State::Missing && !f.needed;
+        self.features.iter().filter(missing).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(features: Vec<Feature>) -> Report {
+        Report::new("6.1.0".to_owned(), features, Vec::new(), None)
+    }
+
+    #[test]
+    fn what_is_useful_may_be_missing() {
+        let features = vec![
+            Feature::ok(Id::Rights, "root"),
+            Feature::missing(Id::Tcx, "none"),
+        ];
+        let report = report(features);
+        assert!(report.works && report.why_not.is_none());
+        assert_eq!(report.missing(), 1);
+    }
+
+    #[test]
+    fn the_first_needed_thing_that_is_missing_is_said() {
+        let features = vec![
+            Feature::missing(Id::Rights, "not root"),
+            Feature::unknown(Id::Programs, "not loaded"),
+            Feature::missing(Id::Docker, "no socket"),
+        ];
+        let report = report(features);
+        assert!(!report.works);
+        let why = report.why_not.clone().unwrap();
+        assert!(why.starts_with("rights: not root; "), "{why}");
+        assert!(why.contains("sudo swarmtrace"), "{why}");
+        assert_eq!(report.missing(), 1);
+    }
+
+    #[test]
+    fn json_says_what_is_lost_only_where_it_is() {
+        let features = vec![
+            Feature::ok(Id::Btf, "types"),
+            Feature::missing(Id::Tcx, "none"),
+        ];
+        let json = serde_json::to_value(report(features)).unwrap();
+        assert_eq!(json["works"], true);
+        assert_eq!(json["features"][0]["id"], "btf");
+        assert_eq!(json["features"][0]["state"], "ok");
+        assert!(json["features"][0].get("lost").is_none());
+        assert_eq!(json["features"][1]["state"], "missing");
+        assert_eq!(json["features"][1]["get"], Id::Tcx.get());
+    }
+}
