@@ -5,52 +5,98 @@
 //! `target/bench.json`. Absolute figures move with the machine: compare ratios,
 //! and figures of one run.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::cargo;
+use crate::compare;
 use crate::setup;
 use crate::step::Step;
 
-/// A program that measures: its package and example, and what it is about.
-const PROGRAMS: [(&str, &str, &str); 3] = [
-    (
-        "swarmtrace",
-        "bench_kernel",
-        "kernel side: a packet, attaching",
-    ),
-    (
-        "swarmtrace",
-        "bench_correlator",
-        "correlator: events, memory",
-    ),
-    (
-        "swarmtrace-tests",
-        "bench_connections",
-        "connections through the replica",
-    ),
+/// A program that measures.
+pub struct Program {
+    /// Its package.
+    pub package: &'static str,
+    /// The example that it is.
+    pub example: &'static str,
+    /// What it measures.
+    pub about: &'static str,
+}
+
+impl Program {
+    /// Options of cargo's that it needs.
+    pub fn features(&self) -> &'static [&'static str] {
+        match self.package {
+            // The correlator's events are made up by a module that is for tests.
+            "swarmtrace" => &["--features", "testing"],
+            _ => &[],
+        }
+    }
+
+    /// Its source, from the workspace's folder.
+    pub fn source(&self) -> PathBuf {
+        let folder = match self.package {
+            "swarmtrace-tests" => "tests",
+            package => package,
+        };
+        Path::new(folder).join(format!("examples/{}.rs", self.example))
+    }
+}
+
+/// All of them.
+pub const PROGRAMS: [Program; 3] = [
+    Program {
+        package: "swarmtrace",
+        example: "bench_kernel",
+        about: "kernel side: a packet, attaching",
+    },
+    Program {
+        package: "swarmtrace",
+        example: "bench_correlator",
+        about: "correlator: events, memory",
+    },
+    Program {
+        package: "swarmtrace-tests",
+        example: "bench_connections",
+        about: "connections through the replica",
+    },
 ];
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct BenchOptions {
+    /// Measure this revision beside the present one, in turn, and print the ratios
+    #[arg(long, value_name = "REV")]
+    compare: Option<String>,
+    /// How often, with --compare
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..), requires = "compare")]
+    rounds: u8,
+}
 
 /// Runs them.
 ///
 /// # Errors
 /// When one does not build or run.
-pub fn run() -> Result<()> {
+pub fn run(options: &BenchOptions) -> Result<()> {
     setup::run()?;
+    if let Some(revision) = &options.compare {
+        return compare::run(revision, usize::from(options.rounds));
+    }
     let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
     step.done();
     let mut figures = Map::new();
     figures.insert("machine".to_owned(), machine()?);
-    for (package, example, about) in PROGRAMS {
-        let step = Step::start(format!("measuring {about}"));
+    for program in &PROGRAMS {
+        let Program {
+            package, example, ..
+        } = *program;
+        let step = Step::start(format!("measuring {}", program.about));
         let mut command = cargo::cargo(&["run", "--release", "--quiet", "--package", package]);
-        if package == "swarmtrace" {
-            // The correlator's events are made up by a module that is for tests.
-            command.args(["--features", "testing"]);
-        }
+        command.args(program.features());
         command.args(["--example", example, "--", "--json"]);
         command
             .env("SWARMTRACE_BIN", &binary)

@@ -6,8 +6,10 @@
 
 pub mod bench;
 pub mod cargo;
+pub mod compare;
 pub mod demo;
 pub mod host;
+pub mod limits;
 pub mod matrix;
 pub mod scenario;
 pub mod setup;

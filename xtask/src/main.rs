@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::bench::{self, BenchOptions};
+use xtask::limits::{self, LimitsOptions};
 use xtask::scenario::{self, ScenarioOptions};
 use xtask::test::{self, TestOptions};
 use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
-use xtask::{bench, demo, setup};
+use xtask::{demo, setup};
 
 /// swarmtrace's own chores
 #[derive(Debug, Parser)]
@@ -22,7 +24,9 @@ enum Xtask {
         kernel: Kernel,
     },
     /// Measure what swarmtrace costs, and write target/bench.json
-    Bench,
+    Bench(BenchOptions),
+    /// Figures that do not depend on the machine, beside the accepted ones
+    Limits(LimitsOptions),
     /// List the failures that can be made to happen on the real Swarm
     Scenarios,
     /// Make a failure happen on the real Swarm, and show what swarmtrace says of it
@@ -48,7 +52,8 @@ fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
-        Xtask::Bench => bench::run().map(|()| ExitCode::SUCCESS),
+        Xtask::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Xtask::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Scenarios => scenario::list(),
         Xtask::Scenario(options) => scenario::play(&options),
         Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),

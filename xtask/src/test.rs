@@ -4,6 +4,7 @@
 //! replica of the Swarm's data path in network namespaces; the real Swarm in the
 //! VM, on each kernel. What needs root is run by `sudo` where this is not root.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +16,8 @@ use crate::vm::Vm;
 
 /// Variable by which the tests find the binary under test.
 const BINARY: &str = "SWARMTRACE_BIN";
+/// Variable by which they are told to accept figures, see [`crate::limits`].
+pub const ACCEPT: &str = "SWARMTRACE_ACCEPT_LIMITS";
 
 /// What to leave out.
 #[derive(Debug, Default, Clone, Copy, clap::Args)]
@@ -92,10 +95,30 @@ fn lints() -> Result<()> {
     Ok(())
 }
 
+/// One of the replica's tests by itself, ready to be run.
+///
+/// # Errors
+/// When swarmtrace does not build.
+pub fn one(test: &str) -> Result<Command> {
+    let binary = cargo::release_binary()?;
+    let binary = binary.to_str().context("the path is not UTF-8")?;
+    let arguments = ["--package", "swarmtrace-tests", "--test", test];
+    Ok(command(&arguments, binary))
+}
+
 /// One `cargo test`, its closing lines passed on.
 fn group(title: &str, arguments: &[&str], binary: &str) -> Result<()> {
     eprintln!("{title}");
     let since = Instant::now();
+    let status = command(arguments, binary).status();
+    let status = status.context("cannot run cargo test")?;
+    ensure!(status.success(), "{title}: {status}");
+    eprintln!("  {title}: passed, {:.0} s", since.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// A `cargo test` of tests that need root.
+fn command(arguments: &[&str], binary: &str) -> Command {
     let mut cargo = cargo::cargo(&["test", "--no-fail-fast"]);
     cargo.args(arguments).env(BINARY, binary);
     // One test at a time: they share the kernel's namespaces and two cores.
@@ -103,10 +126,7 @@ fn group(title: &str, arguments: &[&str], binary: &str) -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         let machine = std::env::consts::ARCH.to_uppercase();
         let runner = format!("CARGO_TARGET_{machine}_UNKNOWN_LINUX_GNU_RUNNER");
-        cargo.env(runner, format!("sudo --preserve-env={BINARY}"));
+        cargo.env(runner, format!("sudo --preserve-env={BINARY},{ACCEPT}"));
     }
-    let status = cargo.status().context("cannot run cargo test")?;
-    ensure!(status.success(), "{title}: {status}");
-    eprintln!("  {title}: passed, {:.0} s", since.elapsed().as_secs_f64());
-    Ok(())
+    cargo
 }

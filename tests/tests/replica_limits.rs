@@ -1,0 +1,150 @@
+//! Figures that are the same whenever they are measured: instructions of the kernel
+//! side, events a connection, bytes an event. Held against `tests/limits.json`, so
+//! that what makes every user's node slower is seen when it is written.
+//!
+//! `SWARMTRACE_ACCEPT_LIMITS=1` writes the file anew instead (`cargo xtask limits
+//! --accept`). Times are no such figures: `cargo xtask bench --compare` has those.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+use swarmtrace_tests::process::Running;
+use swarmtrace_tests::replica::plan::VOTE;
+use swarmtrace_tests::replica::{Replica, Side};
+use swarmtrace_tests::trace::LIMIT;
+use swarmtrace_tests::traffic::many;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/limits.json");
+const ACCEPT: &str = "SWARMTRACE_ACCEPT_LIMITS";
+/// How much more than the accepted figure is none worth a word: kernels differ in
+/// how they keep a program.
+const TOLERANCE_PERCENT: f64 = 10.0;
+const CONNECTIONS: usize = 40;
+
+type Figures = BTreeMap<String, f64>;
+
+#[test]
+fn nothing_grew() {
+    let mut measured = programs();
+    let commands = [
+        ("follow", &["follow", "--port", "8080"][..]),
+        (
+            "follow --all-packets",
+            &["follow", "--port", "8080", "--all-packets"],
+        ),
+        ("rst", &["rst"]),
+    ];
+    for (name, command) in commands {
+        measured.insert(format!("{name}: events a connection"), events(command));
+    }
+    let size = |bytes: usize| bytes as f64;
+    let packet = size_of::<swarmtrace_common::PacketEvent>();
+    let fate = size_of::<swarmtrace_common::FateEvent>();
+    measured.insert("event of a packet: bytes".to_owned(), size(packet));
+    measured.insert("event of a drop or reset: bytes".to_owned(), size(fate));
+    if std::env::var_os(ACCEPT).is_some() {
+        accept(&measured);
+    }
+    let grown = compare(&measured, &accepted());
+    assert!(
+        grown.is_empty(),
+        "{}\nif that is meant to be: cargo xtask limits --accept",
+        grown.join("\n")
+    );
+}
+
+/// Instructions of each program of the kernel side, as the running kernel keeps it.
+fn programs() -> Figures {
+    let replica = Replica::start();
+    let features = replica.node(Side::A).swarmtrace(["features", "-o", "json"]);
+    let ended = features.wait(LIMIT);
+    let report: Value = serde_json::from_str(&ended.expect_code(0).stdout).expect("JSON");
+    let programs = report["programs"].as_array().expect("programs");
+    let figure = |program: &Value| {
+        let name = program["name"].as_str()?;
+        let instructions = program["instructions"].as_f64()?;
+        Some((format!("{name}: instructions"), instructions))
+    };
+    let figures: Figures = programs.iter().filter_map(figure).collect();
+    assert_eq!(figures.len(), programs.len(), "{report:#}");
+    figures
+}
+
+/// Events of both nodes, a connection through the mesh: half of them end on the
+/// node that they came to, half on the other.
+fn events(command: &[&str]) -> f64 {
+    let replica = Replica::start();
+    let running = Side::BOTH.map(|side| {
+        let arguments = [command, &["--output", "json"]].concat();
+        let mut running = replica.node(side).swarmtrace(arguments);
+        running.wait_for(LIMIT, "to say that it traces", |_, err| {
+            err.contains("tracing")
+        });
+        running
+    });
+    let mesh: SocketAddr = (Side::A.front(), VOTE.published).into();
+    assert_eq!(many(replica.client(), mesh, CONNECTIONS, 1), CONNECTIONS);
+    // The last one's end.
+    std::thread::sleep(Duration::from_millis(500));
+    running.map(reported).iter().sum::<f64>() / CONNECTIONS as f64
+}
+
+fn reported(running: Running) -> f64 {
+    let ended = running.interrupt(LIMIT);
+    let last = ended
+        .expect_code(0)
+        .stdout
+        .lines()
+        .last()
+        .map(str::to_owned);
+    let summary: Value = serde_json::from_str(&last.unwrap_or_default()).expect("figures");
+    assert_eq!(summary["lost"], 0, "{summary:#}");
+    summary["events"].as_f64().expect("a count")
+}
+
+fn accepted() -> Figures {
+    let text = std::fs::read_to_string(FILE).expect("tests/limits.json");
+    serde_json::from_str(&text).expect("figures by name")
+}
+
+fn accept(measured: &Figures) {
+    let text = format!("{:#}\n", json!(measured));
+    std::fs::write(FILE, text).expect("write tests/limits.json");
+}
+
+/// Prints both beside each other, whatever the outcome; what grew or is new.
+fn compare(measured: &Figures, accepted: &Figures) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut table = format!("{:44} {:>9} {:>9}\n", "", "now", "accepted");
+    for (name, now) in measured {
+        let Some(limit) = accepted.get(name) else {
+            wrong.push(format!(
+                "{name}: {now}, which tests/limits.json does not know"
+            ));
+            continue;
+        };
+        table += &format!("{name:44} {now:>9} {limit:>9}\n");
+        if *now > limit * (1.0 + TOLERANCE_PERCENT / 100.0) {
+            wrong.push(format!("{name}: {now}, more than the accepted {limit}"));
+        }
+    }
+    let gone = accepted.keys().filter(|name| !measured.contains_key(*name));
+    wrong.extend(gone.map(|name| format!("{name} was not measured")));
+    // To the terminal itself: the test harness keeps what is printed.
+    let _ = std::io::stderr().write_all(table.as_bytes());
+    wrong
+}
+
+#[test]
+fn what_grew_is_named() {
+    let of = |pairs: &[(&str, f64)]| -> Figures {
+        (pairs.iter()).map(|(n, v)| ((*n).to_owned(), *v)).collect()
+    };
+    let accepted = of(&[("a", 100.0), ("b", 100.0), ("gone", 1.0)]);
+    let measured = of(&[("a", 109.0), ("b", 111.0), ("new", 1.0)]);
+    let wrong = compare(&measured, &accepted);
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
+    assert!(wrong[0].starts_with("b: 111"), "{wrong:?}");
+}

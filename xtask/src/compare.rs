@@ -1,0 +1,220 @@
+//! `cargo xtask bench --compare REV`: another revision beside this one.
+//!
+//! Figures move with the machine, and with what else it does, so the two are
+//! measured in turn, each program of one right after the same program of the other,
+//! and what counts is the ratio within a round.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::bench::{PROGRAMS, Program};
+use crate::cargo;
+use crate::host;
+use crate::step::Step;
+
+/// Values by name: `bench_kernel attach_200_taps_ms`.
+type Figures = BTreeMap<String, f64>;
+
+/// One of the two.
+struct Tree {
+    sources: PathBuf,
+    target: PathBuf,
+}
+
+/// Builds both, measures them in turn, prints the ratios.
+///
+/// # Errors
+/// When git does not know the revision, one does not build, or none of its
+/// programs measures.
+pub fn run(revision: &str, rounds: usize) -> Result<()> {
+    let here = Tree {
+        sources: cargo::workspace().to_owned(),
+        target: cargo::target_folder(),
+    };
+    let there = checkout(revision)?;
+    let mut shared = Vec::new();
+    for program in &PROGRAMS {
+        let step = Step::start(format!("building {} of both", program.example));
+        build(&here, program)?;
+        if there.sources.join(program.source()).exists() {
+            build(&there, program)?;
+            shared.push(program);
+            step.done();
+        } else {
+            step.done_with(format!("{revision} has none"));
+        }
+    }
+    ensure!(
+        !shared.is_empty(),
+        "{revision} measures nothing that this one does"
+    );
+    let mut all: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+    for round in 1..=rounds {
+        for program in &shared {
+            let what = format!("round {round} of {rounds}: {}", program.about);
+            let step = Step::start(what);
+            // Who is first gains or loses by it: take turns.
+            let (then, now) = if round % 2 == 1 {
+                let then = measure(&there, program)?;
+                (then, measure(&here, program)?)
+            } else {
+                let now = measure(&here, program)?;
+                (measure(&there, program)?, now)
+            };
+            for (name, now) in now {
+                if let Some(then) = then.get(&name) {
+                    all.entry(name).or_default().push((*then, now));
+                }
+            }
+            step.done();
+        }
+    }
+    print(revision, &all);
+    Ok(())
+}
+
+/// The revision's sources, in a work tree of their own.
+fn checkout(revision: &str) -> Result<Tree> {
+    let folder = cargo::target_folder().join("compare");
+    let sources = folder.join("sources");
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(cargo::workspace()).args(arguments);
+        git
+    };
+    let step = Step::start(format!("sources of {revision}"));
+    let known = git(&[
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        &format!("{revision}^{{commit}}"),
+    ])
+    .stderr(Stdio::null())
+    .output()
+    .context("cannot run git")?;
+    let commit = String::from_utf8_lossy(&known.stdout).trim().to_owned();
+    if !known.status.success() || commit.is_empty() {
+        bail!("git knows no revision {revision:?}: give a commit, a tag or a branch");
+    }
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = sources.to_str().context("the path is not UTF-8")?;
+    if sources.exists() {
+        host::run(&mut git(&["worktree", "remove", "--force", path]))?;
+    }
+    host::run(&mut git(&["worktree", "prune"]))?;
+    host::run(&mut git(&["worktree", "add", "--detach", path, &commit]))?;
+    step.done();
+    Ok(Tree {
+        sources,
+        target: folder.join("target"),
+    })
+}
+
+fn cargo_in(tree: &Tree, arguments: &[&str]) -> Command {
+    let mut cargo = cargo::cargo(arguments);
+    cargo
+        .current_dir(&tree.sources)
+        .env("CARGO_TARGET_DIR", &tree.target);
+    cargo
+}
+
+fn build(tree: &Tree, program: &Program) -> Result<()> {
+    let binary = ["build", "--release", "--package", "swarmtrace"];
+    host::run(&mut cargo_in(tree, &binary))?;
+    let mut example = vec!["build", "--release", "--package", program.package];
+    example.extend(program.features());
+    example.extend(["--example", program.example]);
+    host::run(&mut cargo_in(tree, &example))
+}
+
+fn measure(tree: &Tree, program: &Program) -> Result<Figures> {
+    let example = tree.target.join("release/examples").join(program.example);
+    let output = Command::new(&example)
+        .arg("--json")
+        .current_dir(&tree.sources)
+        .env("SWARMTRACE_BIN", tree.target.join("release/swarmtrace"))
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", example.display()))?;
+    ensure!(
+        output.status.success(),
+        "{} ended with {}",
+        example.display(),
+        output.status
+    );
+    let measured: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{} printed something else than JSON", example.display()))?;
+    let mut figures = Figures::new();
+    flatten(Path::new(program.example), &measured, &mut figures);
+    Ok(figures)
+}
+
+/// Every number in it, by the way to it.
+fn flatten(at: &Path, value: &Value, figures: &mut Figures) {
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                flatten(&at.join(name), value, figures);
+            }
+        }
+        Value::Number(number) => {
+            if let Some(number) = number.as_f64() {
+                let words: Vec<_> = at.iter().map(|w| w.to_string_lossy()).collect();
+                figures.insert(words.join(" "), number);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn print(revision: &str, all: &BTreeMap<String, Vec<(f64, f64)>>) {
+    let short: String = revision.chars().take(12).collect();
+    println!(
+        "{:60} {short:>12} {:>12} {:>7}  least … most",
+        "", "here", "ratio"
+    );
+    for (name, pairs) in all {
+        let then = median(pairs.iter().map(|(then, _)| *then).collect());
+        let now = median(pairs.iter().map(|(_, now)| *now).collect());
+        let mut ratios: Vec<f64> = (pairs.iter())
+            .filter(|(then, _)| *then != 0.0)
+            .map(|(then, now)| now / then)
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        let (Some(least), Some(most)) = (ratios.first(), ratios.last()) else {
+            continue;
+        };
+        let ratio = median(ratios.clone());
+        println!("{name:60} {then:>12.1} {now:>12.1} {ratio:>7.3}  {least:.3} … {most:.3}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_by_the_way_to_them() {
+        let measured = serde_json::json!({"a": {"b": 1, "c": "text"}, "d": 2.5});
+        let mut figures = Figures::new();
+        flatten(Path::new("bench"), &measured, &mut figures);
+        let expected = [("bench a b", 1.0), ("bench d", 2.5)];
+        assert_eq!(figures, expected.map(|(n, v)| (n.to_owned(), v)).into());
+    }
+
+    #[test]
+    fn the_median_of_an_odd_number_is_one_of_them() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+        assert!(median(Vec::new()).is_nan());
+    }
+}
