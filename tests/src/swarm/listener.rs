@@ -34,16 +34,20 @@ true
 /// them. So are Docker's name look-ups, which a container makes on its loopback:
 /// no hop is there, and libpcap counts a packet on it twice and delivers it once.
 /// tcpdump prints its account on SIGUSR1; it is stopped once it has written all
-/// that the kernel had for it.
+/// that the kernel had for it. What came before its filter was in place it has
+/// received and does not write, so the two numbers may stay apart: five seconds
+/// without a change will do.
 const STOP: &str = r#"
 cd $dir
 for pid in *.pid; do
-  name=${pid%.pid} i=0
+  name=${pid%.pid} i=0 before= same=0
   while :; do
     : >$name.err; kill -USR1 $(cat $pid)
     sleep 0.1
     set -- $(sed -n 's/.*[^0-9]\([0-9]*\) packets* captured, \([0-9]*\) packets* received.*/\1 \2/p' $name.err)
     [ -n "$1" ] && [ "$1" = "$2" ] && break
+    if [ "$1 $2" = "$before" ]; then same=$((same+1)); else before="$1 $2" same=0; fi
+    [ -n "$1" ] && [ $same -ge 50 ] && break
     i=$((i+1)); [ $i -gt 300 ] && { echo "$name does not catch up:"; cat $name.err; exit 1; }
   done
   : >$name.err; kill -INT $(cat $pid)
