@@ -43,8 +43,11 @@ pub struct FateOffsets {
     /// `sk_buff.protocol`; `transport_header`, `network_header` and `mac_header`
     /// follow it.
     pub skb_protocol: u32,
-    /// `sk_buff.tail`; `end`, `head` and `data` follow it.
+    /// `sk_buff.tail`; `end` follows it.
     pub skb_tail: u32,
+    /// `sk_buff.head`; `data` follows it. Itself it follows `end`, on many kernels
+    /// behind a gap.
+    pub skb_head: u32,
     /// `sk_buff.len`
     pub skb_len: u32,
     /// `sk_buff.mark`

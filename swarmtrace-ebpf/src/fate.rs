@@ -28,6 +28,7 @@ static FATE_OFFSETS: Global<FateOffsets> = Global::new(NOWHERE);
 const NOWHERE: FateOffsets = FateOffsets {
     skb_protocol: 0,
     skb_tail: 0,
+    skb_head: 0,
     skb_len: 0,
     skb_mark: 0,
     skb_sk: 0,
@@ -149,6 +150,24 @@ struct Buffer {
 }
 
 impl Buffer {
+    /// `tail`, `head` and `data`: at once where they lie together, because each read
+    /// is a call of a helper. The verifier knows the offsets and follows one branch.
+    #[inline(always)]
+    fn bounds(skb: u64) -> Option<(u32, u64, u64)> {
+        let (tail_at, head_at) = (kernel!(skb_tail), kernel!(skb_head));
+        if head_at.wrapping_sub(tail_at) == 8 {
+            let [ends, head, data]: [u64; 3] = read(skb, tail_at)?;
+            let tail = if cfg!(target_endian = "little") {
+                ends as u32
+            } else {
+                (ends >> 32) as u32
+            };
+            return Some((tail, head, data));
+        }
+        let [head, data]: [u64; 2] = read(skb, head_at)?;
+        Some((read(skb, tail_at)?, head, data))
+    }
+
     /// Reads where its headers are; `None` where it is not IP.
     #[inline(always)]
     fn of(skb: u64) -> Option<Self> {
@@ -157,12 +176,7 @@ impl Buffer {
         if !matches!(ether_type, ETH_IPV4 | ETH_IPV6 | ETH_VLAN | ETH_QINQ) {
             return None;
         }
-        let [ends, head, data]: [u64; 3] = read(skb, kernel!(skb_tail))?;
-        let tail = if cfg!(target_endian = "little") {
-            ends as u32
-        } else {
-            (ends >> 32) as u32
-        };
+        let (tail, head, data) = Self::bounds(skb)?;
         let at = match (network, mac) {
             (0, NO_HEADER) => return None,
             // Not received yet: nobody has looked behind the Ethernet header.

@@ -29,6 +29,14 @@ struct Features {
     load_ms: Option<u64>,
 }
 
+impl Features {
+    /// What is not there.
+    fn missing(&self) -> Vec<&str> {
+        let missing = self.features.iter().filter(|f| f.state != "ok");
+        missing.map(|f| f.id.as_str()).collect()
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Feature {
     id: String,
@@ -40,7 +48,7 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
     let mut row = Row::failed(kernel, debian, String::new());
     row.checks.clear();
     let [up, load, trace, clean_up, scenarios] = CHECKS;
-    let Some(swarm) = attempt(&mut row, up, || {
+    let Some(mut swarm) = attempt(&mut row, up, || {
         let swarm = Swarm::with_docker_of(debian, kernel, NAME);
         (swarm, Vec::new(), String::new())
     }) else {
@@ -56,6 +64,13 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
             let refused = program.refused.iter();
             wrong.extend(refused.map(|why| format!("{}: {why}", program.name)));
         }
+        let missing = told.missing();
+        if missing != lacking(kernel) {
+            wrong.push(format!(
+                "{missing:?} are missing, not {:?}",
+                lacking(kernel)
+            ));
+        }
         let took = told.load_ms.map(|ms| format!("{ms} ms"));
         ((docker, told), wrong, took.unwrap_or_default())
     });
@@ -63,18 +78,21 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
         return row;
     };
     docker.trim().clone_into(&mut row.docker);
-    let missing = told.features.iter().filter(|f| f.state != "ok");
-    row.missing = missing.map(|f| f.id.clone()).collect();
+    row.missing = told.missing().into_iter().map(str::to_owned).collect();
     row.programs = told.programs;
     if !told.works {
         // Everything else would wait in vain for a trace to begin.
         return row;
     }
-    attempt(&mut row, trace, || {
+    let traced = attempt(&mut row, trace, || {
         flows::routing_mesh_of(&swarm);
         ((), Vec::new(), String::new())
     });
     attempt(&mut row, clean_up, || {
+        if traced.is_none() {
+            // Its traces may still run.
+            swarm.restore();
+        }
         life::leaves_nothing_on(&swarm);
         ((), Vec::new(), String::new())
     });
@@ -83,6 +101,15 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
         ((), wrong, format!("{passed}/{}", SCENARIOS.len()))
     });
     row
+}
+
+/// What `features` has to miss on that kernel, and nothing else.
+fn lacking(kernel: Kernel) -> &'static [&'static str] {
+    match kernel {
+        Kernel::V5_10 => &["tcx", "drop-reasons", "reset-reasons"],
+        Kernel::V6_1 => &["tcx", "reset-reasons"],
+        Kernel::V6_12 | Kernel::Newest => &[],
+    }
 }
 
 /// Tries something that says what went wrong, or panics with it.

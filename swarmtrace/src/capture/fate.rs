@@ -120,8 +120,7 @@ fn offsets(kernel: &Btf) -> Result<FateOffsets, BtfError> {
         ("transport_header", transport, protocol + 2),
         ("network_header", network, protocol + 4),
         ("mac_header", mac, protocol + 6),
-        ("head", head, tail + 8),
-        ("data", data, tail + 16),
+        ("data", data, head + 8),
     ];
     if let Some((field, ..)) = pieces.iter().find(|(_, at, expected)| at != expected) {
         return Err(BtfError::NoField {
@@ -147,6 +146,7 @@ fn offsets(kernel: &Btf) -> Result<FateOffsets, BtfError> {
     Ok(FateOffsets {
         skb_protocol: protocol,
         skb_tail: tail,
+        skb_head: head,
         skb_len: len,
         skb_mark: mark,
         skb_sk: sk,
