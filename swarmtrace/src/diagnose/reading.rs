@@ -229,6 +229,14 @@ pub fn unresolved(drop: &Drop) -> bool {
         && drop.at(&["arp_error_report", "neigh_invalidate", "__neigh_event_send"])
 }
 
+/// Whether a VXLAN device's receive function dropped it, on a kernel that does
+/// not say why: with the device found (the packet is on it), for the sender's
+/// MAC behind another VTEP; with none found, for the VNI. Both since 6.12 as
+/// reasons (`drivers/net/vxlan/vxlan_core.c`, `vxlan_rcv`).
+pub fn refused_by_vxlan(drop: &Drop) -> bool {
+    drop.reason().is_none() && drop.at(&["vxlan_rcv"])
+}
+
 /// Whether an answer that was first seen leaving a sandbox was born in it: the
 /// kernel says so, or the sandbox's inner side was watched and nothing was lost.
 pub fn born_in_sandbox(case: &Case<'_>, hop: &Hop) -> bool {

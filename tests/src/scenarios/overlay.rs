@@ -188,7 +188,13 @@ pub(super) const ALL: &[Scenario] = &[
         )],
         expect: &[
             live(A, "left-for-other-node", "unknown", "eth0 out", "node-b"),
-            live(B, "checksum-corruption|task-silent", "likely", "vote.", ""),
+            live(
+                B,
+                "checksum-corruption|task-firewall|task-silent",
+                "likely",
+                "vote.",
+                "",
+            ),
         ],
         ..SCENARIO
     },

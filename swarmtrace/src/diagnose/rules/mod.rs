@@ -159,6 +159,13 @@ pub const INDISTINCT: &[Indistinct] = &[
               yet); `nstat -asz TcpInCsumErrors` in the task counts them (moby#41775).",
     },
     Indistinct {
+        failure: "A handshake with corrupted checksums, to a task on the ingress network",
+        reported_as: "task-firewall",
+        why: "Conntrack calls a damaged packet INVALID, and Docker's rules in the task then drop \
+              it before TCP can count it; `invalid` in `conntrack -S` there rises, and only \
+              connections from another node are stopped (moby#41775).",
+    },
+    Indistinct {
         failure: "A lower MTU somewhere between the nodes",
         reported_as: "mtu-black-hole",
         why: "Without an ICMP error, data that vanishes between the nodes after a handshake that \

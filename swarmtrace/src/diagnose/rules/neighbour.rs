@@ -7,6 +7,7 @@
 //! to resolve.
 
 use super::Rule;
+use super::stale_backend::unknown_to_docker;
 use crate::diagnose::case::{Case, Drop};
 use crate::diagnose::confirm::{in_balancer, in_overlay_of, overlay_of, within};
 use crate::diagnose::path::holders;
@@ -68,6 +69,10 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
         (None, None) if stop.silent && stop.drop.is_none() => false,
         (None, None) => return None,
     };
+    // Where nobody has the address, the missing entry is not the fault.
+    if drop.is_some_and(|d| unknown_to_docker(case.topology, d.destination.ip())) {
+        return None;
+    }
     let node = &stop.hop.node;
     let suspects = suspects(case, drop);
     if drop.is_none() && icmp.is_none() && !suspects.iter().any(|(_, missing)| *missing) {

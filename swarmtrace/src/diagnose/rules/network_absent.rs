@@ -3,6 +3,7 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, quoted};
+use crate::diagnose::reading::refused_by_vxlan;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::Way;
@@ -53,8 +54,13 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         let on_host = case.drop_place(d) == Some(&NamespaceKind::Host);
         d.is(&["VXLAN_VNI_NOT_FOUND"]) || (on_host && d.is(&["NO_SOCKET"]))
     });
-    let absent = case.complete()
-        && stop.drop.is_none()
+    // A drop in vxlan_rcv by a kernel that gives no reasons fits, and proves as
+    // much as a silence that was watched.
+    let stopped = match stop.drop {
+        Some(drop) => refused_by_vxlan(drop),
+        None => case.complete(),
+    };
+    let absent = stopped
         && case
             .topology_of(node)
             .is_some_and(|t| t.gaps.is_empty() && !has_vni(t, vxlan.vni));

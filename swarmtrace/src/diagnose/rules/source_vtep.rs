@@ -8,6 +8,7 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_overlay_of, on_node, overlay_of};
+use crate::diagnose::reading::refused_by_vxlan;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::Way;
@@ -21,8 +22,8 @@ pub(super) const RULE: Rule = Rule {
             data-path address, and the receiver discards packets of a known MAC from an unknown \
             VTEP.",
     needs: "Proven: the receiver's kernel drops it as VXLAN_ENTRY_EXISTS; or it reached the \
-            receiver and not its VXLAN device, watched without a loss, whose table has the \
-            sender's MAC behind another VTEP. Likely: only the sender was watched, and Docker \
+            receiver and not its VXLAN device, watched without a loss or by a drop in vxlan_rcv, \
+            whose table has the sender's MAC behind another VTEP. Likely: only the sender was watched, and Docker \
             knows it by another address.",
     fix: "Join the node again with --advertise-addr and --data-path-addr set to the address it \
           really sends from, or pin the source: ip route change … src ADVERTISED.",
@@ -45,14 +46,15 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         let known = overlay.and_then(|o| case.vtep_of(o, source));
         let other = known.filter(|vtep| *vtep != vxlan.from);
         let reported = stop.drop.is_some_and(|d| d.is(&["VXLAN_ENTRY_EXISTS"]));
-        if !reported && (other.is_none() || stop.drop.is_some()) {
+        let unexplained = stop.drop.is_none_or(refused_by_vxlan);
+        if !reported && (other.is_none() || !unexplained) {
             return None;
         }
         let line = match other {
             Some(vtep) => format!("{source} came from {}, its table says {vtep}", vxlan.from),
             None => format!("{source} came from {}", vxlan.from),
         };
-        (Certainty::proven_if(reported || stop.silent), line)
+        (Certainty::proven_if(reported || stop.proven()), line)
     } else {
         let advertised = advertised(case, source)?;
         if advertised == vxlan.from {

@@ -84,7 +84,7 @@ fn chosen(case: &Case<'_>, stop: &Stop<'_>) -> Option<IpAddr> {
 }
 
 /// Whether Docker was asked and knows of nobody with that address.
-fn unknown_to_docker(topology: &Topology, address: IpAddr) -> bool {
+pub(super) fn unknown_to_docker(topology: &Topology, address: IpAddr) -> bool {
     let network =
         (topology.networks.iter()).find(|n| n.subnets.iter().any(|s| s.contains(&address)));
     let task = topology.task_by_address(address);

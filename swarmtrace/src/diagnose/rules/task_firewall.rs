@@ -6,8 +6,8 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
 use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
-use crate::timeline::{Protocol, Way};
-use crate::topology::NamespaceKind;
+use crate::timeline::{Hop, Leg, Protocol, Way};
+use crate::topology::{NamespaceKind, PublishMode};
 
 pub(super) const RULE: Rule = Rule {
     id: "task-firewall",
@@ -15,12 +15,14 @@ pub(super) const RULE: Rule = Rule {
     symptom: "One port of a task is silent over the ingress network, though the process listens.",
     cause: "Docker lets only published ports in on the ingress network; the port is not (or no \
             longer) published, or the rules in the task's namespace are stale or somebody \
-            else's.",
+            else's. A packet that was damaged on the way is stopped by the same rules: to \
+            conntrack it is INVALID, so they do not know it for a published port's.",
     needs: "Proven: a netfilter drop in the task's namespace, or an ICMP error born in the task \
             that only a firewall sends: port unreachable in answer to TCP, or prohibited.",
     fix: "Publish the port (docker service update --publish-add), or reach the task over an \
           overlay network of your own instead of ingress; if it is published, replace the task \
-          (docker service update --force).",
+          (docker service update --force). If only connections from another node are stopped, \
+          see checksum-corruption.",
     references: &[],
     fallback: false,
     judge,
@@ -49,11 +51,29 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         }
     };
     let list = |command| within(case, &drop.node, drop.netns, command);
+    let port = drop.destination.port();
+    let ports = case.service().into_iter().flat_map(|s| &s.ports);
+    let published = { ports }.any(|p| p.published == port && p.mode == PublishMode::Ingress);
+    let damaged = published && came_by_vxlan(case, &drop.node);
+    let line = format!(
+        "port {port} is published, so the rules ought to let it in: they are stale, or the packet \
+         was damaged on its way here and is INVALID to conntrack"
+    );
+    let counted = damaged.then(|| list("conntrack -S"));
     Some(
         verdict
+            .because_of(damaged.then_some(line))
+            .confirm_all(counted.flatten())
             .confirm_all(list("iptables -nvL"))
             .confirm_all(list("iptables -t nat -nvL PREROUTING")),
     )
+}
+
+/// Whether the packet came to that node from another one.
+fn came_by_vxlan(case: &Case<'_>, node: &str) -> bool {
+    let arrived =
+        |h: &Hop| h.leg == Leg::Forward && h.way == Way::In && h.vxlan.is_some() && h.node == node;
+    case.hops().any(|(_, h)| arrived(h))
 }
 
 /// An answer of a REJECT rule: no stack answers TCP by ICMP of itself.

@@ -209,6 +209,16 @@ fn balancer() -> Vec<Expect> {
             remote().with(|s| s.a.tasks.truncate(1)),
         ),
         broken(
+            "stale-backend",
+            Likely,
+            "ingress_sbox eth1 in",
+            to_backend(inside(), "10.0.0.77:8080").drop(
+                "a ingress_sbox eth0",
+                "NEIGH_FAILED",
+                "neigh_invalidate",
+            ),
+        ),
+        broken(
             "neighbour-missing",
             Proven,
             "ingress_sbox eth1 in",

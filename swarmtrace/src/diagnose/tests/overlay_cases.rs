@@ -87,13 +87,25 @@ pub fn cases() -> Vec<Expect> {
             "source-vtep-mismatch",
             Proven,
             between,
-            arrived().with(|s| {
-                let entry = |f: &&mut crate::topology::FdbEntry| f.mac == mac(address("10.0.0.2"));
-                let table = s.b.namespaces[2].fdb.iter_mut();
-                table
-                    .filter(entry)
-                    .for_each(|f| f.vtep = address("192.168.50.99"));
-            }),
+            arrived().with(|s| move_sender(s, "192.168.50.99")),
+        ),
+        broken(
+            "source-vtep-mismatch",
+            Proven,
+            between,
+            arrived().with(|s| move_sender(s, "192.168.50.99")).drop(
+                "b 1-ingress000 vxlan0",
+                "",
+                "vxlan_rcv+0xb1/0x5f0",
+            ),
+        ),
+        broken(
+            "overlay-network-absent",
+            Proven,
+            "eth0 in",
+            arrived()
+                .with(|s| s.b.namespaces.retain(|n| n.name != "1-ingress000"))
+                .drop("b eth0", "", "vxlan_rcv+0xb1/0x5f0"),
         ),
         broken(
             "fdb-missing",
@@ -213,4 +225,13 @@ fn encrypted(scene: Scene) -> Scene {
         s.a.networks[0].encrypted = true;
         s.b.networks[0].encrypted = true;
     })
+}
+
+/// Has node-b's table put node-a's load balancer behind another VTEP.
+fn move_sender(scene: &mut Scene, vtep: &str) {
+    let sender = mac(address("10.0.0.2"));
+    let table = scene.b.namespaces[2].fdb.iter_mut();
+    { table }
+        .filter(|f| f.mac == sender)
+        .for_each(|f| f.vtep = address(vtep));
 }
