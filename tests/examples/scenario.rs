@@ -1,10 +1,12 @@
 //! Plays scenarios of the catalogue of failures: `cargo xtask scenario NAME`.
 //!
-//! `cargo run -p swarmtrace-tests --example scenario -- [list | check NAME... | TIMES NAME...]`
+//! `cargo run -p swarmtrace-tests --example scenario -- [list | check NAME... | table TIMES JOBS | TIMES NAME...]`
 
+use std::collections::VecDeque;
 use std::process::ExitCode;
-use swarmtrace_tests::scenarios::run::Stage;
-use swarmtrace_tests::scenarios::{all, find};
+use std::sync::Mutex;
+use swarmtrace_tests::scenarios::run::{Outcome, Stage};
+use swarmtrace_tests::scenarios::{Scenario, all, find};
 use xtask::vm::{Kernel, interrupt};
 
 fn main() -> ExitCode {
@@ -17,6 +19,10 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        ["table", times, jobs] => match (times.parse(), jobs.parse()) {
+            (Ok(times), Ok(jobs)) => table(times, jobs),
+            _ => complain("how often, and how many at once, are numbers"),
+        },
         ["check", ref names @ ..] => play(names, 1, false),
         [times, ref names @ ..] => match times.parse() {
             Ok(times) => play(names, times, true),
@@ -70,4 +76,50 @@ fn play(names: &[&str], times: u32, show: bool) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Of a hundred runs of a scenario, so many have to be told as they should be.
+const ENOUGH_PERCENT: usize = 95;
+
+/// Plays every scenario so often, on so many Swarms side by side, and prints how
+/// often each was told as it should be.
+fn table(times: usize, jobs: usize) -> ExitCode {
+    if let Err(error) = interrupt::install() {
+        return complain(&format!("{error:#}"));
+    }
+    let waiting: Mutex<VecDeque<&Scenario>> = Mutex::new(all().collect());
+    let poor = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for job in 0..jobs {
+            let (waiting, poor) = (&waiting, &poor);
+            scope.spawn(move || {
+                let mut stage = Stage::up(Kernel::default(), &format!("scenario-{job}"));
+                while let Some(scenario) = next(waiting) {
+                    let runs: Vec<Outcome> =
+                        (0..times).map(|_| stage.play(scenario, false)).collect();
+                    let right = runs.iter().filter(|r| r.wrong.is_empty()).count();
+                    let took: f64 = runs.iter().map(|r| r.took.as_secs_f64()).sum();
+                    let each = took / times.max(1) as f64;
+                    println!("{:30} {right:>3}/{times} {each:6.1} s each", scenario.name);
+                    for wrong in runs.iter().flat_map(|r| &r.wrong) {
+                        println!("    not: {wrong}");
+                    }
+                    if right * 100 < times * ENOUGH_PERCENT {
+                        poor.lock().expect("nobody panics here").push(scenario.name);
+                    }
+                }
+            });
+        }
+    });
+    let poor = poor.into_inner().expect("nobody panicked");
+    if poor.is_empty() {
+        println!("each was told in at least {ENOUGH_PERCENT} % of its runs");
+        return ExitCode::SUCCESS;
+    }
+    println!("in less than {ENOUGH_PERCENT} %: {}", poor.join(", "));
+    ExitCode::FAILURE
+}
+
+fn next<'a>(waiting: &Mutex<VecDeque<&'a Scenario>>) -> Option<&'a Scenario> {
+    waiting.lock().expect("nobody panics here").pop_front()
 }

@@ -16,3 +16,4 @@ pub mod setup;
 pub mod step;
 pub mod test;
 pub mod vm;
+pub mod vm_bench;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xtask::bench::{self, BenchOptions};
 use xtask::limits::{self, LimitsOptions};
-use xtask::scenario::{self, ScenarioOptions};
+use xtask::scenario::{self, ScenarioOptions, ScenariosOptions};
 use xtask::test::{self, TestOptions};
 use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
@@ -27,8 +27,8 @@ enum Xtask {
     Bench(BenchOptions),
     /// Figures that do not depend on the machine, beside the accepted ones
     Limits(LimitsOptions),
-    /// List the failures that can be made to happen on the real Swarm
-    Scenarios,
+    /// List the failures that can be made to happen on the real Swarm, or play them all
+    Scenarios(ScenariosOptions),
     /// Make a failure happen on the real Swarm, and show what swarmtrace says of it
     Scenario(ScenarioOptions),
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
         Xtask::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
-        Xtask::Scenarios => scenario::list(),
+        Xtask::Scenarios(options) => scenario::every(&options),
         Xtask::Scenario(options) => scenario::play(&options),
         Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Vm(command) => command.run(),

@@ -7,25 +7,25 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-fn bad(what: impl Into<String>) -> io::Error {
+pub fn bad(what: impl Into<String>) -> io::Error {
     io::Error::other(what.into())
 }
 
-fn seconds(text: &str) -> io::Result<Duration> {
+pub fn seconds(text: &str) -> io::Result<Duration> {
     let value: f64 = text
         .parse()
         .map_err(|_| bad(format!("{text}: not a number of seconds")))?;
     Duration::try_from_secs_f64(value).map_err(|error| bad(error.to_string()))
 }
 
-fn resolve(host_port: &str) -> io::Result<SocketAddr> {
+pub fn resolve(host_port: &str) -> io::Result<SocketAddr> {
     let mut addresses = host_port.to_socket_addrs()?;
     addresses
         .next()
         .ok_or_else(|| bad(format!("{host_port}: no address")))
 }
 
-fn fetch(target: &str, path: &str, limit: Duration) -> io::Result<Vec<u8>> {
+pub fn fetch(target: &str, path: &str, limit: Duration) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + limit;
     let mut stream = TcpStream::connect_timeout(&resolve(target)?, limit)?;
     let left = deadline

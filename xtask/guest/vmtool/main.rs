@@ -6,6 +6,7 @@
 //! built, statically, so that it runs in the VM and in an empty container.
 
 mod agent;
+mod ask;
 mod client;
 mod serve;
 mod wire;
@@ -18,6 +19,7 @@ const USAGE: &str = "usage:
   vmtool udp-echo PORT                    answer every datagram with who we are and the datagram
   vmtool get HOST PORT [PATH [SECONDS]]   one HTTP request
   vmtool udp-send HOST PORT TEXT [SECONDS] one datagram, print the answer
+  vmtool ask tcp|udp HOST PORT N|SECONDSs  one request after the other, each a flow of its own
   vmtool await SECONDS HOST:PORT...       until every one answers HTTP
   vmtool api SOCKET METHOD PATH [TYPE]    one request to dockerd, body from stdin
   vmtool clock SECONDS.NANOSECONDS        set the real-time clock";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["get", host, port, path, seconds] => client::get(host, port, path, seconds),
         ["udp-send", host, port, text] => client::udp_send(host, port, text, "3"),
         ["udp-send", host, port, text, seconds] => client::udp_send(host, port, text, seconds),
+        ["ask", protocol, host, port, how_much] => ask::run(protocol, host, port, how_much),
         ["await", seconds, targets @ ..] => client::await_all(seconds, targets),
         ["api", socket, method, path] => client::api(socket, method, path, "application/json"),
         ["api", socket, method, path, kind] => client::api(socket, method, path, kind),

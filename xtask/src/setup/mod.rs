@@ -9,6 +9,14 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
+/// Installs Debian packages that only some chore needs.
+///
+/// # Errors
+/// When they lack and cannot be installed.
+pub fn packages(wanted: &[&str]) -> Result<()> {
+    packages::install(&packages::missing(wanted)?)
+}
+
 /// Installs what lacks.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use super::{Config, Debian, Kernel, Layout, Node, Vm, interrupt};
 use crate::matrix::{self, MatrixOptions};
+use crate::vm_bench::{self, VmBenchOptions};
 
 /// What can be done with the VM.
 #[derive(Debug, Subcommand)]
@@ -74,6 +75,17 @@ pub enum VmCommand {
     ///
     /// Exit code 0: all passed; 1: something did not. target/matrix.json has it all.
     Test(MatrixOptions),
+    /// Measure what watching costs the Swarm under load, and write target/vm-bench.json
+    ///
+    /// wrk over standing connections, wrk over a connection for each request, and UDP
+    /// questions, while nothing, `follow`, `follow --all-packets`, `rst` or tcpdump on
+    /// the same devices watches both nodes, in turn. Then what a connection costs in
+    /// runs of our programs, events and bytes, by the kernel's own count. About eight
+    /// minutes with the default rounds.
+    ///
+    /// Exit code 0: measured, and no worse than --baseline; 1: worse, or it could not
+    /// be measured; 2: the baseline is none for this.
+    Bench(VmBenchOptions),
 }
 
 impl VmCommand {
@@ -86,9 +98,12 @@ impl VmCommand {
         if let Self::Test(options) = &self {
             return matrix::run(options);
         }
+        if let Self::Bench(options) = &self {
+            return vm_bench::run(options);
+        }
         interrupt::install()?;
         match self {
-            Self::Test(_) => {}
+            Self::Test(_) | Self::Bench(_) => {}
             Self::Up {
                 two_vms,
                 kernel,

@@ -21,6 +21,7 @@ pub const INITRAMFS_INIT: &str = include_str!("../../guest/initramfs-init");
 pub const VMTOOL: &[Source] = &[
     ("main.rs", include_str!("../../guest/vmtool/main.rs")),
     ("agent.rs", include_str!("../../guest/vmtool/agent.rs")),
+    ("ask.rs", include_str!("../../guest/vmtool/ask.rs")),
     ("client.rs", include_str!("../../guest/vmtool/client.rs")),
     ("serve.rs", include_str!("../../guest/vmtool/serve.rs")),
     ("wire.rs", include_str!("../../guest/vmtool/wire.rs")),
@@ -45,6 +46,7 @@ pub const PACKAGES: &[&str] = &[
     "kmod",
     "libc-bin",
     "dash",
+    "wrk",
 ];
 
 /// Pulled in by dependencies, of no use without dpkg, perl, PAM and services.

@@ -270,6 +270,11 @@ impl Vm {
         &self.state.release
     }
 
+    /// Whether every instruction is emulated, and times say little.
+    pub fn is_emulated(&self) -> bool {
+        self.state.accelerator == qemu::Accelerator::Tcg
+    }
+
     /// One line on what is up.
     pub fn summary(&self) -> String {
         self.state.summary()
