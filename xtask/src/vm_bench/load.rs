@@ -185,7 +185,7 @@ Running 2s test @ http://192.168.90.1:8080/
     Latency     4.58ms    1.11ms  14.23ms   81.41%
     Req/Sec     1.75k   120.10     1.96k    75.00%
   Latency Distribution
-     50%  830.00us
+     50%  750.00us
      75%    5.02ms
      90%    5.88ms
      99%    1.02s
@@ -203,7 +203,7 @@ cpu  1050 0 1040 5100 5 0 110 0 0 0
             answered: 200,
             failed: 4,
             per_second: 99.5,
-            p50_ms: 0.83,
+            p50_ms: 0.75,
             p99_ms: 1020.0,
             processor_ms: 5.0,
         };
