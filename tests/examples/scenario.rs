@@ -101,8 +101,9 @@ fn table(times: usize, jobs: usize) -> ExitCode {
                     let took: f64 = runs.iter().map(|r| r.took.as_secs_f64()).sum();
                     let each = took / times.max(1) as f64;
                     println!("{:30} {right:>3}/{times} {each:6.1} s each", scenario.name);
-                    for wrong in runs.iter().flat_map(|r| &r.wrong) {
-                        println!("    not: {wrong}");
+                    for run in runs.iter().filter(|r| !r.wrong.is_empty()) {
+                        println!("    not: {}", run.wrong.join("\n         "));
+                        println!("    said: {}", run.verdicts.join("\n          "));
                     }
                     if right * 100 < times * ENOUGH_PERCENT {
                         poor.lock().expect("nobody panics here").push(scenario.name);

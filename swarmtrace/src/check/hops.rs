@@ -30,7 +30,7 @@ pub enum NoHop {
 fn fit(place: &Place, name: &str) -> Option<u8> {
     let owner = place.role.split_once(' ').map_or("", |(owner, _)| owner);
     let part = place.role.split_once(' ').map_or("", |(_, part)| part);
-    let (namespace, device) = (place.namespace.as_str(), place.device.as_str());
+    let (namespace, device) = (&*place.namespace, &*place.device);
     let both = format!("{namespace} {device}");
     let levels: [&[&str]; 3] = [&[&place.role], &[owner, namespace, &both], &[part, device]];
     let way = |text: &str| name.strip_prefix(text).map(str::trim) == Some(place.way);

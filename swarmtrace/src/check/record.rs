@@ -6,6 +6,7 @@
 use crate::timeline::{DatagramKey, Hop, Leg, Phase, Protocol, State, Timeline, Way, same_packet};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Whose connections: the service that was asked for, and who answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,13 +22,13 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Its part on the path: `ingress vxlan`.
-    pub role: String,
+    pub role: Arc<str>,
     /// `in` or `out`.
     pub way: &'static str,
     /// Name of the namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Name of the device.
-    pub device: String,
+    pub device: Arc<str>,
 }
 
 impl Place {
@@ -196,13 +197,13 @@ impl Record {
 
     fn place(&mut self, hop: &Hop) -> u32 {
         let place = Place {
-            role: hop.role.clone(),
+            role: Arc::clone(&hop.role),
             way: match hop.way {
                 Way::In => "in",
                 Way::Out => "out",
             },
-            namespace: hop.namespace.clone(),
-            device: hop.device.clone(),
+            namespace: Arc::clone(&hop.namespace),
+            device: Arc::clone(&hop.device),
         };
         let places = &mut self.places;
         *self.place_of.entry(place).or_insert_with_key(|place| {

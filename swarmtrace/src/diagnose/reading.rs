@@ -193,7 +193,7 @@ impl<'a> Case<'a> {
         let resets = self.resets;
         resets
             .iter()
-            .find(|r| r.node == hop.node && r.netns == hop.netns)
+            .find(|r| r.node == *hop.node && r.netns == hop.netns)
     }
 
     /// Where an ICMP error that answered the flow was first seen.

@@ -93,7 +93,7 @@ pub fn spot(topology: &Topology, namespace: &Namespace, device: &Device) -> Opti
 /// The part of a hop's device where the topology has never heard of it: by the
 /// namespace's purpose and what the hop itself says.
 pub fn guess(hop: &Hop) -> Option<Spot> {
-    let device = hop.device.as_str();
+    let device = &*hop.device;
     let forward_in = (hop.leg == Leg::Forward) == (hop.way == Way::In);
     match hop.place {
         Place::Host if device == "docker_gwbridge" => Some(Spot::GatewayBridge),

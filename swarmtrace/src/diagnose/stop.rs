@@ -165,7 +165,7 @@ impl<'a> Case<'a> {
     /// way, or seen by another node, may have become a flow of its own.
     pub fn recognised(&self, hop: &Hop, next: &Expected) -> bool {
         self.timeline.protocol == Protocol::Tcp
-            || next.node == hop.node && !self.spot(hop).is_some_and(|s| rewrites(s, hop.way))
+            || next.node == *hop.node && !self.spot(hop).is_some_and(|s| rewrites(s, hop.way))
     }
 
     /// A drop of the hop's leg: on its node since a packet first got to the
@@ -179,7 +179,7 @@ impl<'a> Case<'a> {
             .min()
             .unwrap_or(hop.time_ns);
         (drops.iter())
-            .find(|d| self.leg_of(d) == hop.leg && (d.node != hop.node || d.time >= since))
+            .find(|d| self.leg_of(d) == hop.leg && (d.node != *hop.node || d.time >= since))
     }
 
     /// The leg that a dropped packet belongs to, by its addresses: its own, or

@@ -68,7 +68,7 @@ impl Verdict {
     pub fn new(rule: &Rule, certainty: Certainty, case: &Case<'_>, index: usize) -> Self {
         let hop = case.hop(index).map(|hop| Site {
             index,
-            node: hop.node.clone(),
+            node: hop.node.to_string(),
             place: place(hop),
         });
         Self {

@@ -82,7 +82,7 @@ impl Widths {
         };
         Self {
             offset: widest(|h| offset(h.offset_ns)).max(9),
-            node: widest(|h| h.node.clone()),
+            node: widest(|h| h.node.to_string()),
             place: widest(words::place),
         }
     }

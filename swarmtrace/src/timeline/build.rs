@@ -5,6 +5,7 @@
 //! ends, not that the packet was dropped there.
 
 use super::edges::{self, Translations};
+use super::labels::Labels;
 use super::names::Names;
 use super::{
     Conntrack, DatagramKey, FORMAT, Flow, FlowPacket, Gap, Hop, Icmp, JoinKey, Leg, PacketKey,
@@ -45,7 +46,7 @@ impl Flow {
         let names = Names(topology);
         let known = Translations::of(self);
         let started_monotonic = self.first_time().unwrap_or(0);
-        let hops = hops(self, names, &known, started_monotonic, &topology.hostname);
+        let hops = hops(self, names, &known, started_monotonic);
         let duration_ns = hops
             .iter()
             .map(|h| h.time_ns.saturating_sub(started_monotonic))
@@ -159,8 +160,9 @@ impl Flow {
     }
 }
 
-fn hops(flow: &Flow, names: Names<'_>, known: &Translations, start: u64, node: &str) -> Vec<Hop> {
-    let mut hops = Vec::new();
+fn hops(flow: &Flow, names: Names<'_>, known: &Translations, start: u64) -> Vec<Hop> {
+    let mut labels = Labels::new(names);
+    let mut hops = Vec::with_capacity(flow.packets.iter().map(|p| p.sightings.len()).sum());
     for packet in &flow.packets {
         // An ICMP error's addresses are the quoted packet's, which goes the
         // other way.
@@ -179,7 +181,7 @@ fn hops(flow: &Flow, names: Names<'_>, known: &Translations, start: u64, node: &
                 // The quoted addresses follow the translation back.
                 rewrites.clear();
             }
-            hops.push(hop(packet, sighting, names, start, node, rewrites, proof));
+            hops.push(hop(packet, sighting, &mut labels, start, rewrites, proof));
             before = Some(sighting);
         }
         if let (Some(last), Some(hop)) = (before, hops.last_mut())
@@ -195,21 +197,20 @@ fn hops(flow: &Flow, names: Names<'_>, known: &Translations, start: u64, node: &
 fn hop(
     packet: &FlowPacket,
     sighting: &Sighting,
-    names: Names<'_>,
+    labels: &mut Labels<'_>,
     start: u64,
-    node: &str,
     rewrites: Vec<super::Rewrite>,
     proof: super::Proof,
 ) -> Hop {
-    let at = edges::device(sighting);
+    let label = labels.tap(edges::device(sighting));
     Hop {
-        node: node.to_owned(),
+        node: labels.node(),
         netns: sighting.netns,
-        namespace: names.namespace(sighting.netns),
-        place: names.place(sighting.netns),
+        namespace: label.namespace,
+        place: label.place,
         ifindex: sighting.ifindex,
-        device: names.device(at),
-        role: names.role(at),
+        device: label.device,
+        role: label.role,
         way: sighting.way,
         time_ns: sighting.time,
         offset_ns: i64::try_from(i128::from(sighting.time) - i128::from(start)).unwrap_or(i64::MAX),
@@ -230,7 +231,7 @@ fn hop(
         vxlan: sighting
             .vxlan
             .as_ref()
-            .map(|(vni, outer)| names.vxlan(*vni, outer)),
+            .map(|(vni, outer)| labels.vxlan(*vni, outer)),
         icmp: sighting.icmp.as_ref().map(|outer| Icmp {
             from: outer.source().ip(),
             to: outer.destination().ip(),

@@ -8,9 +8,12 @@
 //! it make an edge of their own, so no edge's times mix two distances.
 
 use super::{Hop, Leg, Timeline, Way, same_packet};
+use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// Most edges that are told apart.
 const MAX_EDGES: usize = 2_000;
@@ -57,6 +60,40 @@ pub struct Latency {
     pub max_ns: u64,
 }
 
+/// A [`Measure`] that is made without a copy of a name: one is asked for for every
+/// pair of hops.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Handshake,
+    FirstByte,
+    Edge {
+        leg: Leg,
+        from: (Arc<str>, Way),
+        to: (Arc<str>, Way),
+        between_nodes: bool,
+    },
+}
+
+impl From<&Key> for Measure {
+    fn from(key: &Key) -> Self {
+        match key {
+            Key::Handshake => Self::Handshake,
+            Key::FirstByte => Self::FirstByte,
+            Key::Edge {
+                leg,
+                from,
+                to,
+                between_nodes,
+            } => Self::Edge {
+                leg: *leg,
+                from: label(from),
+                to: label(to),
+                between_nodes: *between_nodes,
+            },
+        }
+    }
+}
+
 struct Kept {
     times: Histogram<u32>,
     /// Where on the path, for the order of the table.
@@ -66,7 +103,7 @@ struct Kept {
 /// Gathers timelines' times.
 #[derive(Default)]
 pub struct Histograms {
-    kept: HashMap<Measure, Kept>,
+    kept: HashMap<Key, Kept, RandomState>,
     crowded_out: u64,
 }
 
@@ -80,10 +117,10 @@ impl Histograms {
     /// cannot have had: give every timeline once, or only revision 0.
     pub fn add(&mut self, timeline: &Timeline) {
         if let Some(ns) = timeline.handshake_ns {
-            self.note(Measure::Handshake, 0, ns);
+            self.note(Key::Handshake, 0, ns);
         }
         if let Some(ns) = timeline.first_byte_ns {
-            self.note(Measure::FirstByte, 0, ns);
+            self.note(Key::FirstByte, 0, ns);
         }
         for packet in timeline.hops.chunk_by(same_packet) {
             for (position, pair) in packet.windows(2).enumerate() {
@@ -102,7 +139,8 @@ impl Histograms {
     /// The figures: handshake and first byte, then edges along the path there,
     /// then along the path back.
     pub fn latencies(&self) -> Vec<Latency> {
-        let mut rows: Vec<(&Measure, &Kept)> = self.kept.iter().collect();
+        let named = |(key, kept)| (Measure::from(key), kept);
+        let mut rows: Vec<(Measure, &Kept)> = self.kept.iter().map(named).collect();
         rows.sort_by_cached_key(|(measure, kept)| match measure {
             Measure::Handshake => (0, None, 0, String::new(), String::new()),
             Measure::FirstByte => (1, None, 0, String::new(), String::new()),
@@ -112,7 +150,7 @@ impl Histograms {
         });
         rows.into_iter()
             .map(|(measure, Kept { times, .. })| Latency {
-                measure: measure.clone(),
+                measure,
                 count: times.len(),
                 p50_ns: times.value_at_quantile(0.5).min(times.max()),
                 p90_ns: times.value_at_quantile(0.9).min(times.max()),
@@ -128,41 +166,42 @@ impl Histograms {
             return;
         }
         let took = to.offset_ns.saturating_sub(from.offset_ns);
-        let measure = Measure::Edge {
+        let end = |hop: &Hop| (Arc::clone(&hop.role), hop.way);
+        let key = Key::Edge {
             leg: to.leg,
-            from: label(from),
-            to: label(to),
+            from: end(from),
+            to: end(to),
             between_nodes,
         };
-        self.note(measure, position, u64::try_from(took).unwrap_or(0));
+        self.note(key, position, u64::try_from(took).unwrap_or(0));
     }
 
-    fn note(&mut self, measure: Measure, position: usize, ns: u64) {
-        if self.kept.len() >= MAX_EDGES && !self.kept.contains_key(&measure) {
-            self.crowded_out += 1;
-            return;
-        }
-        let fresh = || {
-            let mut times = Histogram::new(2).ok()?;
-            times.auto(true);
-            Some(Kept { times, position })
+    fn note(&mut self, key: Key, position: usize, ns: u64) {
+        let crowded = self.kept.len() >= MAX_EDGES;
+        let kept = match self.kept.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if crowded => {
+                self.crowded_out += 1;
+                return;
+            }
+            Entry::Vacant(new) => {
+                let Ok(mut times) = Histogram::new(2) else {
+                    return;
+                };
+                times.auto(true);
+                new.insert(Kept { times, position })
+            }
         };
-        if !self.kept.contains_key(&measure) {
-            let Some(kept) = fresh() else { return };
-            self.kept.insert(measure.clone(), kept);
-        }
-        if let Some(kept) = self.kept.get_mut(&measure) {
-            kept.position = kept.position.max(position);
-            // It grows to what it is given, up to its limit.
-            let _ = kept.times.record(ns.clamp(1, LONGEST_NS));
-        }
+        kept.position = kept.position.max(position);
+        // It grows to what it is given, up to its limit.
+        let _ = kept.times.record(ns.clamp(1, LONGEST_NS));
     }
 }
 
-fn label(hop: &Hop) -> String {
-    let way = match hop.way {
+fn label((role, way): &(Arc<str>, Way)) -> String {
+    let way = match way {
         Way::In => "in",
         Way::Out => "out",
     };
-    format!("{} {way}", hop.role)
+    format!("{role} {way}")
 }

@@ -3,6 +3,7 @@
 
 use super::Way;
 use super::tuples::Facing;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
 use swarmtrace_common::Tuple;
@@ -43,14 +44,16 @@ pub(super) struct Tunnel {
 
 /// Numbers things in the order they are first met.
 pub(super) struct Interner<T> {
-    numbers: HashMap<T, u16>,
+    /// Asked for every event, so by a quick hash; seeded, because tunnels' addresses
+    /// come from the wire.
+    numbers: HashMap<T, u16, RandomState>,
     things: Vec<T>,
 }
 
 impl<T: Copy + Eq + Hash> Interner<T> {
     pub fn new() -> Self {
         Self {
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             things: Vec::new(),
         }
     }

@@ -22,6 +22,7 @@ mod histogram;
 mod index;
 mod intern;
 pub mod join;
+mod labels;
 mod live;
 mod model;
 mod names;

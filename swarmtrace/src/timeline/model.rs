@@ -10,6 +10,7 @@
 use super::{Drop, ResetSent};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use swarmtrace_common::Direction as TapDirection;
 
 /// The `format` of a timeline's JSON.
@@ -205,25 +206,25 @@ pub enum Phase {
     IcmpError,
 }
 
-/// One step of a packet's path.
+/// One step of a packet's path. Its names are shared with the other hops there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hop {
     /// Name of the node.
-    pub node: String,
+    pub node: Arc<str>,
     /// Inode of the namespace.
     pub netns: u32,
     /// Name of the namespace (`ingress_sbox`, `vote.2`, `ns:4026531840` where
     /// the topology does not know it).
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// What the namespace is for.
     pub place: Place,
     /// Index of the device in the namespace.
     pub ifindex: u32,
     /// Name of the device (`if7` where the topology does not know it).
-    pub device: String,
+    pub device: Arc<str>,
     /// The device's part on the path, the same for every connection that takes
     /// it: `overlay1 port of vote.2`. Histograms are kept by it.
-    pub role: String,
+    pub role: Arc<str>,
     /// Which way it crossed the device.
     pub way: Way,
     /// CLOCK_MONOTONIC of the hop's node.
@@ -304,15 +305,15 @@ pub struct Vxlan {
     /// VXLAN network identifier.
     pub vni: u32,
     /// The overlay network of that VNI.
-    pub network: Option<String>,
+    pub network: Option<Arc<str>>,
     /// Outer source: the sender's VTEP.
     pub from: IpAddr,
     /// Outer destination: the receiver's VTEP.
     pub to: IpAddr,
     /// Name of the node that `from` stands for.
-    pub from_node: Option<String>,
+    pub from_node: Option<Arc<str>>,
     /// Name of the node that `to` stands for.
-    pub to_node: Option<String>,
+    pub to_node: Option<Arc<str>>,
 }
 
 /// An ICMP error's own header.

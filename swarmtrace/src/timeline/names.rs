@@ -117,11 +117,11 @@ impl<'a> Names<'a> {
         let (from, to) = (outer.source().ip(), outer.destination().ip());
         Vxlan {
             vni,
-            network: self.0.network_by_vni(vni).map(|n| n.name.clone()),
+            network: (self.0.network_by_vni(vni)).map(|n| n.name.as_str().into()),
             from,
             to,
-            from_node: self.node_of(from),
-            to_node: self.node_of(to),
+            from_node: self.node_of(from).map(Into::into),
+            to_node: self.node_of(to).map(Into::into),
         }
     }
 

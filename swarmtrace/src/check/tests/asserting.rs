@@ -107,7 +107,7 @@ fn a_hop_is_the_time_since_the_one_before() {
         .filter(|t| t.task.as_deref() == Some("vote.2"))
     {
         for pair in timeline.hops.windows(2) {
-            if pair[1].role == "ingress vxlan" && pair[1].leg == Leg::Forward {
+            if &*pair[1].role == "ingress vxlan" && pair[1].leg == Leg::Forward {
                 longest = longest.max(pair[1].time_ns - pair[0].time_ns);
             }
         }

@@ -49,7 +49,7 @@ fn stretch(timeline: &mut Timeline, dice: &mut Dice, factor: f64, delay: f64) {
         before = hop.offset_ns;
         if !first {
             took *= factor * dice.factor();
-            if hop.role == HOP && hop.leg == Leg::Forward {
+            if &*hop.role == HOP && hop.leg == Leg::Forward {
                 took += 500_000.0 * (1.0 + delay) * (0.98 + 0.04 * dice.roll());
             }
         }

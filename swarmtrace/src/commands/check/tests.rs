@@ -49,7 +49,7 @@ fn timelines(node: At, number: u32, delay: i64) -> Vec<Timeline> {
     for timeline in &mut all {
         let mut late = false;
         for hop in &mut timeline.hops {
-            late |= hop.role == "ingress_sbox nic(ingress)";
+            late |= &*hop.role == "ingress_sbox nic(ingress)";
             hop.offset_ns += if late { delay } else { 0 };
         }
         timeline.handshake_ns = timeline.handshake_ns.map(|ns| ns + delay.unsigned_abs());

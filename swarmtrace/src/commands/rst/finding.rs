@@ -86,10 +86,10 @@ impl Birthplace {
 
     fn at(hop: &Hop) -> Self {
         Self {
-            node: hop.node.clone(),
-            namespace: hop.namespace.clone(),
+            node: hop.node.to_string(),
+            namespace: hop.namespace.to_string(),
             netns: hop.netns,
-            device: Some(hop.device.clone()),
+            device: Some(hop.device.to_string()),
             way: Some(hop.way),
             by: KnownBy::Tap,
         }
@@ -171,7 +171,7 @@ impl Finding {
         let hop = index.and_then(|index| timeline.hops.get(index));
         let sent = side.and_then(|_| timeline.resets.iter().min_by_key(|r| r.time));
         let birthplace = match (hop, sent) {
-            (Some(hop), Some(sent)) if (sent.netns, &sent.node) == (hop.netns, &hop.node) => {
+            (Some(hop), Some(sent)) if sent.netns == hop.netns && sent.node == *hop.node => {
                 Some(Birthplace {
                     by: KnownBy::Kernel,
                     ..Birthplace::at(hop)

@@ -60,9 +60,9 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
     let hop = told.hops[by].clone();
     let sent = ResetSent {
         time: hop.time_ns,
-        node: hop.node.clone(),
+        node: hop.node.to_string(),
         netns: hop.netns,
-        namespace: hop.namespace.clone(),
+        namespace: hop.namespace.to_string(),
         source: hop.source,
         destination: hop.destination,
         reason: Some("SK_RST_REASON_NO_SOCKET".to_owned()),
@@ -147,7 +147,7 @@ fn what_works_is_no_finding_and_the_node_s_own_is_not_the_swarm_s() {
     told.service = None;
     assert!(is_of_swarm(&told));
     told.hops
-        .retain(|h| h.place == Place::Host && h.device == "eth0");
+        .retain(|h| h.place == Place::Host && &*h.device == "eth0");
     assert!(!told.hops.is_empty() && !is_of_swarm(&told));
     told.state = State::Established;
     assert!(Finding::of(judged(told)).is_none());

@@ -31,8 +31,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     let (index, swallowed) = case.hops().find(|(_, h)| is_swallowed(case, h))?;
-    let drop = case
-        .drop_where(|d| d.node == swallowed.node && d.netns == swallowed.netns && d.by_netfilter());
+    let drop = case.drop_where(|d| {
+        d.node == *swallowed.node && d.netns == swallowed.netns && d.by_netfilter()
+    });
     let part = case.spot(swallowed)?;
     let out = if part == Spot::Balancer {
         part

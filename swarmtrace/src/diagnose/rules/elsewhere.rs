@@ -91,7 +91,11 @@ fn left(case: &Case<'_>) -> Option<Verdict> {
     let Next::Node(vtep) = stop.next else {
         return None;
     };
-    let named = stop.hop.vxlan.as_ref().and_then(|v| v.to_node.clone());
+    let named = stop
+        .hop
+        .vxlan
+        .as_ref()
+        .and_then(|v| v.to_node.as_deref().map(str::to_owned));
     let known = case
         .topology
         .node_by_address(vtep)
@@ -119,7 +123,7 @@ fn enters_by_tunnel(case: &Case<'_>, hop: &Hop) -> bool {
 /// The node that it came from, by name if there is one.
 fn origin(case: &Case<'_>, hop: &Hop) -> Option<String> {
     let outer = hop.vxlan.as_ref();
-    let named = outer.and_then(|v| v.from_node.clone());
+    let named = outer.and_then(|v| v.from_node.as_deref().map(str::to_owned));
     named
         .or_else(|| case.timeline.task_node.clone())
         .or_else(|| outer.map(|v| v.from.to_string()))

@@ -107,8 +107,8 @@ fn back(case: &Case<'_>) -> Option<Verdict> {
     if !stop.spot.is_some_and(Spot::in_container) || stop.hop.way != Way::In {
         return None;
     }
-    let drop = case
-        .drop_where(|d| (&d.node, d.netns) == (&stop.hop.node, stop.hop.netns) && unresolved(d));
+    let here = |d: &Drop| d.netns == stop.hop.netns && d.node == *stop.hop.node;
+    let drop = case.drop_where(|d| here(d) && unresolved(d));
     let sender = stop.hop.source.ip();
     let node = &stop.hop.node;
     let absent = drop.is_none() && unanswered_inside(case, &stop) && absent(case, node, sender);

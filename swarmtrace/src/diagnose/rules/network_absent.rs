@@ -43,7 +43,10 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             "{peer} answers VXLAN with port unreachable, at {}",
             name(case, hop)
         );
-        let node = vxlan.to_node.clone().unwrap_or_else(|| peer.to_string());
+        let node = vxlan
+            .to_node
+            .as_deref()
+            .map_or_else(|| peer.to_string(), str::to_owned);
         let verdict = Verdict::new(&RULE, Certainty::Proven, case, index).because(line);
         return Some(confirmed(case, verdict, &node, vxlan.vni));
     }

@@ -35,7 +35,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         .hops()
         .find(|(_, h)| opening(h) && (leaves_balancer(case, h) || comes_from_overlay(case, h)))?;
     let balancer = match &hop.vxlan {
-        Some(vxlan) if hop.way == Way::In => vxlan.from_node.clone(),
+        Some(vxlan) if hop.way == Way::In => vxlan.from_node.as_deref().map(str::to_owned),
         _ => None,
     };
     let line = match &hop.vxlan {

@@ -71,8 +71,9 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
 
 /// Whether the packet came to that node from another one.
 fn came_by_vxlan(case: &Case<'_>, node: &str) -> bool {
-    let arrived =
-        |h: &Hop| h.leg == Leg::Forward && h.way == Way::In && h.vxlan.is_some() && h.node == node;
+    let arrived = |h: &Hop| {
+        h.leg == Leg::Forward && h.way == Way::In && h.vxlan.is_some() && *h.node == *node
+    };
     case.hops().any(|(_, h)| arrived(h))
 }
 

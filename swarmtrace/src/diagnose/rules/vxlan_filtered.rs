@@ -102,10 +102,7 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, stop: &Stop<'_>, vxlan: &Vxlan) 
         "timeout 10 tcpdump -ni any -c 5 udp port {port} and host {}",
         vxlan.from
     );
-    let other = vxlan
-        .to_node
-        .clone()
-        .unwrap_or_else(|| vxlan.to.to_string());
+    let other = receiver(vxlan);
     let watch = format!(
         "timeout 10 tcpdump -ni any -c 5 udp port {port} and host {}",
         vxlan.to
@@ -115,11 +112,16 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, stop: &Stop<'_>, vxlan: &Vxlan) 
         .confirm(on_node(case, &other, &dump))
 }
 
+/// The name of the node that the datagram is for, else its address.
+fn receiver(vxlan: &Vxlan) -> String {
+    match &vxlan.to_node {
+        Some(node) => node.to_string(),
+        None => vxlan.to.to_string(),
+    }
+}
+
 fn listed(case: &Case<'_>, verdict: Verdict, vxlan: &Vxlan) -> Verdict {
-    let other = vxlan
-        .to_node
-        .clone()
-        .unwrap_or_else(|| vxlan.to.to_string());
+    let other = receiver(vxlan);
     verdict
         .confirm(on_node(case, &other, "iptables -nvL INPUT"))
         .confirm(on_node(case, &other, "nft list chains hook input"))

@@ -60,7 +60,7 @@ pub(super) fn icmp(kind: u8, code: u8, v6: bool) -> String {
 /// Where, on its node: `ingress_sbox eth1`, `eth0` for the node's own.
 pub(super) fn place(hop: &Hop) -> String {
     match hop.place {
-        Place::Host => hop.device.clone(),
+        Place::Host => hop.device.to_string(),
         _ => format!("{} {}", hop.namespace, hop.device),
     }
 }

@@ -57,13 +57,16 @@ fn a_whole_has_its_hops_in_the_order_of_the_path() {
         .hops
         .iter()
         .filter(|h| h.phase == Phase::Syn)
-        .map(|h| (h.node.as_str(), h.device.as_str()))
+        .map(|h| (&*h.node, &*h.device))
         .collect();
     assert_eq!(
         syn[7..10],
         [("node-a", "eth0"), ("node-b", "eth0"), ("node-b", "vxlan0")]
     );
-    assert_eq!(timeline.hops[timeline.reached.unwrap()].namespace, "vote.2");
+    assert_eq!(
+        &*timeline.hops[timeline.reached.unwrap()].namespace,
+        "vote.2"
+    );
     let last = timeline
         .hops
         .iter()
@@ -95,7 +98,7 @@ fn the_first_syn_lost_between_the_nodes() {
     let joined = join([told_by(At::A, &events, 0), told_by(At::B, &events, AHEAD)].concat());
     let timeline = &joined.timelines[0];
     assert_eq!(joined.whole, 1);
-    let arrived = timeline.hops.iter().find(|h| h.node == "node-b").unwrap();
+    let arrived = timeline.hops.iter().find(|h| &*h.node == "node-b").unwrap();
     assert_eq!(arrived.attempt, 2);
     assert_eq!(timeline.retransmissions, 1);
 }
@@ -121,7 +124,7 @@ fn an_unanswered_whole_uses_the_other_connections_clock() {
         timeline
             .hops
             .iter()
-            .all(|h| h.node == "node-a" || h.uncertainty_ns.is_none())
+            .all(|h| &*h.node == "node-a" || h.uncertainty_ns.is_none())
     );
     assert_eq!(timeline.state, State::Unanswered);
 }

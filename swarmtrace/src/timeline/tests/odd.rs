@@ -47,7 +47,7 @@ fn an_icmp_error_belongs_to_the_flow_that_it_quotes() {
         else {
             panic!("{:?}", timeline.state);
         };
-        assert_eq!(timeline.hops[by].namespace, "ingress_sbox");
+        assert_eq!(&*timeline.hops[by].namespace, "ingress_sbox");
         assert_eq!(
             (timeline.hops[by].phase, timeline.hops[by].leg),
             (Phase::IcmpError, Leg::Reply)
@@ -156,7 +156,7 @@ fn an_answer_that_stops_on_its_way_back() {
     let State::AnswerLost { last } = timeline.state else {
         panic!("{:?}", timeline.state);
     };
-    assert_eq!(timeline.hops[last].device, "veth0");
+    assert_eq!(&*timeline.hops[last].device, "veth0");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn the_mesh_is_named_from_end_to_end() {
     assert!(matches!(&chosen.rewrites[1], Rewrite::Ipvs { scheduler: Some(s), .. } if s == "rr"));
     assert!(matches!(chosen.rewrites[2], Rewrite::Snat { .. }));
     let last = &timeline.hops[timeline.reached.unwrap()];
-    assert_eq!(last.namespace, "vote.1");
+    assert_eq!(&*last.namespace, "vote.1");
     assert_eq!(
         last.then,
         [Rewrite::Redirect {
