@@ -417,11 +417,24 @@ pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     };
     if spoken || hops.iter().any(|h| h.phase == answer && home(h)) {
         State::Established
-    } else if let Some(last) = hops.iter().rposition(|h| h.phase == answer) {
+    } else if let Some(last) = furthest(hops, answer) {
         State::AnswerLost { last }
     } else {
         State::Unanswered
     }
+}
+
+/// The last hop of the transmission of that phase that got furthest: the last one may
+/// have been under way when the trace ended. Of equals it is the later one.
+fn furthest(hops: &[Hop], phase: Phase) -> Option<usize> {
+    let mut end = 0;
+    let ends = hops.chunk_by(same_packet).map(|group| {
+        end += group.len();
+        (group, end - 1)
+    });
+    ends.filter(|(group, _)| group.first().is_some_and(|h| h.phase == phase))
+        .max_by_key(|(group, end)| (group.len(), *end))
+        .map(|(_, end)| end)
 }
 
 /// The forward leg's addresses inside VXLAN.

@@ -117,7 +117,9 @@ fn connect(port: u16, within: Duration) -> Result<TcpStream> {
 /// # Errors
 /// When the agent does not answer.
 pub fn start(port: u16, request: &Request<'_>) -> Result<Running> {
-    let mut stream = connect(port, Duration::from_secs(15))?;
+    // Nothing was asked for yet, so a connection that got stuck is simply made anew.
+    let within = Duration::from_secs(15);
+    let mut stream = connect(port, within).or_else(|_| connect(port, 2 * within))?;
     wire::write_frame(&mut stream, wire::NODE, request.node.as_bytes())?;
     for (name, value) in request.env {
         wire::write_frame(&mut stream, wire::ENV, format!("{name}={value}").as_bytes())?;

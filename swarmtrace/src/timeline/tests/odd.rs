@@ -4,7 +4,7 @@
 use super::{flows, told_by};
 use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
 use crate::timeline::{Leg, Phase, Proof, State};
-use swarmtrace_common::{PacketEvent, Tuple, flags};
+use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
 
 /// The first `kept` events of a connection, then an ICMP error that takes the
 /// same way back.
@@ -157,6 +157,20 @@ fn an_answer_that_stops_on_its_way_back() {
         panic!("{:?}", timeline.state);
     };
     assert_eq!(&*timeline.hops[last].device, "veth0");
+
+    // Sent again, and the trace ends while that is still under way.
+    let answer = |e: &&PacketEvent| e.tcp_flags == tcp::SYN | tcp::ACK;
+    let first = *events.iter().find(answer).unwrap();
+    events.push(PacketEvent {
+        time: first.time + 1_000_000_000,
+        skb: first.skb + 64,
+        ip_id: first.ip_id.wrapping_add(1),
+        tsval: first.tsval.wrapping_add(1000),
+        ..first
+    });
+    let timeline = flows(&events)[0].timeline(&topology(At::A), 0);
+    assert_eq!(timeline.hops.last().unwrap().attempt, 2);
+    assert_eq!(timeline.state, State::AnswerLost { last });
 }
 
 #[test]
