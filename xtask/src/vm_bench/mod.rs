@@ -86,7 +86,7 @@ pub fn run(options: &VmBenchOptions) -> Result<ExitCode> {
         kernel: vm.kernel_release().to_owned(),
         debian: options.debian.name().to_owned(),
         emulated: vm.is_emulated(),
-        machine: bench::machine()?.to_string(),
+        machine: machine()?,
         rounds: options.rounds,
         seconds: options.seconds,
         rows: Vec::new(),
@@ -135,6 +135,18 @@ pub fn run(options: &VmBenchOptions) -> Result<ExitCode> {
     }
     println!("\nworse than the baseline\n  {}", worse.join("\n  "));
     Ok(ExitCode::FAILURE)
+}
+
+/// The machine that the VM runs on, in words.
+fn machine() -> Result<String> {
+    let machine = bench::machine()?;
+    let word = |name: &str| machine[name].as_str().unwrap_or("?").to_owned();
+    Ok(format!(
+        "{} processors, {}, {}",
+        machine["processors"],
+        word("processor"),
+        word("kernel")
+    ))
 }
 
 fn measure_loads(vm: &Vm, options: &VmBenchOptions, report: &mut Report) -> Result<()> {

@@ -38,10 +38,13 @@ impl Spread {
     /// Of these; `None` of none.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
+        let (least, most) = (*values.first()?, *values.last()?);
+        // Of an even number, between the two in the middle.
+        let [low, high] = [(values.len() - 1) / 2, values.len() / 2].map(|i| values[i]);
         Some(Self {
-            least: *values.first()?,
-            median: values[values.len() / 2],
-            most: *values.last()?,
+            least,
+            median: low.midpoint(high),
+            most,
         })
     }
 }
@@ -145,7 +148,7 @@ impl Report {
             text,
             "\nLinux {}, Debian {}'s Docker, two nodes in one VM with two processors, {how}.\n\
              Rounds: {}, {} s each load; medians, and of the ratio to the untraced run of the \
-             same round\nthe least and the most. {}\n",
+             same round\nthe least and the most. On {}.\n",
             self.kernel, self.debian, self.rounds, self.seconds, self.machine
         );
         let mut load = "";
@@ -189,6 +192,14 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let median = |values: &[f64]| Spread::of(values.to_vec()).map(|s| s.median);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 8.0]), Some(3.0));
+        assert_eq!(median(&[]), None);
+    }
 
     #[test]
     fn a_ratio_is_to_the_untraced_run_of_its_round() {
