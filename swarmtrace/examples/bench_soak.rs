@@ -4,7 +4,9 @@
 //!
 //!     cargo run --release --features testing --example bench_soak
 
+use nix::time::{ClockId, clock_gettime};
 use std::process::ExitCode;
+use std::time::Duration;
 use swarmtrace::timeline::synthetic::{Connection, Ending, ROUTES};
 use swarmtrace::timeline::{Correlator, Options};
 use swarmtrace_common::PacketEvent;
@@ -105,11 +107,6 @@ fn resident_kib() -> u64 {
 
 /// Seconds that this thread has run.
 fn processor_time() -> f64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid timespec to write to for the call's duration.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("the clock can be read");
+    Duration::from(time).as_secs_f64()
 }

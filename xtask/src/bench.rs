@@ -102,9 +102,7 @@ pub fn run(options: &BenchOptions) -> Result<()> {
     if let Some(revision) = &options.compare {
         return compare::run(revision, usize::from(options.rounds));
     }
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     let mut figures = Map::new();
     figures.insert("machine".to_owned(), machine()?);
     for program in &PROGRAMS {

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::host;
+use crate::step::Step;
 
 /// The workspace's folder.
 pub fn workspace() -> &'static Path {
@@ -44,16 +45,18 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The release binary of swarmtrace, up to date.
+/// The release binary of swarmtrace, up to date. Building it is a step that is told.
 ///
 /// # Errors
 /// When it does not build.
 pub fn release_binary() -> Result<PathBuf> {
+    let step = Step::start("cargo build --release");
     host::run(&mut cargo(&[
         "build",
         "--release",
         "--package",
         "swarmtrace",
     ]))?;
+    step.done();
     Ok(target_folder().join("release/swarmtrace"))
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::bench::{PROGRAMS, Program};
 use crate::cargo;
 use crate::host;
+use crate::spread::Spread;
 use crate::step::Step;
 
 /// Values by name: `bench_kernel attach_200_taps_ms`.
@@ -172,11 +173,6 @@ fn flatten(at: &Path, value: &Value, figures: &mut Figures) {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 fn print(revision: &str, all: &BTreeMap<String, Vec<(f64, f64)>>) {
     let short: String = revision.chars().take(12).collect();
     println!(
@@ -184,18 +180,21 @@ fn print(revision: &str, all: &BTreeMap<String, Vec<(f64, f64)>>) {
         "", "here", "ratio"
     );
     for (name, pairs) in all {
-        let then = median(pairs.iter().map(|(then, _)| *then).collect());
-        let now = median(pairs.iter().map(|(_, now)| *now).collect());
-        let mut ratios: Vec<f64> = (pairs.iter())
-            .filter(|(then, _)| *then != 0.0)
-            .map(|(then, now)| now / then)
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        let (Some(least), Some(most)) = (ratios.first(), ratios.last()) else {
-            continue;
+        let spread = |figure: fn(&(f64, f64)) -> Option<f64>| {
+            Spread::of(pairs.iter().filter_map(figure).collect())
         };
-        let ratio = median(ratios.clone());
-        println!("{name:60} {then:>12.1} {now:>12.1} {ratio:>7.3}  {least:.3} … {most:.3}");
+        let ratio = |(then, now): &(f64, f64)| (*then != 0.0).then(|| now / then);
+        let all = (
+            spread(|(then, _)| Some(*then)),
+            spread(|(_, now)| Some(*now)),
+            spread(ratio),
+        );
+        if let (Some(then), Some(now), Some(ratio)) = all {
+            println!(
+                "{name:60} {:>12.1} {:>12.1} {:>7.3}  {:.3} … {:.3}",
+                then.median, now.median, ratio.median, ratio.least, ratio.most
+            );
+        }
     }
 }
 
@@ -210,11 +209,5 @@ mod tests {
         flatten(Path::new("bench"), &measured, &mut figures);
         let expected = [("bench a b", 1.0), ("bench d", 2.5)];
         assert_eq!(figures, expected.map(|(n, v)| (n.to_owned(), v)).into());
-    }
-
-    #[test]
-    fn the_median_of_an_odd_number_is_one_of_them() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
-        assert!(median(Vec::new()).is_nan());
     }
 }

@@ -34,9 +34,7 @@ pub fn run(kernel: Kernel) -> Result<()> {
     eprintln!("1. What this machine lacks (the first time 2 to 4 minutes, then nothing)");
     setup::run()?;
     eprintln!("2. swarmtrace itself (the first time about 2 minutes)");
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     eprintln!("3. A two-node Docker Swarm (the first time 1 to 2 minutes, then seconds)");
     let vm = Vm::up(&Config {
         kernel,

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod matrix;
 pub mod scenario;
 pub mod setup;
+pub mod spread;
 pub mod step;
 pub mod test;
 pub mod vm;

@@ -10,7 +10,6 @@ use anyhow::{Context, Result};
 
 use crate::cargo;
 use crate::setup;
-use crate::step::Step;
 
 /// What to play.
 #[derive(Debug, clap::Args)]
@@ -43,9 +42,7 @@ pub fn every(options: &ScenariosOptions) -> Result<ExitCode> {
         return end(&mut program(&["list"]));
     };
     setup::run()?;
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     let (repeat, jobs) = (repeat.to_string(), options.jobs.to_string());
     let mut program = program(&["table", &repeat, &jobs]);
     end(program.env("SWARMTRACE_BIN", binary))
@@ -57,9 +54,7 @@ pub fn every(options: &ScenariosOptions) -> Result<ExitCode> {
 /// When swarmtrace or the tests do not build.
 pub fn play(options: &ScenarioOptions) -> Result<ExitCode> {
     setup::run()?;
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     let times = options.repeat.to_string();
     let mut program = program(&[times.as_str(), options.name.as_str()]);
     end(program.env("SWARMTRACE_BIN", binary))

@@ -38,9 +38,7 @@ pub fn run(options: TestOptions) -> Result<()> {
     eprintln!("Formatting and lints");
     lints()?;
     eprintln!("swarmtrace itself");
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     let binary = binary.to_str().context("the path is not UTF-8")?;
     group(
         "Unit, property and kernel tests",

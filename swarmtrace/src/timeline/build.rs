@@ -7,9 +7,10 @@
 use super::edges::{self, Translations};
 use super::labels::Labels;
 use super::names::Names;
+use super::state::{reached, state};
 use super::{
     Conntrack, DatagramKey, FORMAT, Flow, FlowPacket, Gap, Hop, Icmp, JoinKey, Leg, PacketKey,
-    Peer, Phase, Protocol, Sighting, State, Timeline, VERSION, Way,
+    Peer, Phase, Protocol, Sighting, Timeline, VERSION, Way,
 };
 use crate::capture::KernelNames;
 use crate::topology::Topology;
@@ -348,93 +349,6 @@ impl Ends {
             });
         (service, name, node)
     }
-}
-
-/// The last hop of the transmission that got furthest on the forward leg.
-pub(super) fn reached(hops: &[Hop]) -> Option<usize> {
-    let mut best: Option<(usize, usize)> = None;
-    let mut start = 0;
-    for group in hops.chunk_by(same_packet) {
-        let end = start + group.len();
-        let outset = group.first().is_some_and(|h| {
-            h.leg == Leg::Forward && matches!(h.phase, Phase::Syn | Phase::Request)
-        });
-        if outset && best.is_none_or(|(len, _)| group.len() > len) {
-            best = Some((group.len(), end - 1));
-        }
-        start = end;
-    }
-    best.map(|(_, index)| index)
-}
-
-/// Whether two hops were taken by one transmission of one packet.
-pub(crate) fn same_packet(a: &Hop, b: &Hop) -> bool {
-    a.phase == b.phase && a.attempt == b.attempt && a.leg == b.leg && b.proof != super::Proof::First
-}
-
-/// What became of a flow with those hops, both ends of which said FIN or not.
-pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
-    let at = |phase: Phase| hops.iter().position(|h| h.phase == phase);
-    let answer = match protocol {
-        Protocol::Tcp => Phase::SynAck,
-        Protocol::Udp => Phase::Response,
-    };
-    let speech = [Phase::Request, Phase::Response, Phase::Ack, Phase::Fin];
-    let spoken = protocol == Protocol::Tcp && hops.iter().any(|h| speech.contains(&h.phase));
-    let answered = at(answer).is_some() || spoken;
-    if let Some(by) = at(Phase::Rst) {
-        let leg = hops[by].leg;
-        // The reset of a SYN has sequence number 0 (RFC 9293, 3.10.7.1); without
-        // a SYN any other one is that of a connection which had been open.
-        let opened = at(Phase::Syn).is_some() || hops[by].packet.seq == 0;
-        if !answered && leg == Leg::Reply && opened {
-            return State::Refused { by };
-        }
-        if !closed {
-            return State::Reset { by, leg };
-        }
-    }
-    if closed {
-        return State::Closed;
-    }
-    if let Some(by) = at(Phase::IcmpError)
-        && !answered
-        && let Some(icmp) = &hops[by].icmp
-    {
-        return State::IcmpError {
-            by,
-            kind: icmp.kind,
-            code: icmp.code,
-        };
-    }
-    let first = hops.iter().find(|h| h.leg == Leg::Forward);
-    let home = |h: &Hop| {
-        first.is_none_or(|f| {
-            // A node's one interface has both the client and the overlay behind it.
-            let inside = f.vxlan.is_some() == h.vxlan.is_some();
-            inside && f.node == h.node && f.netns == h.netns && f.ifindex == h.ifindex
-        })
-    };
-    if spoken || hops.iter().any(|h| h.phase == answer && home(h)) {
-        State::Established
-    } else if let Some(last) = furthest(hops, answer) {
-        State::AnswerLost { last }
-    } else {
-        State::Unanswered
-    }
-}
-
-/// The last hop of the transmission of that phase that got furthest: the last one may
-/// have been under way when the trace ended. Of equals it is the later one.
-fn furthest(hops: &[Hop], phase: Phase) -> Option<usize> {
-    let mut end = 0;
-    let ends = hops.chunk_by(same_packet).map(|group| {
-        end += group.len();
-        (group, end - 1)
-    });
-    ends.filter(|(group, _)| group.first().is_some_and(|h| h.phase == phase))
-        .max_by_key(|(group, end)| (group.len(), *end))
-        .map(|(_, end)| end)
 }
 
 /// The forward leg's addresses inside VXLAN.

@@ -28,6 +28,7 @@ mod model;
 mod names;
 mod options;
 pub mod read;
+mod state;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod synthetic;
@@ -36,10 +37,10 @@ mod tests;
 mod trim;
 mod tuples;
 
-pub(crate) use build::same_packet;
 pub use correlate::{Correlator, Statistics};
 pub use fate::{Drop, ResetSent};
 pub use flow::{Flow, FlowDrop, FlowPacket, FlowReset, Sighting};
 pub use histogram::{Histograms, Latency, Measure};
 pub use model::*;
 pub use options::Options;
+pub(crate) use state::same_packet;

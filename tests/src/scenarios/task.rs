@@ -57,7 +57,13 @@ pub(super) const ALL: &[Scenario] = &[
             A,
             "task vote iptables -I INPUT -p tcp --dport 80 -j DROP",
         )],
-        expect: &[live(A, "task-firewall|task-silent", "likely", "vote.", "")],
+        expect: &[live(
+            A,
+            "task-firewall",
+            "proven",
+            "vote.",
+            "NETFILTER_DROP",
+        )],
         doctor: &[found(A, "task-rules", "tcp/80")],
         ..SCENARIO
     },
@@ -69,7 +75,13 @@ pub(super) const ALL: &[Scenario] = &[
             "task vote iptables -S INPUT | sed -n '/--dport.*ACCEPT/s/^-A/-D/p' | \
              while read rule; do task vote iptables $rule; done",
         )],
-        expect: &[live(A, "task-firewall|task-silent", "likely", "vote.", "")],
+        expect: &[live(
+            A,
+            "task-firewall",
+            "proven",
+            "vote.",
+            "NETFILTER_DROP",
+        )],
         doctor: &[found(A, "task-rules", "tcp/80")],
         ..SCENARIO
     },
@@ -92,7 +104,13 @@ pub(super) const ALL: &[Scenario] = &[
             "task vote iptables -I INPUT -p tcp --dport 80 -j REJECT --reject-with tcp-reset",
         )],
         // Docker's own rules in the task do not let such a reset out.
-        expect: &[live(A, "task-firewall|task-silent", "likely", "vote.", "")],
+        expect: &[live(
+            A,
+            "task-firewall",
+            "proven",
+            "vote.",
+            "NETFILTER_DROP",
+        )],
         doctor: &[found(A, "task-rules", "tcp/80")],
         ..SCENARIO
     },
@@ -101,7 +119,13 @@ pub(super) const ALL: &[Scenario] = &[
         about: "the REDIRECT from the published port to the target port is gone in the task on node a",
         fault: &[On(A, "task vote iptables -t nat -F PREROUTING")],
         // Docker's own rules in the task let nothing but the target port in.
-        expect: &[live(A, "task-firewall|task-silent", "likely", "vote.", "")],
+        expect: &[live(
+            A,
+            "task-firewall",
+            "proven",
+            "vote.",
+            "NETFILTER_DROP",
+        )],
         doctor: &[found(A, "task-rules", "8080")],
         ..SCENARIO
     },

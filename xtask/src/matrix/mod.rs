@@ -55,9 +55,7 @@ pub struct MatrixOptions {
 pub fn run(options: &MatrixOptions) -> Result<ExitCode> {
     interrupt::note()?;
     setup::run()?;
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     let step = Step::start("cargo build of the tests");
     let program = tests_program()?;
     step.done();

@@ -77,8 +77,8 @@ fn is_ours(row: &Row) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::Spread;
     use super::*;
+    use crate::spread::Spread;
 
     fn report(events: f64, ratio: f64, emulated: bool) -> Report {
         let spread = |median: f64| Spread {

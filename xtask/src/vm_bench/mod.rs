@@ -69,9 +69,7 @@ pub struct VmBenchOptions {
 pub fn run(options: &VmBenchOptions) -> Result<ExitCode> {
     interrupt::note()?;
     setup::run()?;
-    let step = Step::start("cargo build --release");
     let binary = cargo::release_binary()?;
-    step.done();
     // What an interrupted run may have left would be in the way.
     Vm::end(NAME)?;
     let vm = Vm::up(&Config {

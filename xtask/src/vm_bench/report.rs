@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Figures;
 use super::load::{Load, Went};
 use super::mode::{Mode, Summary};
+use crate::spread::Spread;
 
 /// One load under one mode, in one round.
 #[derive(Clone, Copy, Debug)]
@@ -21,32 +22,6 @@ pub struct Sample {
     pub load: Load,
     /// How it went.
     pub went: Went,
-}
-
-/// Least, median and most of several rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// The least.
-    pub least: f64,
-    /// The median.
-    pub median: f64,
-    /// The most.
-    pub most: f64,
-}
-
-impl Spread {
-    /// Of these; `None` of none.
-    pub fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let (least, most) = (*values.first()?, *values.last()?);
-        // Of an even number, between the two in the middle.
-        let [low, high] = [(values.len() - 1) / 2, values.len() / 2].map(|i| values[i]);
-        Some(Self {
-            least,
-            median: low.midpoint(high),
-            most,
-        })
-    }
 }
 
 /// One load under one mode, over all rounds.
@@ -192,14 +167,6 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        let median = |values: &[f64]| Spread::of(values.to_vec()).map(|s| s.median);
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 8.0]), Some(3.0));
-        assert_eq!(median(&[]), None);
-    }
 
     #[test]
     fn a_ratio_is_to_the_untraced_run_of_its_round() {
