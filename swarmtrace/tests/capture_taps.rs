@@ -12,7 +12,7 @@ use support::everything;
 use support::frames::{IPV4, ethernet, tag, udp, v4};
 use support::nets::{Net, Pair};
 use support::taps::{BOTH, attach, drain, load};
-use swarmtrace::capture::{AttachMode, Capture, LoadOptions, TapSite};
+use swarmtrace::capture::{AttachMode, Capture, LoadOptions, POLL, TapSite};
 use swarmtrace_common::{Direction, PacketEvent, Settings, flags, tcp};
 
 /// How many TCP events have these flags, at a tap, in a direction.
@@ -204,7 +204,7 @@ async fn events_arrive_soon() {
     let pair = Pair::new();
     let mut capture = load(AttachMode::Auto, folder.path(), everything());
     attach(&mut capture, &pair.sites());
-    let mut reader = capture.events().unwrap().into_reader().unwrap();
+    let mut reader = capture.events().unwrap().into_reader(POLL).unwrap();
     assert!(capture.events().is_none(), "there is one");
     let mut events = Vec::new();
     while tokio::time::timeout(Duration::from_millis(50), reader.next(&mut events))

@@ -1,79 +1,150 @@
-//! What tracing costs a connection: connections a second through the replica's
-//! routing mesh, untraced, with `swarmtrace follow` on both nodes, with
-//! `swarmtrace rst` on both, and with tcpdump in every namespace, in turn, so that the machine's own ups and downs
-//! meet all alike. The figures are ratios to the untraced run of the same round.
-//! Needs root.
+//! What tracing costs those who are traced: connections a second through the
+//! replica's routing mesh, and requests a second over standing ones, untraced, with
+//! `swarmtrace follow` on both nodes, with `swarmtrace rst` on both, and with tcpdump
+//! in every namespace. In turn, so that the machine's own ups and downs meet all
+//! alike: the figures are ratios to the untraced run of the same round. Both nodes,
+//! the tracers, the servers and the clients share the machine's processors and
+//! leave none of them idle. Needs root.
 //!
-//! `cargo run --release -p swarmtrace-tests --example bench_connections [-- --json]`
+//! `cargo run --release -p swarmtrace-tests --example bench_connections`
 
-use serde_json::json;
-use std::time::Instant;
+use nix::sys::signal::Signal;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use swarmtrace_tests::namespace::Namespace;
 use swarmtrace_tests::process::Running;
 use swarmtrace_tests::replica::{Replica, Side};
 use swarmtrace_tests::trace::{LIMIT, Trace};
-use swarmtrace_tests::traffic::many;
+use swarmtrace_tests::traffic::{many, standing};
 
 /// `vote`'s published port.
 const VOTE_PORT: u16 = 8080;
-const ROUNDS: usize = 12;
-const CONNECTIONS: usize = 1500;
+/// Many and short: here two measurements of the same differ by a tenth.
+const ROUNDS: usize = 20;
+/// Connections in a measurement, and how many there are at a time.
+const CONNECTIONS: usize = 2000;
 const AT_ONCE: usize = 16;
+/// Requests over each standing connection.
+const REQUESTS: usize = 400;
+
+const MODES: [Mode; 4] = [Mode::Untraced, Mode::Rst, Mode::Follow, Mode::Tcpdump];
+
+/// What goes on beside the load.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Untraced,
+    Rst,
+    Follow,
+    Tcpdump,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Untraced => "untraced",
+            Self::Rst => "rst",
+            Self::Follow => "follow",
+            Self::Tcpdump => "tcpdump",
+        }
+    }
+
+    /// Starts it everywhere.
+    fn start(self, replica: &Replica) -> Vec<Running> {
+        match self {
+            Self::Untraced => Vec::new(),
+            Self::Rst => Side::BOTH.map(|side| rst(replica, side)).into(),
+            Self::Follow => Side::BOTH.map(|side| follow(replica, side)).into(),
+            Self::Tcpdump => replica.namespaces().map(|(_, n)| tcpdump(n)).collect(),
+        }
+    }
+}
 
 fn main() {
     let replica = Replica::start();
     // Neighbour entries, code and caches are warm before the first round.
-    rate(&replica);
-    let mut untraced = Vec::new();
-    let (mut followed, mut hunted, mut dumped) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let base = rate(&replica);
-        untraced.push(base);
-        let options = ["--port", "8080", "--quiet"];
-        let traces = Side::BOTH.map(|side| Trace::start(replica.node(side), &options));
-        followed.push(rate(&replica) / base);
-        for trace in traces {
-            trace.stop();
+    connections(&replica);
+    let mut figures: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let mut measured: Vec<_> = MODES.map(|mode| (mode, [0.0; 3])).into();
+        // Whoever comes first or last may gain or lose by it.
+        measured.rotate_left(round % MODES.len());
+        for (mode, figures) in &mut measured {
+            *figures = measure(&replica, *mode);
         }
-        let hunts = Side::BOTH.map(|side| {
-            let mut running = replica.node(side).swarmtrace(["rst"]);
-            running.wait_for(LIMIT, "to say that it traces", |_, err| {
-                err.contains("tracing")
-            });
-            running
-        });
-        hunted.push(rate(&replica) / base);
-        for running in hunts {
-            running.interrupt(LIMIT).expect_code(0);
-        }
-        let dumps: Vec<Running> = replica.namespaces().map(|(_, n)| tcpdump(n)).collect();
-        dumped.push(rate(&replica) / base);
-        for dump in dumps {
-            dump.signal(nix::sys::signal::Signal::SIGINT);
+        let untraced = measured.iter().find(|(mode, _)| *mode == Mode::Untraced);
+        let base = untraced.expect("one of the modes").1;
+        for (mode, [connections, requests, processor]) in measured {
+            let mut add = |what: &str, figure| {
+                let name = format!("{}: {what}", mode.name());
+                figures.entry(name).or_default().push(figure);
+            };
+            if mode == Mode::Untraced {
+                add("connections_per_second", connections);
+                add("requests_per_second", requests);
+                continue;
+            }
+            add("ratio_of_connections", connections / base[0]);
+            add("ratio_of_requests", requests / base[1]);
+            add("processor_us_a_connection", processor);
         }
     }
-    let result = json!({
-        "connections_per_second_untraced": spread(untraced),
-        "ratio_with_follow": spread(followed),
-        "ratio_with_rst": spread(hunted),
-        "ratio_with_tcpdump": spread(dumped),
-        "rounds": ROUNDS,
-        "connections_a_round": CONNECTIONS,
-    });
-    println!("{result:#}");
+    let mut result: Map<String, Value> = (figures.into_iter())
+        .map(|(name, values)| (name, spread(values)))
+        .collect();
+    result.insert("rounds".into(), ROUNDS.into());
+    result.insert("connections_a_round".into(), CONNECTIONS.into());
+    println!("{:#}", Value::Object(result));
+}
+
+/// Connections a second, requests a second over standing ones, and what the mode's
+/// processes take for a connection in microseconds.
+fn measure(replica: &Replica, mode: Mode) -> [f64; 3] {
+    let tracers = mode.start(replica);
+    let processor_time = || -> Duration { tracers.iter().map(Running::processor_time).sum() };
+    let before = processor_time();
+    let connected = connections(replica);
+    let taken = processor_time().saturating_sub(before);
+    let asked = requests(replica);
+    for tracer in &tracers {
+        tracer.signal(Signal::SIGINT);
+    }
+    for tracer in tracers {
+        tracer.wait(LIMIT).expect_code(0);
+    }
+    let each = taken.as_secs_f64() * 1e6 / CONNECTIONS as f64;
+    [connected, asked, each]
 }
 
 /// Connections a second from outside to `vote`, on both nodes' tasks.
-fn rate(replica: &Replica) -> f64 {
+fn connections(replica: &Replica) -> f64 {
+    let mesh = (Side::A.front(), VOTE_PORT);
     let since = Instant::now();
-    let answered = many(
-        replica.client(),
-        (Side::A.front(), VOTE_PORT),
-        CONNECTIONS,
-        AT_ONCE,
-    );
+    let answered = many(replica.client(), mesh, CONNECTIONS, AT_ONCE);
     assert_eq!(answered, CONNECTIONS, "connections that were answered");
     answered as f64 / since.elapsed().as_secs_f64()
+}
+
+/// Requests a second over standing connections to the same.
+fn requests(replica: &Replica) -> f64 {
+    let mesh = (Side::A.front(), VOTE_PORT);
+    let since = Instant::now();
+    let answered = standing(replica.client(), mesh, AT_ONCE, REQUESTS);
+    assert_eq!(answered, AT_ONCE * REQUESTS, "requests that were answered");
+    answered as f64 / since.elapsed().as_secs_f64()
+}
+
+fn follow(replica: &Replica, side: Side) -> Running {
+    let options = ["--port", "8080", "--quiet"];
+    Trace::start(replica.node(side), &options).running
+}
+
+fn rst(replica: &Replica, side: Side) -> Running {
+    let mut running = replica.node(side).swarmtrace(["rst"]);
+    running.wait_for(LIMIT, "to say that it traces", |_, err| {
+        err.contains("tracing")
+    });
+    running
 }
 
 /// tcpdump on every device of a namespace, writing every packet to a file.
@@ -87,8 +158,9 @@ fn tcpdump(namespace: &Namespace) -> Running {
     dump
 }
 
-fn spread(mut values: Vec<f64>) -> serde_json::Value {
+fn spread(mut values: Vec<f64>) -> Value {
     values.sort_by(f64::total_cmp);
+    // A round that something else fell into says nothing: quartiles, not extremes.
     let at = |part: usize| (values[(values.len() - 1) * part / 4] * 1000.0).round() / 1000.0;
-    json!({ "least": at(0), "median": at(2), "most": at(4) })
+    json!({ "lower_quartile": at(1), "median": at(2), "upper_quartile": at(3) })
 }

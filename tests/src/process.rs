@@ -2,6 +2,7 @@
 //! it can be waited for with a limit and signalled, and it never outlives the test.
 
 use nix::sys::signal::{Signal, kill};
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -60,6 +61,14 @@ impl Running {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Processor time that it has taken so far, all its threads together.
+    #[track_caller]
+    pub fn processor_time(&self) -> Duration {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("pids fit"));
+        let now = clock_getcpuclockid(pid).and_then(clock_gettime);
+        now.unwrap_or_else(|e| panic!("{}: {e}", self.name)).into()
     }
 
     /// What it has printed so far.

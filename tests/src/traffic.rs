@@ -4,6 +4,8 @@
 //! the load balancer chose.
 
 use crate::namespace::Namespace;
+use nix::sys::socket::{setsockopt, sockopt::ReceiveTimeout};
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -47,34 +49,54 @@ pub fn serve_tcp(namespace: &Namespace, port: u16) -> Server {
     let listener = namespace
         .run(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)))
         .unwrap_or_else(|e| panic!("listen on {port} in {}: {e}", namespace.name()));
-    listener
-        .set_nonblocking(true)
-        .expect("set the listener non-blocking");
+    // Linux lets accept(2) wait no longer than a read (socket(7), SO_RCVTIMEO).
+    setsockopt(
+        &listener,
+        ReceiveTimeout,
+        &TimeVal::milliseconds(TICK.as_millis() as i64),
+    )
+    .expect("set the listener's time limit");
     let name = namespace.name().to_owned();
     Server::on_a_thread(move |stop| {
         while !stop.load(Ordering::Relaxed) {
-            match listener.accept() {
-                Ok((stream, peer)) => {
-                    let name = name.clone();
-                    std::thread::spawn(move || answer(stream, peer, &name));
-                }
-                // Nobody there, or a client that went away again.
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
-            }
+            // Nobody there, or a client that went away again.
+            let Ok((stream, peer)) = listener.accept() else {
+                continue;
+            };
+            let name = name.clone();
+            std::thread::spawn(move || answer(stream, peer, &name));
         }
     })
 }
 
 fn answer(mut stream: TcpStream, peer: SocketAddr, name: &str) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let body = format!("{name} {peer}\n");
+    // In one piece, as servers do: a write is a packet.
+    let response = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let mut request = [0; 4096];
-    let served = stream
-        .set_nonblocking(false)
-        .and_then(|()| stream.set_read_timeout(Some(LIMIT)))
-        .and_then(|()| stream.read(&mut request))
-        .and_then(|_| write!(stream, "HTTP/1.0 200 OK\r\n\r\n{name} {peer}\n"));
+    let mut serve = || {
+        stream.set_read_timeout(Some(LIMIT))?;
+        loop {
+            let length = stream.read(&mut request)?;
+            if length > 0 {
+                stream.write_all(response.as_bytes())?;
+            }
+            if length == 0 || !is_standing(&request[..length]) {
+                return std::io::Result::Ok(());
+            }
+        }
+    };
     // A client may leave before its answer: that is its own business.
-    drop(served);
+    drop(serve());
+}
+
+/// Whether a connection stays open after the request: HTTP/1.1's default.
+fn is_standing(request: &[u8]) -> bool {
+    request.windows(8).any(|w| w == b"HTTP/1.1")
 }
 
 /// Answers each datagram that comes to `port`, IPv4 and IPv6.
@@ -121,7 +143,12 @@ impl Drop for Server {
 /// One HTTP request from inside `namespace`.
 pub fn request(namespace: &Namespace, to: impl Into<SocketAddr>) -> std::io::Result<Exchange> {
     let to = to.into();
-    let mut stream = namespace.run(|| TcpStream::connect_timeout(&to, LIMIT))?;
+    namespace.run(|| request_from_here(to))
+}
+
+/// One HTTP request from the namespace that this thread is in.
+fn request_from_here(to: SocketAddr) -> std::io::Result<Exchange> {
+    let mut stream = TcpStream::connect_timeout(&to, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
     let local = stream.local_addr()?;
     let sent = b"GET / HTTP/1.0\r\n\r\n";
@@ -172,6 +199,35 @@ pub fn request_answered_by(
     );
 }
 
+/// `count` requests over each of so many standing connections; returns how many
+/// were answered.
+pub fn standing(
+    namespace: &Namespace,
+    to: impl Into<SocketAddr>,
+    connections: usize,
+    count: usize,
+) -> usize {
+    let to = to.into();
+    let ask = || {
+        let Ok(mut stream) = namespace.run(|| TcpStream::connect_timeout(&to, LIMIT)) else {
+            return 0;
+        };
+        let mut response = [0; 4096];
+        let mut ask = || {
+            stream.set_read_timeout(Some(LIMIT))?;
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+            stream.read(&mut response)
+        };
+        (0..count).take_while(|_| matches!(ask(), Ok(1..))).count()
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..connections).map(|_| scope.spawn(ask)).collect();
+        (clients.into_iter())
+            .map(|c| c.join().unwrap_or_default())
+            .sum()
+    })
+}
+
 /// `count` requests, `at_once` at a time; returns how many were answered.
 pub fn many(
     namespace: &Namespace,
@@ -182,18 +238,18 @@ pub fn many(
     let to = to.into();
     let left = std::sync::atomic::AtomicUsize::new(count);
     let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+    // A thread goes inside once for all its requests.
+    let ask = || {
+        namespace.run(|| {
+            let mut answered = 0;
+            while take().is_ok() {
+                answered += usize::from(request_from_here(to).is_ok());
+            }
+            answered
+        })
+    };
     std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..at_once)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut answered = 0;
-                    while take().is_ok() {
-                        answered += usize::from(request(namespace, to).is_ok());
-                    }
-                    answered
-                })
-            })
-            .collect();
+        let clients: Vec<_> = (0..at_once).map(|_| scope.spawn(ask)).collect();
         clients
             .into_iter()
             .map(|c| c.join().unwrap_or_default())

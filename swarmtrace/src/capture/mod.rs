@@ -3,9 +3,9 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use swarmtrace::capture::{Capture, LoadOptions};
+//! use swarmtrace::capture::{Capture, LoadOptions, POLL};
 //! let mut capture = Capture::load(&LoadOptions::default())?;
-//! let mut reader = capture.events().ok_or("taken")?.into_reader()?;
+//! let mut reader = capture.events().ok_or("taken")?.into_reader(POLL)?;
 //! let changes = capture.reconcile(&[/* tap sites */])?;
 //! for (site, reason) in &changes.failed {
 //!     eprintln!("not tapped: {}: {reason}", site.device);

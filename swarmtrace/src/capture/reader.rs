@@ -1,9 +1,10 @@
 //! Hands the kernel side's events to user space, in batches.
 //!
 //! The kernel side wakes nobody for a single event (see `emit.rs` there): the
-//! reader looks by itself every [`POLL`], and is woken in between only when
-//! much has piled up. So an event is at most that much old when it is handed
-//! out, and a burst costs few system calls.
+//! reader looks by itself now and then, as often as its owner asks ([`POLL`] is
+//! often enough for people), and is woken in between only when much has piled up.
+//! So an event is at most that much old when it is handed out, and a burst costs
+//! few system calls.
 
 use super::event::Event;
 use aya::maps::{MapData, RingBuf};
@@ -12,7 +13,8 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// How often the ring buffer is looked at without being woken.
+/// How often the ring buffer of a trace that people look at is looked at without
+/// being woken.
 pub const POLL: Duration = Duration::from_millis(8);
 
 /// The largest batch, in events.
@@ -64,21 +66,26 @@ impl Events {
         self.ignored
     }
 
-    /// Registers with the async runtime that the caller runs in.
+    /// Registers with the async runtime that the caller runs in. An event is
+    /// handed out `poll` after it happened, at most.
     ///
     /// # Errors
     /// The system's.
-    pub fn into_reader(self) -> io::Result<Reader> {
+    pub fn into_reader(self, poll: Duration) -> io::Result<Reader> {
         // SAFETY: the descriptor is the ring buffer's, which `Ring` keeps open and
         // unchanged for as long as it lives.
         let events = unsafe { AsyncFd::register_with_interest(Ring(self), Interest::READABLE) };
-        Ok(Reader { events: events? })
+        Ok(Reader {
+            events: events?,
+            poll,
+        })
     }
 }
 
 /// The reading end of the ring buffer in an async runtime.
 pub struct Reader {
     events: AsyncFd<Ring>,
+    poll: Duration,
 }
 
 struct Ring(Events);
@@ -101,7 +108,7 @@ impl Reader {
             if count > 0 {
                 return Ok(count);
             }
-            if let Ok(ready) = tokio::time::timeout(POLL, self.events.readable_mut()).await {
+            if let Ok(ready) = tokio::time::timeout(self.poll, self.events.readable_mut()).await {
                 ready?.clear_ready();
             }
         }

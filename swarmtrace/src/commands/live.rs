@@ -26,7 +26,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 /// How often finished flows are asked for.
-const TICK: Duration = Duration::from_millis(50);
+pub const TICK: Duration = Duration::from_millis(50);
 /// Docker's default data-path port.
 const VXLAN_PORT: u16 = 4789;
 
@@ -44,6 +44,8 @@ pub struct LiveOptions {
     pub sample: u32,
     /// Size of the ring buffer in bytes.
     pub ring_bytes: u32,
+    /// How old an event may be before it is looked at.
+    pub poll: Duration,
     /// Print the kernel side's own messages.
     pub verbose: bool,
     /// End after this long.
@@ -117,9 +119,9 @@ impl Live {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut live = Self {
             deadline: options.duration.map(|d| Instant::now() + d),
+            reader: events.into_reader(options.poll)?,
             options,
             capture,
-            reader: events.into_reader()?,
             snapshots,
             topology,
             past: Past::default(),

@@ -3,6 +3,7 @@
 
 use super::live::LiveOptions;
 use super::saying;
+use crate::capture::POLL;
 use crate::selection::Wanted;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -64,6 +65,7 @@ impl Selection {
             mode,
             sample: tuning.sample,
             ring_bytes: tuning.buffer,
+            poll: POLL,
             verbose: tuning.verbose,
             duration: self.duration,
         }

@@ -1,7 +1,7 @@
 //! `rst`'s options, and the trace that they ask for.
 
 use crate::commands::follow::Format;
-use crate::commands::live::LiveOptions;
+use crate::commands::live::{LiveOptions, TICK};
 use crate::commands::select::{parse_bytes, parse_cidr, parse_duration};
 use crate::selection::Wanted;
 use ipnet::IpNet;
@@ -72,6 +72,9 @@ impl Args {
             mode: Mode::Handshakes,
             sample: 1,
             ring_bytes: self.buffer,
+            // What failed waits much longer before it is told: each look that finds
+            // nothing is one too many on a node where this is left on.
+            poll: TICK,
             verbose: self.verbose,
             duration: self.duration,
         }
