@@ -1,0 +1,60 @@
+//! `skb:kfree_skb`: a packet that the kernel drops.
+
+use super::buffer::Buffer;
+use super::offsets::kernel;
+use super::place::Place;
+use super::record::report;
+use super::room::Room;
+use crate::filter::Filter;
+use aya_ebpf::programs::RawTracePointContext;
+use swarmtrace_common::{EventKind, NO_REASON};
+
+/// `skb:kfree_skb`
+#[inline(always)]
+pub fn dropped(ctx: &RawTracePointContext) -> Option<()> {
+    let args = kernel!(drop_args);
+    let mut reason = NO_REASON;
+    if args > 2 {
+        reason = ctx.arg(2);
+        let harmless = [
+            kernel!(not_dropped),
+            kernel!(consumed),
+            kernel!(reset_taken),
+            kernel!(unread),
+        ];
+        if harmless.contains(&reason) {
+            return None;
+        }
+        if reason == kernel!(unspecified) {
+            reason = NO_REASON;
+        }
+    }
+    let (skb, location): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+    let buffer = Buffer::of(skb)?;
+    let filter = Filter::get()?;
+    if buffer.uninteresting(&filter) {
+        return None;
+    }
+    let (room, counts) = Room::enter()?;
+    let mut bits = 0;
+    if buffer.selected(&filter, room, &mut bits) {
+        let socket = if args > 3 { ctx.arg(3) } else { 0 };
+        report(
+            &counts,
+            &buffer,
+            room,
+            bits,
+            Place::of(skb, socket),
+            |event| {
+                // SAFETY: reserved, and ours alone.
+                unsafe {
+                    (*event).packet.kind = EventKind::Drop as u8;
+                    (*event).location = location;
+                    (*event).reason = reason;
+                }
+            },
+        );
+    }
+    room.leave();
+    Some(())
+}

@@ -1,0 +1,145 @@
+//! `tcp:tcp_send_reset`: a reset that the kernel sends, as an answer or because a
+//! socket's end calls for it.
+
+use super::buffer::Buffer;
+use super::offsets::kernel;
+use super::place::{Place, netns_of_socket};
+use super::record::report;
+use super::room::Room;
+use crate::emit::Counts;
+use crate::filter::Filter;
+use crate::packet::TCP;
+use crate::skb::read;
+use crate::words;
+use aya_ebpf::programs::RawTracePointContext;
+use swarmtrace_common::{EventKind, NO_REASON, Tuple, flags, tcp};
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// `tcp:tcp_send_reset`
+#[inline(always)]
+pub fn reset_sent(ctx: &RawTracePointContext) -> Option<()> {
+    let (socket, skb): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+    let reason = if kernel!(reset_args) > 2 {
+        ctx.arg(2)
+    } else {
+        NO_REASON
+    };
+    let filter = Filter::get()?;
+    let (room, counts) = Room::enter()?;
+    let _ = if skb == 0 {
+        unasked(socket, reason, &filter, &counts, room)
+    } else {
+        answering(socket, skb, reason, &filter, &counts, room)
+    };
+    room.leave();
+    Some(())
+}
+
+/// A reset that answers a packet.
+#[inline(always)]
+fn answering(
+    socket: u64,
+    skb: u64,
+    reason: u32,
+    filter: &Filter,
+    counts: &Counts,
+    room: &mut Room,
+) -> Option<()> {
+    let buffer = Buffer::of(skb)?;
+    let mut bits = 0;
+    if !buffer.selected(filter, room, &mut bits) || room.parsed.tuple.protocol != TCP {
+        return None;
+    }
+    let mut place = Place::of(skb, socket);
+    let netns = netns_of_socket(socket);
+    if netns != 0 {
+        place.netns = netns;
+    }
+    report(counts, &buffer, room, bits, place, |event| {
+        // SAFETY: reserved, and ours alone.
+        let packet = unsafe { &mut (*event).packet };
+        packet.kind = EventKind::ResetSent as u8;
+        // SAFETY: as above.
+        unsafe { (*event).reason = reason };
+        turn(&mut packet.tuple);
+        // As RFC 9293, section 3.10.7.1, has it.
+        let asked = packet.tcp_flags;
+        if asked & tcp::ACK != 0 {
+            (packet.seq, packet.ack, packet.tcp_flags) = (packet.ack, 0, tcp::RST);
+        } else {
+            let controls = u32::from(asked & tcp::SYN != 0) + u32::from(asked & tcp::FIN != 0);
+            let end = packet.seq.wrapping_add(packet.payload_length);
+            packet.ack = end.wrapping_add(controls);
+            (packet.seq, packet.tcp_flags) = (0, tcp::RST | tcp::ACK);
+        }
+        // What follows is the answered packet's.
+        (packet.tsval, packet.tsecr) = (0, 0);
+        packet.flags &= !(flags::TIMESTAMPS | flags::CONNTRACK_REPLY);
+        (packet.ip_id, packet.payload_length, packet.length) = (0, 0, 0);
+    });
+    Some(())
+}
+
+/// A reset that a socket's end calls for.
+#[inline(always)]
+fn unasked(
+    socket: u64,
+    reason: u32,
+    filter: &Filter,
+    counts: &Counts,
+    room: &mut Room,
+) -> Option<()> {
+    let family: u16 = read(socket, kernel!(sock_family))?;
+    words::zero(&raw mut room.parsed);
+    let tuple = &mut room.parsed.tuple;
+    let mut bits = 0;
+    if family == AF_INET {
+        let (from, to) = (kernel!(sock_saddr), kernel!(sock_daddr));
+        words::map_ipv4(&raw mut tuple.src, read(socket, from)?);
+        words::map_ipv4(&raw mut tuple.dst, read(socket, to)?);
+    } else if family == AF_INET6 && kernel!(sock_daddr6) != u32::MAX {
+        tuple.src = read(socket, kernel!(sock_saddr6))?;
+        tuple.dst = read(socket, kernel!(sock_daddr6))?;
+        bits = flags::IPV6;
+    } else {
+        return None;
+    }
+    tuple.src_port = u16::from_be(read(socket, kernel!(sock_sport))?);
+    tuple.dst_port = u16::from_be(read(socket, kernel!(sock_dport))?);
+    tuple.protocol = TCP;
+    let parsed = &mut room.parsed;
+    parsed.flags = bits;
+    parsed.tcp_flags = tcp::RST | tcp::ACK;
+    parsed.seq = read(socket, kernel!(tcp_snd_nxt))?;
+    parsed.ack = read(socket, kernel!(tcp_rcv_nxt))?;
+    if !filter.matches(parsed, &mut room.endpoint) || !filter.may_be_sampled(parsed) {
+        return None;
+    }
+    words::zero(&raw mut room.original);
+    words::zero(&raw mut room.reply);
+    let place = Place {
+        netns: netns_of_socket(socket),
+        ifindex: 0,
+    };
+    report(counts, &Buffer::NONE, room, 0, place, |event| {
+        // SAFETY: reserved, and ours alone.
+        unsafe {
+            (*event).packet.kind = EventKind::ResetSent as u8;
+            (*event).reason = reason;
+        }
+    });
+    Some(())
+}
+
+#[inline(always)]
+fn turn(tuple: &mut Tuple) {
+    core::mem::swap(&mut tuple.src_port, &mut tuple.dst_port);
+    let addresses = (&raw mut *tuple).cast::<[u64; 4]>();
+    // SAFETY: a tuple is aligned to 8 and begins with its two addresses.
+    unsafe {
+        let [a, b, c, d] = *addresses;
+        *addresses = [c, d, a, b];
+    }
+}
