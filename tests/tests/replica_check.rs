@@ -3,7 +3,9 @@
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use swarmtrace_tests::delay::Delay;
 use swarmtrace_tests::process::{Ended, Running};
@@ -246,6 +248,39 @@ fn refusals_are_counted_for_the_backend_that_refuses() {
     let address = replica.sandbox("vote.2").on_ingress().expect("an address");
     assert_eq!(failed.len(), 1, "{}", ended.stdout);
     assert!(failed[0].starts_with(&address.to_string()), "{failed:?}");
+}
+
+/// Devices are tapped one after the other: a connection that is made meanwhile is
+/// seen at some of them, and must not be taken for one that went astray.
+#[test]
+fn connections_made_while_it_starts_are_not_judged() {
+    let replica = Replica::start();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                many(replica.client(), mesh(), 50, 4);
+            }
+        });
+        for _ in 0..3 {
+            let options = ["-c", "100", "-d", "15s", "-o", "json"];
+            let asked = ["-a", "handshake.p50 < 5s", "--min-samples", "5"];
+            let ended = start(&replica, &[&options[..], &asked].concat()).wait(LIMIT);
+            let told = report(&ended);
+            let assertions = told["assertions"].as_array().expect("assertions");
+            let backends = assertions.iter().map(backend).filter(|b| !b.is_empty());
+            let backends: BTreeSet<String> = backends.collect();
+            // The other node's task by its address, this one's by its namespace.
+            let is_task = |b: &String| b.starts_with("10.0.0.") || !b.contains(':');
+            let right = backends.len() == 2 && backends.iter().all(is_task);
+            if !right || ended.code() != 0 {
+                done.store(true, Ordering::Relaxed);
+            }
+            assert!(right, "{backends:?}{}{}", ended.stdout, ended.stderr);
+            ended.expect_code(0);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
 
 /// With a ring buffer too small for the load, whatever was seen proves nothing.

@@ -221,6 +221,20 @@ impl Capture {
         self.taps.detach_all()
     }
 
+    /// Has the kernel side report nothing, from now until ports, endpoints and
+    /// settings are set anew.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn select_nothing(&mut self) -> Result<(), Error> {
+        self.set_ports(&PortSet::from_iter([]))?;
+        self.set_endpoints(&BTreeSet::new())?;
+        self.set_settings(Settings {
+            match_any: 0,
+            ..self.settings
+        })
+    }
+
     /// Changes the settings; `endpoint_kinds` is filled in here.
     ///
     /// # Errors

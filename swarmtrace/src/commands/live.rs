@@ -27,6 +27,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 /// How often finished flows are asked for.
 pub const TICK: Duration = Duration::from_millis(50);
+/// How long after the kernel side began to report a connection may turn up whose
+/// SYN was half-way then.
+const BEGINNING: Duration = Duration::from_millis(20);
 /// Docker's default data-path port.
 const VXLAN_PORT: u16 = 4789;
 
@@ -81,6 +84,8 @@ pub struct Live {
     tasks: Tasks,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
+    /// From when on connections are seen from their first hop on.
+    since: u64,
     /// What the kernel does not say of packets' fates.
     silences: Vec<String>,
     ledger: Ledger,
@@ -110,7 +115,12 @@ impl Live {
         let filter = filter(&options, &topology)?;
         let mut capture = Capture::load(&LoadOptions {
             ring_bytes: options.ring_bytes,
-            settings: settings(&options, &topology, &filter),
+            // Nothing is reported before every tap is in place: there is nobody
+            // yet to read it, and what passes some taps alone seems to go astray.
+            settings: Settings {
+                match_any: 0,
+                ..settings(&options, &topology, &filter)
+            },
             verbose: options.verbose,
             ..LoadOptions::default()
         })?;
@@ -128,6 +138,7 @@ impl Live {
             tasks,
             filter,
             gaps: BTreeMap::new(),
+            since: 0,
             silences: Vec::new(),
             ledger: Ledger::default(),
             stopped: None,
@@ -135,9 +146,12 @@ impl Live {
             tick,
             signals,
         };
-        live.apply_filter()?;
         live.silences = live.capture.watch_fate();
         live.tap()?;
+        live.apply_filter()?;
+        tokio::time::sleep(BEGINNING).await;
+        live.since = monotonic_now();
+        live.ledger.filter_changed(live.since);
         Ok(live)
     }
 
@@ -181,6 +195,8 @@ impl Live {
         let now = monotonic_now();
         self.confirm_taps(now)?;
         self.stopped = Some(now);
+        // Detaching takes a while, in which a busy node would fill the ring buffer.
+        self.capture.select_nothing()?;
         self.capture
             .detach_all()
             .context("cannot remove every tap; 'swarmtrace cleanup' removes what is left")?;
@@ -228,6 +244,12 @@ impl Live {
             };
             hop.phase != Phase::IcmpError && self.filter.accepts(server, protocol)
         })
+    }
+
+    /// Whether a flow began in this trace. One that was under way when its taps
+    /// came into place is told of nowhere: half of it was not seen.
+    pub fn is_of_this_trace(&self, flow: &Flow) -> bool {
+        flow.first_time().is_none_or(|time| time >= self.since)
     }
 
     /// Whether connections of that client are wanted.

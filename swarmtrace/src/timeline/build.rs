@@ -106,10 +106,6 @@ impl Flow {
         }
     }
 
-    fn first_time(&self) -> Option<u64> {
-        Some(self.packets.first()?.sightings.first()?.time)
-    }
-
     /// Where the first packet of the reply leg was first seen.
     fn first_answer(&self) -> Option<&Sighting> {
         let answers = |p: &&FlowPacket| p.leg == Leg::Reply && p.phase != Phase::IcmpError;

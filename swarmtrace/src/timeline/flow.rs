@@ -120,6 +120,13 @@ pub struct Sighting {
 }
 
 impl Flow {
+    /// When its first packet was seen, CLOCK_MONOTONIC in nanoseconds; `None` of a
+    /// flow without packets.
+    pub fn first_time(&self) -> Option<u64> {
+        let sightings = self.packets.iter().flat_map(|p| &p.sightings);
+        sightings.map(|s| s.time).min()
+    }
+
     /// Whether nothing but frames for other machines was seen of it: a switch
     /// floods them while it has not learnt a MAC.
     pub fn is_for_others(&self) -> bool {

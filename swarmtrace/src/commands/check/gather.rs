@@ -2,7 +2,7 @@
 
 use super::Args;
 use crate::check::{Record, Run};
-use crate::commands::follow::{first_time, is_answered};
+use crate::commands::follow::is_answered;
 use crate::commands::live::{Live, LiveOptions, Step, monotonic_now};
 use crate::timeline::read::{self, Contents};
 use crate::timeline::{Correlator, Flow, Options, join};
@@ -221,7 +221,9 @@ impl Trace<'_> {
     fn keep(&mut self, flows: Vec<Flow>) {
         for flow in flows {
             let counts = flow.revision > 0 || !self.is_full();
-            if !counts || flow.is_for_others() || first_time(&flow) > self.until {
+            let in_time = self.live.is_of_this_trace(&flow)
+                && flow.first_time().is_some_and(|time| time <= self.until);
+            if !counts || !in_time || flow.is_for_others() {
                 continue;
             }
             let timeline = self.live.timeline(&flow);
@@ -244,7 +246,7 @@ impl Trace<'_> {
         let patience = Options::default().unanswered.as_nanos();
         let now = monotonic_now();
         let is_told = |flow: &Flow| {
-            let age = now.saturating_sub(first_time(flow));
+            let age = now.saturating_sub(flow.first_time().unwrap_or(0));
             is_answered(flow) || u128::from(age) >= patience
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =

@@ -37,7 +37,7 @@ impl Args {
         let patience = Options::default().unanswered.as_nanos();
         let now = monotonic_now();
         let is_told = |flow: &Flow| {
-            let age = now.saturating_sub(first_time(flow));
+            let age = now.saturating_sub(flow.first_time().unwrap_or(0));
             is_answered(flow) || u128::from(age) >= patience
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =
@@ -46,12 +46,6 @@ impl Args {
         report.finish(&live, &statistics, unfinished.len())?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// When its first packet was seen.
-pub(super) fn first_time(flow: &Flow) -> u64 {
-    let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
-    sightings.map(|s| s.time).min().unwrap_or(0)
 }
 
 /// Whether anything came back.

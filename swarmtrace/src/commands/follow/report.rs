@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
     pub fn tell_all(&mut self, flows: Vec<Flow>, live: &mut Live, now: u64) -> Result<()> {
         self.name_gaps(live);
         let timelines: Vec<Timeline> = (flows.into_iter())
-            .filter(|flow| !flow.is_for_others())
+            .filter(|flow| live.is_of_this_trace(flow) && !flow.is_for_others())
             .map(|flow| live.timeline(&flow))
             .filter(|timeline| live.wants(timeline))
             .filter(|timeline| live.wants_client(timeline.client.ip()))

@@ -95,7 +95,7 @@ impl Args {
         now: u64,
     ) -> Result<()> {
         let timelines = (flows.iter())
-            .filter(|flow| !flow.is_for_others())
+            .filter(|flow| live.is_of_this_trace(flow) && !flow.is_for_others())
             .map(|flow| live.timeline(flow))
             .filter(|timeline| live.wants_client(timeline.client.ip()))
             .filter(|timeline| finding::is_of_swarm(timeline) && live.wants(timeline))
