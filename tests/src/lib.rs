@@ -10,6 +10,7 @@
 pub mod binary;
 pub mod bystander;
 pub mod delay;
+pub mod executed;
 pub mod hooks;
 pub mod matrix;
 pub mod namespace;

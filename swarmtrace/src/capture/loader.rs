@@ -29,6 +29,12 @@ use swarmtrace_common::{Endpoint, PortSet, Settings, counters};
 /// The kernel side, built by build.rs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/swarmtrace"));
 
+/// The kernel side as it is embedded and loaded: an ELF object. For tests and
+/// benchmarks that look into it.
+pub fn object() -> &'static [u8] {
+    OBJECT
+}
+
 /// Which toolchain the kernel side was built with, for people.
 pub const BPF_TOOLCHAIN: &str = env!("SWARMTRACE_BPF_TOOLCHAIN");
 

@@ -54,7 +54,7 @@ pub use error::{Error, MINIMUM_KERNEL, kernel_release};
 pub use event::Event;
 pub use inventory::LoadedProgram;
 pub use journal::RUN_DIR;
-pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions};
+pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions, object};
 pub use names::KernelNames;
 pub use reader::{BATCH, Events, POLL, Reader};
 pub use rights::missing_rights;
