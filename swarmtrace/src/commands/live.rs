@@ -9,10 +9,12 @@ use super::ledger::Ledger;
 use super::past::Past;
 use super::snapshots::Snapshots;
 use super::tasks::Tasks;
-use crate::capture::{Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset};
+use crate::capture::{
+    BATCH, Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset,
+};
 use crate::diagnose::TaskState;
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
-use crate::timeline::{Flow, Leg, Phase, Timeline};
+use crate::timeline::{Flow, Leg, Lost, Phase, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, Topology};
 use anyhow::{Context as _, Result};
@@ -64,10 +66,11 @@ pub enum Step {
         /// Packets seen up to now: flows that were alive when events were lost
         /// must be known before they are told of the loss.
         events: Vec<Event>,
-        /// CLOCK_MONOTONIC in nanoseconds.
+        /// Until when everything that happened was handed out, CLOCK_MONOTONIC in
+        /// nanoseconds.
         now: u64,
         /// Events that were lost since the last tick.
-        lost: u64,
+        lost: Lost,
     },
     /// The trace is to end: a signal, or its time is up.
     Stop,
@@ -174,8 +177,8 @@ impl Live {
                 () = time_is_up => return Ok(Step::Stop),
                 _ = self.tick.tick() => {
                     let lost = self.newly_lost()?;
-                    self.reader.drain(&mut events);
-                    return Ok(Step::Tick { events, now: monotonic_now(), lost });
+                    let now = self.catch_up(&mut events);
+                    return Ok(Step::Tick { events, now, lost });
                 }
                 read = self.reader.next(&mut events) => {
                     read.context("cannot read the ring buffer")?;
@@ -190,7 +193,7 @@ impl Live {
 
     /// Detaches everything; what was still in the ring buffer, and how many
     /// events were lost since the last tick.
-    pub fn stop(&mut self) -> Result<(Vec<Event>, u64)> {
+    pub fn stop(&mut self) -> Result<(Vec<Event>, Lost)> {
         // Flows that are told of from now on lived with the taps in place.
         let now = monotonic_now();
         self.confirm_taps(now)?;
@@ -360,10 +363,22 @@ impl Live {
         Ok(())
     }
 
-    fn newly_lost(&mut self) -> Result<u64> {
+    /// Reads events, and says until when they are all there are: where more are
+    /// waiting than are read at once, a flow whose next packet is among those has
+    /// not fallen silent.
+    fn catch_up(&mut self, events: &mut Vec<Event>) -> u64 {
+        let now = monotonic_now();
+        let behind = self.reader.drain(events) == BATCH;
+        (events.last().filter(|_| behind)).map_or(now, |last| now.min(last.time()))
+    }
+
+    fn newly_lost(&mut self) -> Result<Lost> {
         let lost = self.capture.counters()?.lost();
         let before = std::mem::replace(&mut self.lost, lost);
-        Ok(lost.saturating_sub(before))
+        Ok(Lost {
+            count: lost.saturating_sub(before),
+            by: monotonic_now(),
+        })
     }
 }
 

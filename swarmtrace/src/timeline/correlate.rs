@@ -52,6 +52,16 @@ pub struct Statistics {
     pub bytes: usize,
 }
 
+/// Events that never arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub count: u64,
+    /// They happened no later than that, CLOCK_MONOTONIC in nanoseconds. Events
+    /// that are older may still be on their way.
+    pub by: u64,
+}
+
 pub(super) use fates::Fates;
 
 /// Recognises flows.
@@ -106,14 +116,13 @@ impl Correlator {
         self.settle(newest);
     }
 
-    /// Notes that so many events were lost on their way here: flows that are
-    /// alive now will say so.
-    pub fn note_lost(&mut self, count: u64) {
-        match self.waiting.back() {
-            Some(newest) => self.losses.push_back((newest.time(), self.lost)),
-            None => self.losses.clear(),
+    /// Notes that events were lost on their way here: flows that are alive now, or
+    /// begin with an event of before that, will say so.
+    pub fn note_lost(&mut self, lost: Lost) {
+        if lost.count > 0 {
+            self.losses.push_back((lost.by, self.lost));
+            self.lost = self.lost.saturating_add(lost.count);
         }
-        self.lost = self.lost.saturating_add(count);
     }
 
     /// Flows that have a story by `now` (CLOCK_MONOTONIC, nanoseconds; of a

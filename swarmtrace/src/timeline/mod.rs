@@ -37,7 +37,7 @@ mod tests;
 mod trim;
 mod tuples;
 
-pub use correlate::{Correlator, Statistics};
+pub use correlate::{Correlator, Lost, Statistics};
 pub use fate::{Drop, ResetSent};
 pub use flow::{Flow, FlowDrop, FlowPacket, FlowReset, Sighting};
 pub use histogram::{Histograms, Latency, Measure};

@@ -12,7 +12,7 @@ use crate::diagnose::{
 };
 use crate::timeline::join::join;
 use crate::timeline::synthetic::{At, Connection, topology};
-use crate::timeline::{Correlator, Options, Timeline, Way};
+use crate::timeline::{Correlator, Lost, Options, Timeline, Way};
 use crate::topology::{NamespaceKind, Topology};
 use std::net::SocketAddr;
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
@@ -322,7 +322,10 @@ impl Scene {
     ) -> Vec<Timeline> {
         let mut correlator = Correlator::new(&Options::default());
         if self.lost > 0 {
-            correlator.note_lost(self.lost);
+            correlator.note_lost(Lost {
+                count: self.lost,
+                by: u64::MAX,
+            });
         }
         for event in self.events.iter().filter(|e| mine(e)) {
             correlator.push(event);

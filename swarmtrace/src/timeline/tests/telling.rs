@@ -2,7 +2,7 @@
 
 use super::flows;
 use crate::timeline::synthetic::{Connection, Ending, Route};
-use crate::timeline::{Correlator, Flow, Options, Phase};
+use crate::timeline::{Correlator, Flow, Lost, Options, Phase};
 use swarmtrace_common::PacketEvent;
 
 const MS: u64 = 1_000_000;
@@ -191,6 +191,26 @@ fn lost_events_are_said() {
         correlator.push(event);
     }
     correlator.take_finished(events[4].time);
-    correlator.note_lost(12);
+    let by = events[4].time;
+    correlator.note_lost(Lost { count: 12, by });
     assert_eq!(correlator.finish()[0].events_lost, 12);
+}
+
+/// What was lost last is known first: before the events that were older, and waited
+/// to be read.
+#[test]
+fn a_loss_is_that_of_all_who_began_before_it() {
+    let events = events(Ending::Open);
+    for (by, lost) in [
+        (events[0].time - 1, 0),
+        (events[0].time, 12),
+        (events[4].time, 12),
+    ] {
+        let mut correlator = Correlator::new(&Options::default());
+        correlator.note_lost(Lost { count: 12, by });
+        for event in &events {
+            correlator.push(event);
+        }
+        assert_eq!(correlator.finish()[0].events_lost, lost, "by {by}");
+    }
 }
