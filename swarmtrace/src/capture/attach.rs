@@ -7,9 +7,13 @@
 //!
 //! tcx has a price: the kernel waits for an RCU grace period at each attach and
 //! each detach (`tcx_entry_sync` in include/net/tcx.h), some 5 to 15 ms, and
-//! holds the lock on all network configuration meanwhile. The devices of an ordinary node are
-//! worth it; for more than [`TCX_MOST`] the node's network configuration would
+//! holds the lock on all network configuration meanwhile. The devices of an ordinary
+//! node are worth it; for more than [`TCX_MOST`] the node's network configuration would
 //! stand still for seconds, and filters take their place.
+//!
+//! Those have theirs: to add or remove the qdisc, the kernel deactivates a device
+//! that is up and activates it again (`qdisc_graft` in net/sched/sch_api.c), and
+//! drops what is sent in between.
 //!
 //! [`Taps::reconcile`] is the one way in and out: it is given what should be
 //! attached, looks at what is, and makes up the difference. Namespace inodes
