@@ -1,7 +1,8 @@
 //! From the start of `swarmtrace follow` to the first packet that it saw, on a node
-//! with 200 devices to tap, while connections come all the time. Needs root.
+//! with over 200 devices to tap, while as many connections come as the processors
+//! can take. Needs root.
 //!
-//! `cargo run --release -p swarmtrace-tests --example bench_start [-- --json]`
+//! `cargo run --release -p swarmtrace-tests --example bench_start`
 
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,7 @@
 //! Figures that are the same whenever they are measured: instructions of the kernel
-//! side and how many of them a packet costs, events a connection, bytes an event. Held against `tests/limits.json`, so
-//! that what makes every user's node slower is seen when it is written.
+//! side and how many of them a packet costs, events a connection, bytes an event.
+//! Held against `tests/limits.json`, so that what makes every user's node slower is
+//! seen when it is written.
 //!
 //! `SWARMTRACE_ACCEPT_LIMITS=1` writes the file anew instead (`cargo xtask limits
 //! --accept`). Times are no such figures: `cargo xtask bench --compare` has those.
