@@ -131,7 +131,7 @@ impl Live {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut live = Self {
-            deadline: options.duration.map(|d| Instant::now() + d),
+            deadline: None,
             reader: events.into_reader(options.poll)?,
             options,
             capture,
@@ -155,6 +155,8 @@ impl Live {
         tokio::time::sleep(BEGINNING).await;
         live.since = monotonic_now();
         live.ledger.filter_changed(live.since);
+        // The time that was asked for is time of tracing, not of attaching.
+        live.deadline = live.options.duration.map(|d| Instant::now() + d);
         Ok(live)
     }
 
