@@ -8,15 +8,15 @@
 //!
 //! `cargo run --release -p swarmtrace-tests --example bench_connections`
 
+use bed::namespace::Namespace;
+use bed::program::Running;
+use bed::traffic::{many, standing};
 use nix::sys::signal::Signal;
+use replica::trace::{LIMIT, Trace};
+use replica::{Replica, Side};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use swarmtrace_tests::namespace::Namespace;
-use swarmtrace_tests::process::Running;
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace};
-use swarmtrace_tests::traffic::{many, standing};
 
 /// `vote`'s published port.
 const VOTE_PORT: u16 = 8080;

@@ -4,12 +4,12 @@
 //!
 //! `cargo run --release -p swarmtrace-tests --example bench_start`
 
+use bed::traffic::many;
+use replica::trace::LIMIT;
+use replica::{Replica, Side};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::LIMIT;
-use swarmtrace_tests::traffic::many;
 
 /// `vote`'s published port.
 const VOTE_PORT: u16 = 8080;

@@ -3,8 +3,8 @@
 //! `cargo run -p swarmtrace-tests --example matrix -- KERNEL DEBIAN`
 
 use clap::ValueEnum;
+use scenarios::matrix::row;
 use std::process::ExitCode;
-use swarmtrace_tests::matrix::row;
 use xtask::vm::{Debian, Kernel, interrupt};
 
 fn main() -> ExitCode {

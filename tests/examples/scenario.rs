@@ -2,11 +2,11 @@
 //!
 //! `cargo run -p swarmtrace-tests --example scenario -- [list | check NAME... | table TIMES JOBS | TIMES NAME...]`
 
+use scenarios::catalogue::{Scenario, all, find};
+use scenarios::stage::{Outcome, Stage};
 use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use swarmtrace_tests::scenarios::run::{Outcome, Stage};
-use swarmtrace_tests::scenarios::{Scenario, all, find};
 use xtask::vm::{Kernel, interrupt};
 
 fn main() -> ExitCode {

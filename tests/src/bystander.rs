@@ -5,11 +5,11 @@
 //! Two instructions need no compiler and no object file: they are loaded with
 //! bpf(2) as they are, and attached by aya.
 
-use crate::namespace::Namespace;
 use aya::programs::ProgramInfo;
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{NlOptions, SchedClassifier, TcAttachOptions, TcAttachType};
 use aya::sys::Stats;
+use bed::namespace::Namespace;
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, OwnedFd};
 

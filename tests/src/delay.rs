@@ -5,7 +5,7 @@
 //! do not: `NFQUEUE` is there wherever Docker is. The packet waits between the
 //! tap at which it came into the namespace and the tap at which it leaves.
 
-use crate::namespace::Namespace;
+use bed::namespace::Namespace;
 use nfq::{Message, Queue, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;

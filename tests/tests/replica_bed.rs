@@ -1,11 +1,11 @@
 //! The bed itself: the replica carries the traffic that a Swarm carries, over
 //! the same hops, before any tracer is held against it.
 
+use bed::traffic::{datagram, request, request_answered_by};
+use replica::plan::{BACKNET, CLIENT, ECHO, HOSTED_PORT, INGRESS, VOTE};
+use replica::{Replica, Sandbox, Side};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use swarmtrace_tests::replica::plan::{BACKNET, CLIENT, ECHO, HOSTED_PORT, INGRESS, VOTE};
-use swarmtrace_tests::replica::{Replica, Sandbox, Side};
-use swarmtrace_tests::traffic::{datagram, request, request_answered_by};
 
 #[test]
 fn it_is_up_within_two_seconds_and_carries_every_kind_of_flow() {

@@ -1,13 +1,14 @@
 //! Tasks come and go while a trace runs: new ones are tapped within a second,
 //! and gone ones are let go.
 
+use bed::deadline::until;
+use bed::traffic::request_answered_by;
+use replica::Listener;
+use replica::plan::VOTE;
+use replica::trace::{Trace, untapped};
+use replica::{Replica, Sandbox, Side};
 use std::time::{Duration, Instant};
-use swarmtrace_tests::patience::until;
-use swarmtrace_tests::replica::plan::VOTE;
-use swarmtrace_tests::replica::{Replica, Sandbox, Side};
-use swarmtrace_tests::trace::{Trace, untapped};
-use swarmtrace_tests::traffic::request_answered_by;
-use swarmtrace_tests::truth::{Flow, Listener};
+use truth::Flow;
 
 const NEW: Sandbox = Sandbox {
     side: Side::A,
@@ -51,8 +52,8 @@ fn a_new_task_is_tapped_within_a_second_and_a_gone_one_released() {
             .count()
     };
     let kept = replica.node(Side::A);
-    let conntrack = swarmtrace_tests::trace::tables(kept);
-    let namespaces = swarmtrace_tests::trace::inodes(kept);
+    let conntrack = replica::trace::tables(kept);
+    let namespaces = replica::trace::inodes(kept);
     replica.remove_task("vote.3");
     until(
         Duration::from_secs(15),
@@ -64,7 +65,7 @@ fn a_new_task_is_tapped_within_a_second_and_a_gone_one_released() {
     let exchange = request_answered_by(replica.client(), mesh, "vote.1");
     let traced = trace.stop();
     assert!(traced.timelines.iter().any(|t| t.client == exchange.local));
-    swarmtrace_tests::truth::Expectation {
+    truth::Expectation {
         flow: &flow,
         namespaces: &namespaces,
         conntrack: &conntrack,

@@ -1,18 +1,18 @@
 //! `check` on real connections: what holds, what does not, what cannot be said;
 //! a hop that gets slower is found and named, and nothing is where nothing is.
 
+use bed::program::{Ended, Running};
+use bed::traffic::{many, request};
 use nix::sys::signal::Signal;
+use replica::plan::{INGRESS_SBOX, VOTE};
+use replica::trace::{LIMIT, Trace};
+use replica::{Replica, Side};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use swarmtrace_tests::delay::Delay;
-use swarmtrace_tests::process::{Ended, Running};
-use swarmtrace_tests::replica::plan::{INGRESS_SBOX, VOTE};
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace};
-use swarmtrace_tests::traffic::{many, request};
 
 /// What leaves the routing mesh's sandbox is late by this, and the rest of the
 /// handshake takes a fraction of it.

@@ -1,13 +1,13 @@
 //! What the kernel says of a connection's packets is told with it: where they
 //! were dropped and why, and who sent the reset.
 
+use bed::traffic::{request, request_answered_by};
+use replica::plan::VOTE;
+use replica::trace::{Trace, Traced};
+use replica::{Replica, Side};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
-use swarmtrace_tests::replica::plan::VOTE;
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{Trace, Traced};
-use swarmtrace_tests::traffic::{request, request_answered_by};
-use swarmtrace_tests::truth::Timeline;
+use truth::Timeline;
 
 /// The timelines of connections that got to that namespace, and the others.
 fn reached(traced: &Traced, netns: u32) -> (Vec<&Timeline>, Vec<&Timeline>) {

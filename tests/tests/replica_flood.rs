@@ -1,12 +1,12 @@
 //! Bridges that have not learnt a MAC send a frame for it everywhere: the path
 //! that is told is the same as when they have.
 
+use bed::traffic::request_answered_by;
+use replica::plan::VOTE;
+use replica::trace::{LIMIT, Trace};
+use replica::{Replica, Side};
 use std::net::SocketAddr;
-use swarmtrace_tests::replica::plan::VOTE;
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace};
-use swarmtrace_tests::traffic::request_answered_by;
-use swarmtrace_tests::truth::Timeline;
+use truth::Timeline;
 
 #[test]
 fn a_path_is_told_without_the_copies_that_bridges_flood() {

@@ -2,17 +2,18 @@
 //! timeline is what tcpdump and conntrack say of that node, hop by hop, and the
 //! two joined are the whole path.
 
+use bed::binary::swarmtrace_binary;
+use bed::program::Running;
+use bed::traffic::{datagram, request, request_answered_by};
+use replica::Listener;
+use replica::plan::{BACKNET, ECHO, HOSTED_PORT, INGRESS_SBOX, VOTE};
+use replica::trace::{LIMIT, Trace, Traced, inodes, tables};
+use replica::{Replica, Side};
 use std::fs;
 use std::net::SocketAddr;
-use swarmtrace_tests::binary::swarmtrace_binary;
-use swarmtrace_tests::process::Running;
-use swarmtrace_tests::replica::plan::{BACKNET, ECHO, HOSTED_PORT, INGRESS_SBOX, VOTE};
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace, Traced, inodes, tables};
-use swarmtrace_tests::traffic::{datagram, request, request_answered_by};
-use swarmtrace_tests::truth::conntrack::Entry;
-use swarmtrace_tests::truth::rules::{self, mark_for_port};
-use swarmtrace_tests::truth::{Expectation, Flow, Listener, Sighting, Timeline};
+use truth::conntrack::Entry;
+use truth::rules::{self, mark_for_port};
+use truth::{Expectation, Flow, Sighting, Timeline};
 
 /// A replica that is listened to and traced, on both nodes.
 struct Scene {
@@ -134,7 +135,7 @@ fn the_routing_mesh_to_the_same_node_and_to_the_other_one() {
         let timeline = outcome.traced[0].timeline(flow);
         assert_eq!(timeline.state.is, "closed");
         let syn = timeline.of("syn", "forward");
-        let balanced = |h: &&&swarmtrace_tests::truth::printed::Hop| {
+        let balanced = |h: &&&truth::printed::Hop| {
             h.netns == sandbox.inode()
                 && h.destination.port() == VOTE.published
                 && h.device == "eth0"

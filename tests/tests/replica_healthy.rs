@@ -3,15 +3,15 @@
 //! was seen, late or in time, nor when the ring buffer was too small and many were
 //! lost.
 
+use bed::deadline::until;
+use bed::program::{Ended, Running};
+use bed::traffic::many;
 use nix::sys::signal::Signal;
+use replica::plan::VOTE;
+use replica::trace::{LIMIT, untapped};
+use replica::{Node, Replica, Side};
 use std::net::SocketAddr;
 use std::time::Duration;
-use swarmtrace_tests::patience::until;
-use swarmtrace_tests::process::{Ended, Running};
-use swarmtrace_tests::replica::plan::VOTE;
-use swarmtrace_tests::replica::{Node, Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, untapped};
-use swarmtrace_tests::traffic::many;
 
 const CONNECTIONS: usize = 10_000;
 const AT_ONCE: usize = 16;

@@ -6,17 +6,17 @@
 //! `SWARMTRACE_ACCEPT_LIMITS=1` writes the file anew instead (`cargo xtask limits
 //! --accept`). Times are no such figures: `cargo xtask bench --compare` has those.
 
+use bed::program::Running;
+use bed::traffic::many;
+use bpf_meter::CASES;
+use replica::plan::VOTE;
+use replica::trace::LIMIT;
+use replica::{Replica, Side};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
-use swarmtrace_tests::executed::CASES;
-use swarmtrace_tests::process::Running;
-use swarmtrace_tests::replica::plan::VOTE;
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::LIMIT;
-use swarmtrace_tests::traffic::many;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/limits.json");
 const ACCEPT: &str = "SWARMTRACE_ACCEPT_LIMITS";

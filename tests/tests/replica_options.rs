@@ -1,12 +1,13 @@
 //! What `follow` is asked for is what it does, and no packet is the worse for it.
 
+use bed::traffic::{Exchange, many, request, request_answered_by};
+use replica::Listener;
+use replica::plan::{CLIENT, HOSTED_PORT, VOTE};
+use replica::trace::{LIMIT, Trace, inodes, tables};
+use replica::{Replica, Side};
 use std::net::SocketAddr;
 use std::time::Duration;
-use swarmtrace_tests::replica::plan::{CLIENT, HOSTED_PORT, VOTE};
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace, inodes, tables};
-use swarmtrace_tests::traffic::{Exchange, many, request, request_answered_by};
-use swarmtrace_tests::truth::{Flow, Listener, Timeline};
+use truth::{Flow, Timeline};
 
 fn mesh() -> SocketAddr {
     (Side::A.front(), VOTE.published).into()
@@ -17,7 +18,7 @@ fn packets(replica: &Replica) -> Vec<String> {
     let listener = Listener::start(replica);
     let exchange = request_answered_by(replica.client(), mesh(), "vote.2");
     let flow = Flow::tcp(&listener.stop(), exchange.local.port());
-    let line = |s: &swarmtrace_tests::truth::Sighting| {
+    let line = |s: &truth::Sighting| {
         let p = &s.packet;
         let text = format!(
             "{s} ttl {} flags {:#x} length {}",

@@ -2,11 +2,12 @@
 //! in the replica is the path that Docker's wiring prescribes, so what the other
 //! tests compare with is right.
 
+use bed::traffic::{datagram, request, request_answered_by};
+use replica::Listener;
+use replica::plan::{BACKNET, ECHO, HOSTED_PORT, VOTE};
+use replica::{Replica, Side};
 use std::net::SocketAddr;
-use swarmtrace_tests::replica::plan::{BACKNET, ECHO, HOSTED_PORT, VOTE};
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::traffic::{datagram, request, request_answered_by};
-use swarmtrace_tests::truth::{Flow, Listener};
+use truth::Flow;
 
 /// A port of `docker_gwbridge` has a random name: `port` stands for it.
 fn path(flow: &Flow, phase: &str, leg: &str) -> Vec<String> {
@@ -118,8 +119,7 @@ fn each_kind_of_flow_takes_its_prescribed_path() {
     let hosted = request(client, (Side::A.front(), HOSTED_PORT)).expect("hosted.1");
     let echo = datagram(client, (Side::A.front(), ECHO.published)).expect("echo.1");
     let seen = listener.stop();
-    let tcp =
-        |exchange: &swarmtrace_tests::traffic::Exchange| Flow::tcp(&seen, exchange.local.port());
+    let tcp = |exchange: &bed::traffic::Exchange| Flow::tcp(&seen, exchange.local.port());
 
     assert_path(
         &tcp(&to_local),

@@ -1,11 +1,11 @@
 //! What cannot be done is refused in one clear line and exit status 2, and says
 //! what to do about it.
 
+use bed::binary::swarmtrace_binary;
+use bed::program::{Ended, Running};
+use replica::trace::LIMIT;
+use replica::{Replica, Side};
 use std::os::unix::process::CommandExt;
-use swarmtrace_tests::binary::swarmtrace_binary;
-use swarmtrace_tests::process::{Ended, Running};
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::LIMIT;
 
 /// One line on standard error that mentions all of `words`, nothing printed, 2.
 #[track_caller]

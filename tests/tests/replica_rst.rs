@@ -1,16 +1,16 @@
 //! `swarmtrace rst` on a node of the replica, where no Docker answers: what is
 //! reset or never answered is found, with its birthplace, and nothing else is.
 
+use bed::deadline::until;
+use bed::program::{Ended, Running};
+use bed::traffic::{many, request};
+use replica::plan::{INGRESS_SBOX, VOTE};
+use replica::trace::{LIMIT, untapped};
+use replica::{Node, Replica, Side};
 use serde_json::Value;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
-use swarmtrace_tests::patience::until;
-use swarmtrace_tests::process::{Ended, Running};
-use swarmtrace_tests::replica::plan::{INGRESS_SBOX, VOTE};
-use swarmtrace_tests::replica::{Node, Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, untapped};
-use swarmtrace_tests::traffic::{many, request};
 
 const SUMMARY: &str = "swarmtrace-rst-summary";
 

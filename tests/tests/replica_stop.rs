@@ -2,15 +2,15 @@
 //! and nothing of anybody else's is gone.
 
 use aya::programs::tc::TcAttachType;
+use bed::deadline::until;
+use bed::traffic::{many, request};
 use nix::sys::signal::Signal;
+use replica::hooks::{Hooks, has_tcx, held_by, still_there};
+use replica::plan::VOTE;
+use replica::trace::{LIMIT, Trace};
+use replica::{Node, Replica, Side};
 use std::time::{Duration, Instant};
 use swarmtrace_tests::bystander::{Bystander, Hook, Verdict};
-use swarmtrace_tests::hooks::{Hooks, has_tcx, held_by, still_there};
-use swarmtrace_tests::patience::until;
-use swarmtrace_tests::replica::plan::VOTE;
-use swarmtrace_tests::replica::{Node, Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace};
-use swarmtrace_tests::traffic::{many, request};
 
 const WAYS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
 const OPTIONS: [&str; 2] = ["--port", "8080"];

@@ -1,13 +1,13 @@
 //! What `follow` says went wrong, beside the timeline that shows it.
 
+use bed::binary::swarmtrace_binary;
+use bed::program::Running;
+use bed::traffic::request;
+use replica::plan::{INGRESS_SBOX, VOTE};
+use replica::trace::{LIMIT, Trace};
+use replica::{Replica, Side};
 use serde_json::Value;
 use std::net::SocketAddr;
-use swarmtrace_tests::binary::swarmtrace_binary;
-use swarmtrace_tests::process::Running;
-use swarmtrace_tests::replica::plan::{INGRESS_SBOX, VOTE};
-use swarmtrace_tests::replica::{Replica, Side};
-use swarmtrace_tests::trace::{LIMIT, Trace};
-use swarmtrace_tests::traffic::request;
 
 /// The lines of a trace that are timelines.
 fn timelines(output: &str) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! The real Swarm on Debian 11's kernel 5.10, the oldest that is supported: its
 //! verifier is the least patient, and modules have no type information.
 
-use swarmtrace_tests::swarm::flows;
+use scenarios::suites::flows;
 use xtask::vm::Kernel;
 
 #[test]

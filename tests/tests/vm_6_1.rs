@@ -1,6 +1,6 @@
 //! The real Swarm on Debian's kernel 6.1 (clsact, no tcx).
 
-use swarmtrace_tests::swarm::{ci, doctor, flows, life, probe};
+use scenarios::suites::{ci, doctor, flows, life, probe};
 use xtask::vm::Kernel;
 
 #[test]

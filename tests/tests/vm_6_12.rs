@@ -1,6 +1,6 @@
 //! The real Swarm on Debian's kernel 6.12 (tcx).
 
-use swarmtrace_tests::swarm::{doctor, flows, life, probe};
+use scenarios::suites::{doctor, flows, life, probe};
 use xtask::vm::Kernel;
 
 #[test]

@@ -5,9 +5,9 @@
 //! not told as it should be is played twice more, and must be told right both times;
 //! the list says how often it was played.
 
+use scenarios::catalogue::all;
+use scenarios::stage::Stage;
 use std::time::Instant;
-use swarmtrace_tests::scenarios::all;
-use swarmtrace_tests::scenarios::run::Stage;
 use xtask::vm::Kernel;
 
 /// How often one is played again.

@@ -1,0 +1,18 @@
+//! A real Docker Swarm of two nodes, broken in one way at a time.
+//!
+//! Real here: the kernel, dockerd and its Swarm mode, IPVS, VXLAN, conntrack, the
+//! services' tasks, swarmtrace itself. Not real: the machines (both nodes are
+//! namespaces of one VM, with one clock) and the wire between them (a bridge).
+//!
+//! [`swarm`] is the bed, [`catalogue`] the failures as data, [`stage`] plays one
+//! and [`judge`] compares what swarmtrace printed with what the catalogue
+//! expects. [`suites`] are the other checks that run on a real Swarm, [`matrix`]
+//! a row of them for one kernel and one Docker.
+
+pub mod catalogue;
+pub mod judge;
+pub mod matrix;
+pub mod printed;
+pub mod stage;
+pub mod suites;
+pub mod swarm;

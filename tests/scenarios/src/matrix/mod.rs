@@ -1,0 +1,199 @@
+//! A row of the kernel matrix (`cargo xtask vm test`): one kernel with one Docker,
+//! and on it everything that may differ from kernel to kernel.
+//!
+//! Each check is one of the tests; what a test would panic with is what the row
+//! says went wrong, and the next check is tried all the same.
+
+use crate::catalogue::find;
+use crate::stage::Stage;
+use crate::suites::{flows, life};
+use crate::swarm::Swarm;
+use serde::Deserialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+use xtask::matrix::NAME;
+use xtask::matrix::row::{CHECKS, Check, Program, Row};
+use xtask::step::Step;
+use xtask::vm::{Debian, Kernel, Node};
+
+/// Failures from three families, each on another part of the path: in the task, at
+/// the load balancer, in the overlay.
+const SCENARIOS: [&str; 3] = ["no-listener", "ipvs-no-destination", "fdb-missing"];
+
+/// What of `swarmtrace features --output json` makes a row.
+#[derive(Debug, Deserialize)]
+struct Features {
+    works: bool,
+    why_not: Option<String>,
+    features: Vec<Feature>,
+    programs: Vec<Program>,
+    load_ms: Option<u64>,
+}
+
+impl Features {
+    /// What is not there.
+    fn missing(&self) -> Vec<&str> {
+        let missing = self.features.iter().filter(|f| f.state != "ok");
+        missing.map(|f| f.id.as_str()).collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Feature {
+    id: String,
+    state: String,
+}
+
+/// Tries everything on that kernel, with the Docker of that Debian.
+pub fn row(kernel: Kernel, debian: Debian) -> Row {
+    let mut row = Row::failed(kernel, debian, String::new());
+    row.checks.clear();
+    let [up, load, trace, clean_up, scenarios] = CHECKS;
+    let Some(mut swarm) = attempt(&mut row, up, || {
+        let swarm = Swarm::with_docker_of(debian, kernel, NAME);
+        (swarm, Vec::new(), String::new())
+    }) else {
+        return row;
+    };
+    row.kernel = swarm.vm().kernel_release().to_owned();
+    let told = attempt(&mut row, load, || {
+        let docker = swarm.sh(Node::A, "docker version -f '{{.Server.Version}}'");
+        let told = features(&swarm);
+        let mut wrong: Vec<String> = told.why_not.clone().into_iter().collect();
+        // Each kernel of the matrix takes them all.
+        for program in &told.programs {
+            let refused = program.refused.iter();
+            wrong.extend(refused.map(|why| format!("{}: {why}", program.name)));
+        }
+        let missing = told.missing();
+        if missing != lacking(kernel) {
+            wrong.push(format!(
+                "{missing:?} are missing, not {:?}",
+                lacking(kernel)
+            ));
+        }
+        let took = told.load_ms.map(|ms| format!("{ms} ms"));
+        ((docker, told), wrong, took.unwrap_or_default())
+    });
+    let Some((docker, told)) = told else {
+        return row;
+    };
+    docker.trim().clone_into(&mut row.docker);
+    row.missing = told.missing().into_iter().map(str::to_owned).collect();
+    row.programs = told.programs;
+    if !told.works {
+        // Everything else would wait in vain for a trace to begin.
+        return row;
+    }
+    let traced = attempt(&mut row, trace, || {
+        flows::routing_mesh_of(&swarm);
+        ((), Vec::new(), String::new())
+    });
+    attempt(&mut row, clean_up, || {
+        if traced.is_none() {
+            // Its traces may still run.
+            swarm.restore();
+        }
+        life::leaves_nothing_on(&swarm);
+        ((), Vec::new(), String::new())
+    });
+    attempt(&mut row, scenarios, || {
+        let (wrong, passed) = play(Stage::on(swarm));
+        ((), wrong, format!("{passed}/{}", SCENARIOS.len()))
+    });
+    row
+}
+
+/// What `features` has to miss on that kernel, and nothing else.
+fn lacking(kernel: Kernel) -> &'static [&'static str] {
+    match kernel {
+        Kernel::V5_10 => &["tcx", "drop-reasons", "reset-reasons"],
+        Kernel::V6_1 => &["tcx", "reset-reasons"],
+        Kernel::V6_12 | Kernel::Newest => &[],
+    }
+}
+
+/// Tries something that says what went wrong, or panics with it.
+fn attempt<T>(
+    row: &mut Row,
+    name: &str,
+    work: impl FnOnce() -> (T, Vec<String>, String),
+) -> Option<T> {
+    let since = Instant::now();
+    let step = Step::start(name);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    let (result, wrong, note) = match done {
+        Ok((result, wrong, note)) => (Some(result), wrong, note),
+        Err(panic) => {
+            let said = (panic.downcast_ref::<String>().cloned())
+                .or_else(|| panic.downcast_ref::<&str>().map(|&said| said.to_owned()));
+            let said = said.unwrap_or_else(|| "it panicked".to_owned());
+            (None, vec![said], String::new())
+        }
+    };
+    if wrong.is_empty() {
+        step.done_with(&note);
+    }
+    row.checks.push(Check {
+        name: name.to_owned(),
+        wrong,
+        note,
+        seconds: since.elapsed().as_secs_f64(),
+    });
+    result
+}
+
+fn features(swarm: &Swarm) -> Features {
+    let arguments = ["features", "--output", "json"];
+    let (status, stdout, stderr) = swarm.swarmtrace(Node::A, &arguments);
+    let told: Features = serde_json::from_str(&stdout)
+        .unwrap_or_else(|e| panic!("features' JSON: {e}: {stdout}{stderr}"));
+    assert_eq!(status, if told.works { 0 } else { 2 }, "{stdout}{stderr}");
+    assert_eq!(told.works, told.why_not.is_none(), "{stdout}");
+    assert_eq!(stderr, "", "nothing else is said");
+    let docker = told.features.iter().find(|f| f.id == "docker");
+    let docker = docker.expect("a word on Docker");
+    assert_eq!(docker.state, "ok", "{stdout}");
+    told
+}
+
+/// What went wrong, and how many passed.
+fn play(mut stage: Stage) -> (Vec<String>, usize) {
+    let mut all = Vec::new();
+    let mut passed = 0;
+    for name in SCENARIOS {
+        let scenario = find(name).unwrap_or_else(|| panic!("no scenario {name}"));
+        let outcome = stage.play(scenario, false);
+        passed += usize::from(outcome.wrong.is_empty());
+        if !outcome.wrong.is_empty() {
+            all.push(format!("{name}:"));
+            all.extend(outcome.wrong);
+            all.push("it said:".to_owned());
+            all.extend(outcome.verdicts);
+        }
+    }
+    (all, passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_is_in_the_catalogue() {
+        for name in SCENARIOS {
+            assert!(find(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_panics_is_said_and_does_not_end_the_row() {
+        let mut row = Row::default();
+        let done: Option<()> = attempt(&mut row, "load", || panic!("no {}", "BTF"));
+        assert_eq!(done, None);
+        let done = attempt(&mut row, "trace", || (7, Vec::new(), String::new()));
+        assert_eq!(done, Some(7));
+        assert_eq!(row.checks[0].wrong, ["no BTF"]);
+        assert!(row.checks[1].wrong.is_empty());
+    }
+}

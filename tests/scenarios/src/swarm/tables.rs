@@ -1,0 +1,53 @@
+//! The tables of each namespace of a node: conntrack's and IPVS's connections,
+//! and the mangle rules with their counters.
+
+use super::nodes::Swarm;
+use truth::conntrack::{self, Entry};
+use truth::ipvs::{self, Connection};
+use truth::rules::{self, Rule};
+use xtask::vm::Node;
+
+/// One namespace's tables.
+#[derive(Debug)]
+pub struct Table {
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// `host`, or its file's name in Docker's directory.
+    pub name: String,
+    /// Conntrack's connections.
+    pub conntrack: Vec<Entry>,
+    /// IPVS's connections.
+    pub ipvs: Vec<Connection>,
+    /// `iptables-save -c -t mangle`
+    pub mangle: Vec<Rule>,
+}
+
+const SCRIPT: &str = r#"
+show() {
+  echo "@@namespace $1 $(stat -L -c %i $2)"
+  /usr/bin/nsenter --net=$2 sh -c 'conntrack -L -o extended 2>/dev/null
+    echo @@ipvs; cat /proc/net/ip_vs_conn; echo @@mangle; iptables-save -c -t mangle'
+}
+show host /proc/self/ns/net
+for file in /run/docker/netns/*; do show ${file##*/} $file; done
+"#;
+
+/// The tables of every namespace of a node.
+#[track_caller]
+pub fn tables(swarm: &Swarm, node: Node) -> Vec<Table> {
+    let all = swarm.sh(node, SCRIPT);
+    let table = |part: &str| {
+        let (head, rest) = part.split_once('\n').expect("a namespace's listing");
+        let (name, inode) = head.split_once(' ').expect("a name and an inode");
+        let (listing, rest) = rest.split_once("@@ipvs").expect("conntrack's listing");
+        let (connections, mangle) = rest.split_once("@@mangle").expect("IPVS's listing");
+        Table {
+            netns: inode.trim().parse().expect("an inode"),
+            name: name.to_owned(),
+            conntrack: conntrack::parse(listing),
+            ipvs: ipvs::parse_proc(connections),
+            mangle: rules::parse(mangle),
+        }
+    };
+    all.split("@@namespace ").skip(1).map(table).collect()
+}
