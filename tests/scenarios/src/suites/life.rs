@@ -1,7 +1,7 @@
 //! The life of a trace on the real Swarm: what it refuses, what it keeps up with,
 //! and that nothing of it stays.
 
-use crate::swarm::{LIMIT, NODES, Swarm};
+use crate::swarm::{Following, LIMIT, NODES, Swarm};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub fn leaves_nothing_on(swarm: &Swarm) {
     let before = NODES.map(hooks);
     let options = "--service vote --port 8080";
 
-    let follows = NODES.map(|node| Following::start(&swarm, node, options));
+    let follows = NODES.map(|node| Following::start(swarm, node, options));
     assert!(programs() > 0, "a running trace has programs in the kernel");
     swarm.sh(Node::Vm, "vmtool get 192.168.90.1 8080 / 20");
     for follow in follows {
@@ -46,7 +46,7 @@ pub fn leaves_nothing_on(swarm: &Swarm) {
     assert_eq!(NODES.map(hooks), before, "after Ctrl-C");
     assert_eq!(programs(), 0, "after Ctrl-C");
 
-    for follow in NODES.map(|node| Following::start(&swarm, node, options)) {
+    for follow in NODES.map(|node| Following::start(swarm, node, options)) {
         follow.kill();
     }
     for node in NODES {
