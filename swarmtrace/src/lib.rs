@@ -17,6 +17,7 @@ pub mod features;
 pub mod output;
 pub mod probe;
 pub mod selection;
+pub mod session;
 pub mod timeline;
 pub mod topology;
 pub mod whole_file;

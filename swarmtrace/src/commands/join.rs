@@ -3,10 +3,10 @@
 //! Each file is what `follow --output json` printed on one node.
 
 use super::follow::Format;
-use super::watched::{Beside, Part, Watched, judge_joined};
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
 use crate::output::{self, json, latency, text, verdict};
+use crate::session::joined::{Beside, Part, Watched, judge_joined};
 use crate::timeline::read::Contents;
 use crate::timeline::{Histograms, JoinKey, Timeline, join, read};
 use anyhow::Result;

@@ -6,18 +6,10 @@ pub mod doctor;
 pub mod features;
 pub mod follow;
 pub mod join;
-mod judge;
-mod ledger;
-mod live;
-mod past;
+mod options;
 pub mod probe;
 pub mod rst;
-mod saying;
-mod select;
-mod snapshots;
-mod tasks;
 pub mod topology;
-mod watched;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use super::Args;
 use crate::check::{Record, Run};
 use crate::commands::follow::is_answered;
-use crate::commands::live::{Live, LiveOptions, Step, monotonic_now};
+use crate::session::{Step, Trace, TraceOptions, monotonic_now};
 use crate::timeline::read::{self, Contents};
 use crate::timeline::{Correlator, Flow, Options, join};
 use anyhow::{Context as _, Result};
@@ -66,7 +66,7 @@ pub async fn live(args: &Args) -> Result<Gathered> {
     let options = args.selection.live(Mode::Transitions, &args.tuning);
     // An end by the clock is one that was asked for, an end by a signal is not:
     // told apart here.
-    let live = Live::start(LiveOptions {
+    let live = Trace::start(TraceOptions {
         duration: None,
         ..options
     })
@@ -77,7 +77,7 @@ pub async fn live(args: &Args) -> Result<Gathered> {
         args.selection.what(),
         live.topology().hostname,
     );
-    let mut trace = Trace {
+    let mut trace = Gathering {
         args,
         live,
         correlator: Correlator::new(&Options::default()),
@@ -97,9 +97,9 @@ pub async fn live(args: &Args) -> Result<Gathered> {
     trace.finish(begun.elapsed())
 }
 
-struct Trace<'a> {
+struct Gathering<'a> {
     args: &'a Args,
-    live: Live,
+    live: Trace,
     correlator: Correlator,
     record: Record,
     problems: Vec<String>,
@@ -113,7 +113,7 @@ enum Event {
     TimeIsUp,
 }
 
-impl Trace<'_> {
+impl Gathering<'_> {
     /// Traces to the end that was asked for; says whether it came to that.
     async fn run_on(&mut self) -> Result<bool> {
         let mut child = command(&self.args.command)?;

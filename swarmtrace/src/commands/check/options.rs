@@ -1,7 +1,7 @@
 //! The options of `check`, and what they must say together.
 
 use crate::check::{Assertion, parse};
-use crate::commands::select::{Selection, Tuning};
+use crate::commands::options::{Selection, Tuning};
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ mod report;
 
 pub use options::{Args, Format};
 
-use super::live::{Live, Step, monotonic_now};
+use crate::session::{Step, Trace, monotonic_now};
 use crate::timeline::{Correlator, Flow, Leg, Options};
 use anyhow::Result;
 use report::Report;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 impl Args {
     /// Traces until Ctrl-C, SIGTERM, `--count` or `--duration`.
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let mut live = Live::start(self.live()).await?;
+        let mut live = Trace::start(self.live()).await?;
         let mut report = Report::new(&self);
         report.announce(&live);
         let mut correlator = Correlator::new(&Options::default());

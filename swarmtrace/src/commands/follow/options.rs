@@ -1,7 +1,7 @@
 //! The options of `follow`, and what they ask for.
 
-use crate::commands::live::LiveOptions;
-use crate::commands::select::{Selection, Tuning};
+use crate::commands::options::{Selection, Tuning};
+use crate::session::TraceOptions;
 use clap::ValueEnum;
 use swarmtrace_common::Mode;
 
@@ -47,7 +47,7 @@ pub enum Format {
 
 impl Args {
     /// The trace that these options ask for.
-    pub fn live(&self) -> LiveOptions {
+    pub fn live(&self) -> TraceOptions {
         let mode = if self.all_packets {
             Mode::AllPackets
         } else {

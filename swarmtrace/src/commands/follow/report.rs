@@ -5,15 +5,15 @@
 //! figures are the last line, an object of its own format.
 
 use super::{Args, Format};
-use crate::commands::judge::{Judged, judge_all};
-use crate::commands::live::Live;
-use crate::commands::saying::{Gaps, loss};
-use crate::commands::watched::Watched;
 use crate::diagnose::{TaskState, Verdict};
 use crate::output;
+use crate::output::notes::{Gaps, loss};
 use crate::output::paint::Painter;
 use crate::output::text::TextOptions;
 use crate::output::{json, latency, text, verdict};
+use crate::session::Trace;
+use crate::session::joined::Watched;
+use crate::session::{Judged, judge_all};
 use crate::timeline::{Flow, Histograms, Latency, SUMMARY_FORMAT, Statistics, Timeline};
 use anyhow::Result;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl<'a> Report<'a> {
     }
 
     /// Says what is being traced; tests and scripts wait for this line.
-    pub fn announce(&mut self, live: &Live) {
+    pub fn announce(&mut self, live: &Trace) {
         self.name_gaps(live);
         let (taps, namespaces) = live.coverage();
         anstream::eprintln!(
@@ -73,7 +73,7 @@ impl<'a> Report<'a> {
     }
 
     /// Prints the timelines of the flows that were asked for.
-    pub fn tell_all(&mut self, flows: Vec<Flow>, live: &mut Live, now: u64) -> Result<()> {
+    pub fn tell_all(&mut self, flows: Vec<Flow>, live: &mut Trace, now: u64) -> Result<()> {
         self.name_gaps(live);
         let timelines: Vec<Timeline> = (flows.into_iter())
             .filter(|flow| live.is_of_this_trace(flow) && !flow.is_for_others())
@@ -141,7 +141,7 @@ impl<'a> Report<'a> {
     }
 
     /// Prints the figures and what was lost.
-    pub fn finish(self, live: &Live, statistics: &Statistics, unfinished: usize) -> Result<()> {
+    pub fn finish(self, live: &Trace, statistics: &Statistics, unfinished: usize) -> Result<()> {
         let lost_by_cpu = live.lost_by_cpu()?;
         let lost = lost_by_cpu.iter().sum();
         let latencies = self.histograms.latencies();
@@ -185,7 +185,7 @@ impl<'a> Report<'a> {
     }
 
     /// Says once what cannot be seen.
-    fn name_gaps(&mut self, live: &Live) {
+    fn name_gaps(&mut self, live: &Trace) {
         self.gaps.name(live.gaps());
     }
 }

@@ -6,20 +6,15 @@
 //! told, so that Docker's word on the task has come in and the kernel is asked
 //! about the taps once for all of it.
 
-mod finding;
-mod groups;
 mod options;
 mod report;
-#[cfg(test)]
-mod tests;
 
 pub use options::Args;
 
-use super::judge::judge_all;
-use super::live::{Live, Step, monotonic_now};
+use crate::output::rst::{Finding, ends_a_flow, is_of_swarm};
+use crate::session::{Step, Trace, judge_all, monotonic_now};
 use crate::timeline::{Correlator, Flow, Options};
 use anyhow::Result;
-use finding::Finding;
 use report::Report;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,7 +44,7 @@ fn remembered() -> Options {
 impl Args {
     /// Watches until Ctrl-C, SIGTERM, `--count` or `--duration`.
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let mut live = Live::start(self.live()).await?;
+        let mut live = Trace::start(self.live()).await?;
         let mut report = Report::new(&self);
         report.announce(&live);
         let mut correlator = Correlator::new(&remembered());
@@ -76,7 +71,7 @@ impl Args {
         let now = monotonic_now();
         waiting.add(correlator.take_finished(now), now);
         // What is left had too little time to fail.
-        let answered_badly = |flow: &Flow| flow.packets.iter().any(finding::ends_a_flow);
+        let answered_badly = |flow: &Flow| flow.packets.iter().any(ends_a_flow);
         waiting.add(correlator.finish().into_iter().filter(answered_badly), now);
         self.tell(waiting.take(), &mut live, &mut report, now)?;
         let found = report.finish(&live, &statistics, now)?;
@@ -90,7 +85,7 @@ impl Args {
     fn tell(
         &self,
         flows: Vec<Flow>,
-        live: &mut Live,
+        live: &mut Trace,
         report: &mut Report<'_>,
         now: u64,
     ) -> Result<()> {
@@ -98,13 +93,15 @@ impl Args {
             .filter(|flow| live.is_of_this_trace(flow) && !flow.is_for_others())
             .map(|flow| live.timeline(flow))
             .filter(|timeline| live.wants_client(timeline.client.ip()))
-            .filter(|timeline| finding::is_of_swarm(timeline) && live.wants(timeline))
+            .filter(|timeline| is_of_swarm(timeline) && live.wants(timeline))
             .collect();
         for judged in judge_all(timelines, live, now)? {
-            let Some(finding) = Finding::of(judged) else {
+            let watched = judged.answer_watched;
+            let found = Finding::of(judged.timeline, judged.verdict, judged.task_state);
+            let Some(finding) = found else {
                 continue;
             };
-            if finding.is_uncertain() {
+            if finding.is_uncertain(watched) {
                 report.note_uncertain();
             } else if !report.is_full() && (finding.during_handshake || !self.handshake_only) {
                 report.tell(&finding)?;

@@ -1,9 +1,9 @@
 //! `rst`'s options, and the trace that they ask for.
 
 use crate::commands::follow::Format;
-use crate::commands::live::{LiveOptions, TICK};
-use crate::commands::select::{parse_bytes, parse_cidr, parse_duration};
+use crate::commands::options::{parse_bytes, parse_cidr, parse_duration};
 use crate::selection::Wanted;
+use crate::session::{TICK, TraceOptions};
 use ipnet::IpNet;
 use std::time::Duration;
 use swarmtrace_common::Mode;
@@ -60,8 +60,8 @@ pub struct Args {
 
 impl Args {
     /// The trace that these options ask for.
-    pub fn live(&self) -> LiveOptions {
-        LiveOptions {
+    pub fn live(&self) -> TraceOptions {
+        TraceOptions {
             wanted: Wanted {
                 services: self.service.clone(),
                 port: self.port,

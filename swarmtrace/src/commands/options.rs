@@ -1,10 +1,10 @@
 //! Options that every tracing command has: which connections, for how long, and
 //! with how much effort.
 
-use super::live::LiveOptions;
-use super::saying;
 use crate::capture::POLL;
+use crate::output::notes;
 use crate::selection::Wanted;
+use crate::session::TraceOptions;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub struct Tuning {
 
 impl Selection {
     /// The trace that these options ask for.
-    pub fn live(&self, mode: Mode, tuning: &Tuning) -> LiveOptions {
-        LiveOptions {
+    pub fn live(&self, mode: Mode, tuning: &Tuning) -> TraceOptions {
+        TraceOptions {
             wanted: Wanted {
                 services: self.service.clone(),
                 port: self.port,
@@ -73,7 +73,7 @@ impl Selection {
 
     /// What is traced, in a few words: `vote:8080 on overlay1`.
     pub fn what(&self) -> String {
-        saying::what(&self.service, self.port, self.network.as_deref())
+        notes::what(&self.service, self.port, self.network.as_deref())
     }
 }
 

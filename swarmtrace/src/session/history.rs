@@ -15,11 +15,11 @@ const MOST: usize = 16;
 
 /// Earlier snapshots, the newest last.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct History {
     snapshots: VecDeque<(u64, Arc<Topology>)>,
 }
 
-impl Past {
+impl History {
     /// Keeps a snapshot that another has replaced, if it knew more.
     pub fn keep(&mut self, before: Arc<Topology>, newest: &Topology, now: u64) {
         let gone = |n: &u32| newest.namespace(*n).is_none();
@@ -78,11 +78,11 @@ mod tests {
     #[test]
     fn a_flow_is_told_with_the_names_of_its_time() {
         let (first, second, third) = (node(&[1, 2]), node(&[1]), node(&[1, 3]));
-        let mut past = Past::default();
-        past.keep(Arc::clone(&first), &second, 10);
-        past.keep(Arc::clone(&second), &third, 20);
+        let mut history = History::default();
+        history.keep(Arc::clone(&first), &second, 10);
+        history.keep(Arc::clone(&second), &third, 20);
         let at = |namespaces: &[u32]| {
-            let found = past.when(&third, &namespaces.iter().copied().collect());
+            let found = history.when(&third, &namespaces.iter().copied().collect());
             found.namespaces.iter().map(|n| n.inode).collect::<Vec<_>>()
         };
         assert_eq!(at(&[1, 2]), [1, 2], "what has gone since");
@@ -90,11 +90,11 @@ mod tests {
         assert_eq!(at(&[3]), [1, 3]);
         assert_eq!(at(&[9]), [1, 3], "nobody knows it");
         assert_eq!(
-            past.snapshots.len(),
+            history.snapshots.len(),
             1,
             "the second knew no more than the third"
         );
-        past.keep(Arc::clone(&third), &third, 20 + KEPT);
-        assert!(past.snapshots.is_empty());
+        history.keep(Arc::clone(&third), &third, 20 + KEPT);
+        assert!(history.snapshots.is_empty());
     }
 }

@@ -1,14 +1,14 @@
 //! A trace that is running: the kernel side, kept in step with the node.
 //!
-//! [`Live`] loads the programs, taps every device of the Swarm's data path,
+//! [`Trace`] loads the programs, taps every device of the Swarm's data path,
 //! compiles the wishes into the kernel's filter, and does the last two again
 //! whenever the topology changes. What it hands out are [`Step`]s: events, ticks,
 //! and the end.
 
-use super::ledger::Ledger;
-use super::past::Past;
+use super::coverage::TapSpans;
+use super::history::History;
 use super::snapshots::Snapshots;
-use super::tasks::Tasks;
+use super::task_state::TaskStates;
 use crate::capture::{
     BATCH, Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset,
 };
@@ -37,7 +37,7 @@ const VXLAN_PORT: u16 = 4789;
 
 /// What to trace and how.
 #[derive(Clone, Debug)]
-pub struct LiveOptions {
+pub struct TraceOptions {
     /// The flows that are wanted.
     pub wanted: Wanted,
     /// Where no service, port or network is named: every packet, rather than those
@@ -77,21 +77,21 @@ pub enum Step {
 }
 
 /// A running trace. Dropping it detaches everything.
-pub struct Live {
-    options: LiveOptions,
+pub struct Trace {
+    options: TraceOptions,
     capture: Capture,
     reader: Reader,
     snapshots: Snapshots,
     topology: Arc<Topology>,
-    past: Past,
-    tasks: Tasks,
+    history: History,
+    tasks: TaskStates,
     filter: Filter,
     gaps: BTreeMap<(u32, u32), String>,
     /// From when on connections are seen from their first hop on.
     since: u64,
     /// What the kernel does not say of packets' fates.
     silences: Vec<String>,
-    ledger: Ledger,
+    spans: TapSpans,
     /// When the taps were last known to be in place.
     stopped: Option<u64>,
     lost: u64,
@@ -100,12 +100,12 @@ pub struct Live {
     signals: [Signal; 3],
 }
 
-impl Live {
+impl Trace {
     /// Reads the topology, loads the programs and taps everything.
     ///
     /// # Errors
     /// One line each for what the user can mend: rights, kernel, BTF, names.
-    pub async fn start(options: LiveOptions) -> Result<Self> {
+    pub async fn start(options: TraceOptions) -> Result<Self> {
         let signals = [
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
@@ -113,7 +113,7 @@ impl Live {
         ];
         let mut snapshots = Snapshots::start().await?;
         let topology = snapshots.newest();
-        let mut tasks = Tasks::new(snapshots.lives());
+        let mut tasks = TaskStates::new(snapshots.lives());
         tasks.note(&topology, wall_now());
         let filter = filter(&options, &topology)?;
         let mut capture = Capture::load(&LoadOptions {
@@ -130,34 +130,34 @@ impl Live {
         let events = capture.events().context("the ring buffer is taken")?;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut live = Self {
+        let mut trace = Self {
             deadline: None,
             reader: events.into_reader(options.poll)?,
             options,
             capture,
             snapshots,
             topology,
-            past: Past::default(),
+            history: History::default(),
             tasks,
             filter,
             gaps: BTreeMap::new(),
             since: 0,
             silences: Vec::new(),
-            ledger: Ledger::default(),
+            spans: TapSpans::default(),
             stopped: None,
             lost: 0,
             tick,
             signals,
         };
-        live.silences = live.capture.watch_fate();
-        live.tap()?;
-        live.apply_filter()?;
+        trace.silences = trace.capture.watch_fate();
+        trace.tap()?;
+        trace.apply_filter()?;
         tokio::time::sleep(BEGINNING).await;
-        live.since = monotonic_now();
-        live.ledger.filter_changed(live.since);
+        trace.since = monotonic_now();
+        trace.spans.filter_changed(trace.since);
         // The time that was asked for is time of tracing, not of attaching.
-        live.deadline = live.options.duration.map(|d| Instant::now() + d);
-        Ok(live)
+        trace.deadline = trace.options.duration.map(|d| Instant::now() + d);
+        Ok(trace)
     }
 
     /// Waits for the next step.
@@ -223,7 +223,7 @@ impl Live {
     /// The node as it was when a flow was seen in these namespaces: a container
     /// that a connection ended in may be gone a moment later.
     pub fn topology_when(&self, namespaces: impl Iterator<Item = u32>) -> &Topology {
-        self.past.when(&self.topology, &namespaces.collect())
+        self.history.when(&self.topology, &namespaces.collect())
     }
 
     /// What a flow's task was doing when the flow failed.
@@ -281,10 +281,10 @@ impl Live {
         (taps.len(), namespaces.len())
     }
 
-    /// Has the kernel say again which taps are in place, so that [`Self::ledger`]
+    /// Has the kernel say again which taps are in place, so that [`Self::spans`]
     /// knows of every moment up to `now`.
     pub fn confirm_taps(&mut self, now: u64) -> Result<()> {
-        if self.stopped.is_some() || self.ledger.is_confirmed(now) {
+        if self.stopped.is_some() || self.spans.is_confirmed(now) {
             return Ok(());
         }
         self.tap()
@@ -297,14 +297,14 @@ impl Live {
     }
 
     /// When each tap was in place.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub fn tap_spans(&self) -> &TapSpans {
+        &self.spans
     }
 
     /// Since when flows are reported at every tap that they pass. By its port alone
     /// a flow is lost from sight where that is rewritten.
     pub fn follows_since(&self) -> Option<u64> {
-        (!self.filter.is_by_port_alone()).then(|| self.ledger.steady_since())
+        (!self.filter.is_by_port_alone()).then(|| self.spans.steady_since())
     }
 
     /// Devices that could not be tapped, and what else narrows the view.
@@ -322,7 +322,7 @@ impl Live {
     fn keep_up(&mut self) -> Result<()> {
         let newest = self.snapshots.newest();
         let before = std::mem::replace(&mut self.topology, newest);
-        self.past.keep(before, &self.topology, monotonic_now());
+        self.history.keep(before, &self.topology, monotonic_now());
         self.tasks.note(&self.topology, wall_now());
         self.tap()?;
         // A service that was removed leaves its last filter in place.
@@ -331,7 +331,7 @@ impl Live {
         {
             self.filter = filter;
             self.apply_filter()?;
-            self.ledger.filter_changed(monotonic_now());
+            self.spans.filter_changed(monotonic_now());
         }
         Ok(())
     }
@@ -345,7 +345,7 @@ impl Live {
         let before = monotonic_now();
         let changes = tokio::task::block_in_place(|| self.capture.reconcile(&wanted))
             .context("cannot attach the programs")?;
-        self.ledger.reconciled(before, monotonic_now(), &changes);
+        self.spans.reconciled(before, monotonic_now(), &changes);
         self.gaps = (changes.failed.into_iter())
             .map(|(site, why)| (site.id(), format!("{} is not tapped: {why}", site.device)))
             .collect();
@@ -404,7 +404,7 @@ fn wall_now() -> i64 {
     now.saturating_add(wall_offset())
 }
 
-fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Settings {
+fn settings(options: &TraceOptions, topology: &Topology, filter: &Filter) -> Settings {
     Settings {
         vxlan_port: vxlan_port(topology),
         mode: options.mode as u8,
@@ -414,7 +414,7 @@ fn settings(options: &LiveOptions, topology: &Topology, filter: &Filter) -> Sett
     }
 }
 
-fn filter(options: &LiveOptions, topology: &Topology) -> Result<Filter, SelectionError> {
+fn filter(options: &TraceOptions, topology: &Topology) -> Result<Filter, SelectionError> {
     if options.unselected && options.wanted.names_nothing() {
         return Ok(Filter::everything());
     }

@@ -18,7 +18,7 @@ const MOST: usize = 8192;
 
 /// The containers that were met so far.
 #[derive(Debug)]
-pub struct Tasks {
+pub struct TaskStates {
     lives: Lives,
     /// When each running container was first met, Unix time in nanoseconds.
     first_met: BTreeMap<String, i64>,
@@ -26,7 +26,7 @@ pub struct Tasks {
     homes: BTreeMap<IpAddr, String>,
 }
 
-impl Tasks {
+impl TaskStates {
     /// Knows what Docker's events say, and no container yet.
     pub fn new(lives: Lives) -> Self {
         Self {

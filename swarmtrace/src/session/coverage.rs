@@ -6,15 +6,32 @@
 //! said when it was asked: a tap counts from the moment its attachment returned
 //! to the last moment at which the kernel confirmed it.
 
-use super::watched::{TapSpan, taps};
 use crate::capture::{Changes, TapId};
 use crate::diagnose::Tap;
+use crate::timeline::{Gap, State, Timeline, Way};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// How long the end of a tap is remembered: longer than a flow waits to be told
 /// of after its last packet.
 const REMEMBERED: u64 = 120_000_000_000;
+
+/// How long after its last packet was seen a flow's next hop is waited for.
+pub(super) const AFTERMATH: u64 = 50_000_000;
+
+/// When the taps of a device were in place, by the node's CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TapSpan {
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// Index of the device in the namespace.
+    pub ifindex: u32,
+    /// From when.
+    pub from: u64,
+    /// Until when, at least.
+    pub until: u64,
+}
 
 /// Two instants, CLOCK_MONOTONIC in nanoseconds: the first and the last at which
 /// something is known to have been so.
@@ -27,13 +44,13 @@ struct Span {
 
 /// What was watched, and since when.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct TapSpans {
     spans: BTreeMap<TapId, Vec<Span>>,
     /// Since when the kernel side reports what it reports now.
     filter_since: u64,
 }
 
-impl Ledger {
+impl TapSpans {
     /// Notes what a reconciliation between `before` and `after` found and did.
     pub fn reconciled(&mut self, before: u64, after: u64, changes: &Changes) {
         for id in &changes.detached {
@@ -102,6 +119,36 @@ impl Ledger {
     }
 }
 
+/// A tapped device has a tap each way.
+pub fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
+    [Way::In, Way::Out].map(|way| Tap {
+        netns,
+        ifindex,
+        way,
+    })
+}
+
+/// From a flow's first packet to a little after its last, by the clock of its
+/// first node; a flow that nothing answered lives until `now`.
+pub fn life(timeline: &Timeline, now: u64) -> RangeInclusive<u64> {
+    let from = timeline.started_monotonic;
+    let last = from.saturating_add(timeline.duration_ns);
+    let until = match timeline.state {
+        State::Unanswered => now.max(last),
+        _ => last.saturating_add(AFTERMATH).min(now.max(last)),
+    };
+    from..=until
+}
+
+/// Events that were lost while the flow lived.
+pub fn lost(timeline: &Timeline) -> u64 {
+    let lost = timeline.gaps.iter().map(|gap| match gap {
+        Gap::EventsLost { count } => *count,
+        _ => 0,
+    });
+    lost.fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,8 +164,8 @@ mod tests {
         }
     }
 
-    fn covers(ledger: &Ledger, life: RangeInclusive<u64>) -> bool {
-        let found: Vec<Tap> = ledger.taps(life).collect();
+    fn covers(spans: &TapSpans, life: RangeInclusive<u64>) -> bool {
+        let found: Vec<Tap> = spans.taps(life).collect();
         let both = taps(ID.0, ID.1).map(|tap| found.contains(&tap));
         assert_eq!(both[0], both[1]);
         both[0]
@@ -126,38 +173,38 @@ mod tests {
 
     #[test]
     fn a_tap_counts_from_when_it_was_in_place_to_when_it_was_last_confirmed() {
-        let mut ledger = Ledger::default();
-        ledger.reconciled(100, 110, &changes(&[ID], &[]));
-        assert!(!covers(&ledger, 105..=120), "it was being attached");
-        assert!(!covers(&ledger, 110..=120), "nobody has looked since");
-        assert!(!ledger.is_confirmed(120));
-        ledger.reconciled(200, 201, &changes(&[], &[]));
-        assert!(ledger.is_confirmed(200));
-        assert!(covers(&ledger, 110..=200));
-        assert!(!covers(&ledger, 110..=201));
+        let mut spans = TapSpans::default();
+        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        assert!(!covers(&spans, 105..=120), "it was being attached");
+        assert!(!covers(&spans, 110..=120), "nobody has looked since");
+        assert!(!spans.is_confirmed(120));
+        spans.reconciled(200, 201, &changes(&[], &[]));
+        assert!(spans.is_confirmed(200));
+        assert!(covers(&spans, 110..=200));
+        assert!(!covers(&spans, 110..=201));
     }
 
     #[test]
     fn a_tap_that_somebody_removed_was_there_until_it_was_last_seen() {
-        let mut ledger = Ledger::default();
-        ledger.reconciled(100, 110, &changes(&[ID], &[]));
-        ledger.reconciled(200, 201, &changes(&[], &[]));
+        let mut spans = TapSpans::default();
+        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        spans.reconciled(200, 201, &changes(&[], &[]));
         // Found gone and attached again.
-        ledger.reconciled(300, 310, &changes(&[ID], &[ID]));
-        ledger.reconciled(400, 401, &changes(&[], &[]));
-        assert!(covers(&ledger, 150..=200));
-        assert!(!covers(&ledger, 150..=350), "it was away in between");
-        assert!(covers(&ledger, 310..=400));
+        spans.reconciled(300, 310, &changes(&[ID], &[ID]));
+        spans.reconciled(400, 401, &changes(&[], &[]));
+        assert!(covers(&spans, 150..=200));
+        assert!(!covers(&spans, 150..=350), "it was away in between");
+        assert!(covers(&spans, 310..=400));
         // What ended long ago is forgotten.
-        ledger.reconciled(200 + REMEMBERED, 500 + REMEMBERED, &changes(&[], &[]));
-        assert!(!covers(&ledger, 150..=200));
-        assert_eq!(ledger.spans[&ID].len(), 1);
+        spans.reconciled(200 + REMEMBERED, 500 + REMEMBERED, &changes(&[], &[]));
+        assert!(!covers(&spans, 150..=200));
+        assert_eq!(spans.spans[&ID].len(), 1);
     }
 
     #[test]
     fn a_tap_that_could_not_be_asked_for_is_not_confirmed() {
-        let mut ledger = Ledger::default();
-        ledger.reconciled(100, 110, &changes(&[ID], &[]));
+        let mut spans = TapSpans::default();
+        spans.reconciled(100, 110, &changes(&[ID], &[]));
         let site = TapSite {
             netns_inode: ID.0,
             netns_path: "/proc/self/ns/net".into(),
@@ -169,17 +216,17 @@ mod tests {
             failed: vec![(site, "no".to_owned())],
             ..Changes::default()
         };
-        ledger.reconciled(200, 201, &failed);
-        assert!(!covers(&ledger, 110..=150));
+        spans.reconciled(200, 201, &failed);
+        assert!(!covers(&spans, 110..=150));
     }
 
     #[test]
     fn what_the_filter_let_through_only_later_was_not_watched_before() {
-        let mut ledger = Ledger::default();
-        ledger.reconciled(100, 110, &changes(&[ID], &[]));
-        ledger.reconciled(200, 201, &changes(&[], &[]));
-        assert_eq!(ledger.steady_since(), 0);
-        ledger.filter_changed(150);
-        assert_eq!(ledger.steady_since(), 150);
+        let mut spans = TapSpans::default();
+        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        spans.reconciled(200, 201, &changes(&[], &[]));
+        assert_eq!(spans.steady_since(), 0);
+        spans.filter_changed(150);
+        assert_eq!(spans.steady_since(), 150);
     }
 }

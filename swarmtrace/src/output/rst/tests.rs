@@ -1,17 +1,20 @@
 //! Findings and groups of a synthetic Swarm's failures.
 
-use super::finding::{Birthplace, Finding, Kind, KnownBy, Side, is_of_swarm};
-use super::groups::Groups;
-use super::remembered;
-use super::report::headline;
-use crate::commands::judge::Judged;
+use super::text::headline;
+use super::{Birthplace, Finding, Groups, Kind, KnownBy, Side, is_of_swarm};
 use crate::diagnose::TaskState;
 use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
-use crate::timeline::{Correlator, Leg, Phase, Place, ResetSent, State, Timeline, Way};
+use crate::timeline::{Correlator, Leg, Options, Phase, Place, ResetSent, State, Timeline, Way};
+use std::time::Duration;
 
 /// The last thing told of a connection as node a saw it.
 fn timeline(route: Route, ending: Ending, seed: u32) -> Timeline {
-    let mut correlator = Correlator::new(&remembered());
+    let mut correlator = Correlator::new(&Options {
+        idle: Duration::from_millis(1500),
+        unknown_resets: true,
+        failures_only: true,
+        ..Options::default()
+    });
     let events = Connection::new(route, ending, seed).events();
     for event in events.iter().filter(|e| e.netns < 200) {
         correlator.push(event);
@@ -20,17 +23,13 @@ fn timeline(route: Route, ending: Ending, seed: u32) -> Timeline {
     flow.timeline(&topology(At::A), 1_700_000_000_000_000_000)
 }
 
-fn judged(timeline: Timeline) -> Judged {
-    Judged {
-        timeline,
-        verdict: None,
-        task_state: None,
-        answer_watched: true,
-    }
+/// What a timeline without a verdict amounts to.
+fn found(timeline: Timeline) -> Option<Finding> {
+    Finding::of(timeline, None, None)
 }
 
 fn finding(route: Route, ending: Ending, seed: u32) -> Finding {
-    Finding::of(judged(timeline(route, ending, seed))).unwrap()
+    found(timeline(route, ending, seed)).unwrap()
 }
 
 #[test]
@@ -40,7 +39,7 @@ fn a_refusal_is_the_server_s_and_is_born_in_its_task() {
         (found.kind, found.side),
         (Kind::Refused, Some(Side::Server))
     );
-    assert!(found.during_handshake && found.is_reset() && !found.is_uncertain());
+    assert!(found.during_handshake && found.is_reset() && !found.is_uncertain(true));
     let place = found.birthplace.unwrap();
     assert_eq!(place.describe(), "vote.1 eth0 out");
     assert_eq!(place.by, KnownBy::Tap);
@@ -68,9 +67,8 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
         reason: Some("SK_RST_REASON_NO_SOCKET".to_owned()),
     };
     told.resets.push(sent.clone());
-    let mut with_state = judged(told.clone());
-    with_state.task_state = Some(TaskState::Stopped { ms_ago: 1200 });
-    let same = Finding::of(with_state).unwrap();
+    let stopped = Some(TaskState::Stopped { ms_ago: 1200 });
+    let same = Finding::of(told.clone(), None, stopped).unwrap();
     assert_eq!(same.reason.as_deref(), Some("NO_SOCKET"));
     assert_eq!(
         headline(&same),
@@ -80,7 +78,7 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
     // Elsewhere than where the first tap saw it.
     told.resets[0].netns += 1;
     told.resets[0].namespace = "lb".to_owned();
-    let other = Finding::of(judged(told)).unwrap().birthplace.unwrap();
+    let other = found(told).unwrap().birthplace.unwrap();
     let expected = Birthplace {
         node: sent.node,
         namespace: "lb".to_owned(),
@@ -112,7 +110,7 @@ fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
         by,
         leg: Leg::Forward,
     };
-    let of = |told: &Timeline| Finding::of(judged(told.clone())).unwrap().during_handshake;
+    let of = |told: &Timeline| found(told.clone()).unwrap().during_handshake;
     assert!(of(&told));
     let mut process = told.clone();
     process.hops[by].packet.ack = 1;
@@ -124,20 +122,18 @@ fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
 
 #[test]
 fn silence_counts_where_an_answer_would_have_been_seen() {
-    let mut silent = judged(timeline(Route::MeshRemote, Ending::Unanswered, 1));
-    silent.answer_watched = false;
-    let found = Finding::of(silent.clone()).unwrap();
+    let mut silent = timeline(Route::MeshRemote, Ending::Unanswered, 1);
+    let found_of = |told: &Timeline| found(told.clone());
+    let found = found_of(&silent).unwrap();
     assert_eq!((found.kind, found.side), (Kind::Unanswered, None));
-    assert!(found.is_uncertain());
-    silent.answer_watched = true;
-    let found = Finding::of(silent.clone()).unwrap();
-    assert!(!found.is_uncertain() && found.during_handshake);
+    assert!(found.is_uncertain(false));
+    assert!(!found.is_uncertain(true) && found.during_handshake);
     let place = found.birthplace.unwrap();
-    let last = silent.timeline.hops[silent.timeline.reached.unwrap()].clone();
+    let last = silent.hops[silent.reached.unwrap()].clone();
     assert_eq!((place.netns, place.way), (last.netns, Some(Way::Out)));
     // What was told of for its silence and is told again is no second failure.
-    silent.timeline.revision = 1;
-    assert!(Finding::of(silent).is_none());
+    silent.revision = 1;
+    assert!(found_of(&silent).is_none());
 }
 
 #[test]
@@ -150,14 +146,13 @@ fn what_works_is_no_finding_and_the_node_s_own_is_not_the_swarm_s() {
         .retain(|h| h.place == Place::Host && &*h.device == "eth0");
     assert!(!told.hops.is_empty() && !is_of_swarm(&told));
     told.state = State::Established;
-    assert!(Finding::of(judged(told)).is_none());
+    assert!(found(told).is_none());
 }
 
 #[test]
 fn the_json_has_what_happened_beside_the_timeline() {
-    let mut with_state = judged(timeline(Route::MeshLocal, Ending::Refused, 1));
-    with_state.task_state = Some(TaskState::Starting);
-    let found = Finding::of(with_state).unwrap();
+    let refused = timeline(Route::MeshLocal, Ending::Refused, 1);
+    let found = Finding::of(refused, None, Some(TaskState::Starting)).unwrap();
     let json = serde_json::to_value(&found).unwrap();
     assert_eq!(json["format"], "swarmtrace-rst");
     assert_eq!(json["version"], 1);

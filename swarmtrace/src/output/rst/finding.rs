@@ -1,6 +1,5 @@
 //! One failed connection: what happened, where it began, and who did it.
 
-use crate::commands::judge::Judged;
 use crate::diagnose::{TaskState, Verdict};
 use crate::timeline::{FlowPacket, Gap, Hop, Leg, Phase, Place, State, Timeline, Way};
 use serde::Serialize;
@@ -131,21 +130,16 @@ pub struct Finding {
     pub verdict: Option<Verdict>,
     /// Every hop that was seen.
     pub timeline: Timeline,
-    /// Whether silence could be told from an answer that was not watched for.
-    #[serde(skip)]
-    pub answer_watched: bool,
 }
 
 impl Finding {
     /// What a judged timeline amounts to; `None` where nothing failed, or where it
     /// was told before that it did.
-    pub fn of(judged: Judged) -> Option<Self> {
-        let Judged {
-            timeline,
-            verdict,
-            task_state,
-            answer_watched,
-        } = judged;
+    pub fn of(
+        timeline: Timeline,
+        verdict: Option<Verdict>,
+        task_state: Option<TaskState>,
+    ) -> Option<Self> {
         let (kind, index, side) = match timeline.state {
             State::Refused { by } => (Kind::Refused, Some(by), Some(Side::Server)),
             State::Reset { by, leg } => {
@@ -206,16 +200,15 @@ impl Finding {
             task_state,
             verdict,
             timeline,
-            answer_watched,
         })
     }
 
     /// Whether the silence may be the trace's own: an answer could have been
-    /// missed.
-    pub fn is_uncertain(&self) -> bool {
+    /// missed. `answer_watched`: a tap stood where the answer would have left.
+    pub fn is_uncertain(&self, answer_watched: bool) -> bool {
         let lost = |gap: &Gap| matches!(gap, Gap::EventsLost { .. });
         let silent = matches!(self.kind, Kind::Unanswered | Kind::AnswerLost);
-        silent && (!self.answer_watched || self.timeline.gaps.iter().any(lost))
+        silent && (!answer_watched || self.timeline.gaps.iter().any(lost))
     }
 
     /// Whether a reset was sent.

@@ -1,7 +1,7 @@
 //! From a timeline to its verdict, with what the trace knows around it.
 
-use super::live::Live;
-use super::watched::{life, lost};
+use super::coverage::{life, lost};
+use super::trace::Trace;
 use crate::diagnose::{Case, Coverage, Tap, TaskState, Verdict, diagnose, is_plainly_healthy};
 use crate::timeline::{Leg, Timeline, Way};
 use anyhow::Result;
@@ -22,16 +22,16 @@ pub struct Judged {
 /// What is wrong with each of these flows. `now` is when they were found to be
 /// complete; which taps were in place until then is asked of the kernel, once,
 /// and only if one of the flows needs it.
-pub fn judge_all(timelines: Vec<Timeline>, live: &mut Live, now: u64) -> Result<Vec<Judged>> {
+pub fn judge_all(timelines: Vec<Timeline>, trace: &mut Trace, now: u64) -> Result<Vec<Judged>> {
     if !timelines.iter().all(is_plainly_healthy) {
-        live.confirm_taps(now)?;
+        trace.confirm_taps(now)?;
     }
-    let now = live.watched_until(now);
-    let judged = timelines.into_iter().map(|t| judge(t, live, now));
+    let now = trace.watched_until(now);
+    let judged = timelines.into_iter().map(|t| judge(t, trace, now));
     Ok(judged.collect())
 }
 
-fn judge(timeline: Timeline, live: &Live, now: u64) -> Judged {
+fn judge(timeline: Timeline, trace: &Trace, now: u64) -> Judged {
     if is_plainly_healthy(&timeline) {
         return Judged {
             timeline,
@@ -40,21 +40,21 @@ fn judge(timeline: Timeline, live: &Live, now: u64) -> Judged {
             answer_watched: true,
         };
     }
-    let node = live.topology().hostname.as_str();
-    let taps: Vec<Tap> = live.ledger().taps(life(&timeline, now)).collect();
+    let node = trace.topology().hostname.as_str();
+    let taps: Vec<Tap> = trace.tap_spans().taps(life(&timeline, now)).collect();
     let answer_watched = answer(&timeline).is_some_and(|tap| taps.contains(&tap));
     // A tap that would not have reported the flow watched nothing.
     let taps = taps.into_iter();
-    let follows = live.follows_since();
+    let follows = trace.follows_since();
     let follows = follows.is_some_and(|since| since <= timeline.started_monotonic);
     let taps = taps.filter(|_| follows);
-    let task_state = live.task_state(&timeline);
+    let task_state = trace.task_state(&timeline);
     let verdict = diagnose(&Case {
         timeline: &timeline,
         drops: &timeline.drops,
         resets: &timeline.resets,
         coverage: &Coverage::of(node, taps, lost(&timeline)),
-        topology: live.topology_when(timeline.hops.iter().map(|h| h.netns)),
+        topology: trace.topology_when(timeline.hops.iter().map(|h| h.netns)),
         others: &[],
         task_state,
     });

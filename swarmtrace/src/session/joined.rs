@@ -2,18 +2,16 @@
 //! tap was in place. It stands behind the timelines of `follow --output json`, so
 //! that `join` can judge a connection by what both nodes saw, or did not see.
 
-use super::live::Live;
+use super::coverage::{AFTERMATH, TapSpan, life, lost, taps};
+use super::trace::Trace;
 use crate::diagnose::{
     Case, Coverage, NodeCoverage, Site, Tap, TaskState, Verdict, diagnose, is_plainly_healthy,
 };
-use crate::timeline::{Gap, Hop, NODE_FORMAT, Options, State, Timeline, Way};
+use crate::timeline::{Hop, NODE_FORMAT, Options, Timeline};
 use crate::topology::Topology;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-
-/// How long after its last packet was seen a flow's next hop is waited for.
-const AFTERMATH: u64 = 50_000_000;
 
 /// One node, as a line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,19 +29,6 @@ pub struct Watched {
     pub follows_since: Option<u64>,
     /// The node when the trace ended.
     pub topology: Topology,
-}
-
-/// When the taps of a device were in place, by the node's CLOCK_MONOTONIC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TapSpan {
-    /// Inode of the namespace.
-    pub netns: u32,
-    /// Index of the device in the namespace.
-    pub ifindex: u32,
-    /// From when.
-    pub from: u64,
-    /// Until when, at least.
-    pub until: u64,
 }
 
 /// What stands beside a timeline in `follow`'s JSON.
@@ -101,14 +86,14 @@ impl Part {
 
 impl Watched {
     /// The node of a running trace.
-    pub fn of(live: &Live) -> Self {
+    pub fn of(trace: &Trace) -> Self {
         Self {
             format: NODE_FORMAT.to_owned(),
             version: 1,
-            node: live.topology().hostname.clone(),
-            taps: live.ledger().spans().collect(),
-            follows_since: live.follows_since(),
-            topology: live.topology().clone(),
+            node: trace.topology().hostname.clone(),
+            taps: trace.tap_spans().spans().collect(),
+            follows_since: trace.follows_since(),
+            topology: trace.topology().clone(),
         }
     }
 
@@ -120,36 +105,6 @@ impl Watched {
         let spans = self.taps.iter().filter(move |_| steady).filter(whole);
         spans.flat_map(|s| taps(s.netns, s.ifindex)).collect()
     }
-}
-
-/// A tapped device has a tap each way.
-pub fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
-    [Way::In, Way::Out].map(|way| Tap {
-        netns,
-        ifindex,
-        way,
-    })
-}
-
-/// From a flow's first packet to a little after its last, by the clock of its
-/// first node; a flow that nothing answered lives until `now`.
-pub fn life(timeline: &Timeline, now: u64) -> RangeInclusive<u64> {
-    let from = timeline.started_monotonic;
-    let last = from.saturating_add(timeline.duration_ns);
-    let until = match timeline.state {
-        State::Unanswered => now.max(last),
-        _ => last.saturating_add(AFTERMATH).min(now.max(last)),
-    };
-    from..=until
-}
-
-/// Events that were lost while the flow lived.
-pub fn lost(timeline: &Timeline) -> u64 {
-    let lost = timeline.gaps.iter().map(|gap| match gap {
-        Gap::EventsLost { count } => *count,
-        _ => 0,
-    });
-    lost.fold(0, u64::saturating_add)
 }
 
 /// What is wrong with a connection that was put together from several nodes'
