@@ -18,6 +18,6 @@ pub mod output;
 pub mod probe;
 pub mod selection;
 pub mod session;
+pub mod sys;
 pub mod timeline;
 pub mod topology;
-pub mod whole_file;

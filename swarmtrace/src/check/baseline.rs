@@ -9,7 +9,7 @@ use super::hops::Samples;
 use super::record::{Connection, Group, Record};
 use super::times::Times;
 use crate::timeline::Measure;
-use crate::whole_file::WholeFile;
+use crate::sys::atomic_file::AtomicFile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -316,7 +316,7 @@ impl Baseline {
         };
         let mut text = serde_json::to_vec(self).map_err(|e| failed(e.into()))?;
         text.push(b'\n');
-        let file = WholeFile::begin(path).map_err(failed)?;
-        file.finish(&text).map_err(failed)
+        let file = AtomicFile::create(path).map_err(failed)?;
+        file.commit(&text).map_err(failed)
     }
 }

@@ -10,7 +10,7 @@ pub use options::{Args, Format};
 use crate::check::compare::Rules;
 use crate::check::{Baseline, Outcome, Report, StoredRun, baseline, compare, judge};
 use crate::output::{self, check_junit, check_markdown, check_text};
-use crate::whole_file::WholeFile;
+use crate::sys::atomic_file::AtomicFile;
 use anyhow::{Context as _, Result};
 use gather::Gathered;
 use std::path::Path;
@@ -21,14 +21,14 @@ impl Args {
     /// Checks, and prints the outcome.
     pub(super) async fn run(self) -> Result<ExitCode> {
         // A folder that is not there is said now rather than after half an hour.
-        let files: Vec<WholeFile> = (self.report.iter())
-            .map(|(_, path)| WholeFile::begin(path).with_context(|| cannot_write(path)))
+        let files: Vec<AtomicFile> = (self.report.iter())
+            .map(|(_, path)| AtomicFile::create(path).with_context(|| cannot_write(path)))
             .collect::<Result<_>>()?;
         let report = self.check().await?;
         for ((format, path), file) in self.report.iter().zip(files) {
             // Colours are for terminals.
             let text = anstream::adapter::strip_str(&render(&report, *format)?).to_string();
-            file.finish(text.as_bytes())
+            file.commit(text.as_bytes())
                 .with_context(|| cannot_write(path))?;
         }
         output::print(&render(&report, self.output)?)?;
