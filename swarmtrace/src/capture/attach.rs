@@ -21,10 +21,10 @@
 //! kernel, asked in the tap's own namespace, says so.
 
 use super::journal::{self, Entry, Journal};
-use super::netns;
 use super::programs::Programs;
 use super::site::{AttachMode, Changes, TapId, TapSite};
 use super::tc::{Qdisc, Tc};
+use crate::sys::netns::{self, Netns, Visitor};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions, TcAttachType};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,18 +88,18 @@ impl Taps {
         programs: &mut Programs,
         wanted: &[TapSite],
     ) -> io::Result<Changes> {
-        netns::on_thread(|| {
+        netns::on_thread(|visitor| {
             let mut changes = Changes::default();
             let ids: BTreeSet<TapId> = wanted.iter().map(TapSite::id).collect();
             let unwanted: Vec<TapId> =
                 (self.taps.keys().copied().filter(|id| !ids.contains(id))).collect();
-            self.detach(&unwanted, &mut changes);
+            self.detach(visitor, &unwanted, &mut changes);
             self.tcx = self.choose_tcx(&ids);
             let mut sites: Vec<&TapSite> = wanted.iter().collect();
             sites.sort_by_key(|site| site.id());
             sites.dedup_by_key(|site| site.id());
             for group in sites.chunk_by(|a, b| a.netns_inode == b.netns_inode) {
-                self.reconcile_namespace(programs, group, &mut changes);
+                self.reconcile_namespace(visitor, programs, group, &mut changes);
             }
             self.save(&mut changes);
             changes
@@ -128,10 +128,10 @@ impl Taps {
         if self.taps.is_empty() {
             return self.journal.save();
         }
-        let changes = netns::on_thread(|| {
+        let changes = netns::on_thread(|visitor| {
             let mut changes = Changes::default();
             let all: Vec<TapId> = self.taps.keys().copied().collect();
-            self.detach(&all, &mut changes);
+            self.detach(visitor, &all, &mut changes);
             self.save(&mut changes);
             changes
         })?;
@@ -144,12 +144,13 @@ impl Taps {
     /// All wanted sites of one namespace.
     fn reconcile_namespace(
         &mut self,
+        visitor: &Visitor,
         programs: &mut Programs,
         sites: &[&TapSite],
         changes: &mut Changes,
     ) {
         let first = sites[0];
-        let entered = netns::enter(&first.netns_path, first.netns_inode);
+        let entered = enter(visitor, first);
         let mut tc = match entered.and_then(|()| Tc::open()) {
             Ok(tc) => tc,
             Err(error) => {
@@ -312,14 +313,14 @@ impl Taps {
     }
 
     /// Detaches these taps, each in its own namespace.
-    fn detach(&mut self, ids: &[TapId], changes: &mut Changes) {
+    fn detach(&mut self, visitor: &Visitor, ids: &[TapId], changes: &mut Changes) {
         for id in ids {
             let Some(tap) = self.taps.get(id) else {
                 continue;
             };
             if matches!(tap.hold, Hold::Clsact) {
                 let site = tap.site.clone();
-                let entered = netns::enter(&site.netns_path, site.netns_inode);
+                let entered = enter(visitor, &site);
                 // Gone with its namespace or device: nothing is left to remove.
                 let removed = match entered.and_then(|()| netns::device_name(site.ifindex)) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -357,6 +358,12 @@ impl Taps {
                 .extend(sites.take(1).map(|site| (site, reason.clone())));
         }
     }
+}
+
+/// Moves the calling thread into a site's namespace.
+fn enter(visitor: &Visitor, site: &TapSite) -> io::Result<()> {
+    let namespace = Netns::open_known(&site.netns_path, site.netns_inode)?;
+    Ok(visitor.enter(&namespace)?)
 }
 
 /// Attaches both programs as tcx links, in the site's namespace.

@@ -1,9 +1,9 @@
 //! Cleaning up after runs that were killed, by what their journals say.
 
 use super::journal;
-use super::netns;
 use super::site::TapId;
 use super::tc::Tc;
+use crate::sys::netns::{self, Netns};
 use std::io;
 use std::path::Path;
 
@@ -29,13 +29,15 @@ pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
     if dead.is_empty() {
         return Ok(Cleanup::default());
     }
-    netns::on_thread(|| {
+    netns::on_thread(|visitor| {
         let mut result = Cleanup::default();
         for found in dead {
             let failures = result.failed.len();
             for entry in &found.record.entries {
                 let id = (entry.netns_inode, entry.ifindex);
-                let swept = netns::enter(&entry.netns_path, entry.netns_inode)
+                let swept = Netns::open_known(&entry.netns_path, entry.netns_inode)
+                    .and_then(|namespace| visitor.enter(&namespace))
+                    .map_err(io::Error::from)
                     .and_then(|()| netns::device_name(entry.ifindex))
                     .and_then(|_| Tc::open())
                     .and_then(|mut tc| {

@@ -39,7 +39,6 @@ mod journal;
 mod loader;
 mod log;
 mod names;
-mod netns;
 mod programs;
 mod reader;
 mod rights;

@@ -6,21 +6,15 @@
 //! network namespace of the calling thread. Modelled on iproute2's `tc`; the
 //! kernel's side is net/sched/cls_api.c and net/sched/sch_ingress.c.
 
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
+use crate::sys::netlink::{Netlink, Protocol};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{
     TcAttribute, TcBpfFlags, TcFilterBpfOption, TcHandle, TcMessage, TcOption,
 };
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
-    sockopt::ReceiveTimeout,
-};
-use nix::sys::time::{TimeVal, TimeValLike as _};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use swarmtrace_common::{Direction, NAME_PREFIX};
 
 /// Priority of every filter that swarmtrace adds.
@@ -57,8 +51,7 @@ pub enum Qdisc {
 
 /// A netlink socket in the namespace of the thread that opened it.
 pub struct Tc {
-    socket: OwnedFd,
-    buffer: Vec<u8>,
+    netlink: Netlink,
 }
 
 impl Tc {
@@ -67,16 +60,8 @@ impl Tc {
     /// # Errors
     /// The system's.
     pub fn open() -> io::Result<Self> {
-        let socket = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkRoute,
-        )?;
-        setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(5))?;
         Ok(Self {
-            socket,
-            buffer: vec![0; 1 << 16],
+            netlink: Netlink::open(Protocol::Route)?,
         })
     }
 
@@ -86,7 +71,7 @@ impl Tc {
     /// The system's.
     pub fn qdiscs(&mut self) -> io::Result<BTreeMap<u32, Qdisc>> {
         let message = RouteNetlinkMessage::GetQueueDiscipline(message(0));
-        let replies = self.ask(message, NLM_F_DUMP)?;
+        let replies = self.netlink.dump(message)?.complete()?;
         let qdiscs = replies.iter().filter_map(|reply| {
             let RouteNetlinkMessage::NewQueueDiscipline(qdisc) = reply else {
                 return None;
@@ -107,8 +92,7 @@ impl Tc {
     /// `AlreadyExists` where it has one; else the system's.
     pub fn add_clsact(&mut self, ifindex: u32) -> io::Result<()> {
         let message = RouteNetlinkMessage::NewQueueDiscipline(clsact(ifindex));
-        self.ask(message, NLM_F_CREATE | NLM_F_EXCL)?;
-        Ok(())
+        Ok(self.netlink.change(message, NLM_F_CREATE | NLM_F_EXCL)?)
     }
 
     /// Removes clsact, and with it all filters, from a device.
@@ -117,8 +101,7 @@ impl Tc {
     /// The system's.
     pub fn delete_clsact(&mut self, ifindex: u32) -> io::Result<()> {
         let message = RouteNetlinkMessage::DelQueueDiscipline(clsact(ifindex));
-        self.ask(message, 0)?;
-        Ok(())
+        Ok(self.netlink.change(message, 0)?)
     }
 
     /// Every filter of one direction of a device.
@@ -128,7 +111,8 @@ impl Tc {
     pub fn filters(&mut self, ifindex: u32, direction: Direction) -> io::Result<Vec<Filter>> {
         let mut message = message(ifindex);
         message.header.parent = parent(direction);
-        let replies = self.ask(RouteNetlinkMessage::GetTrafficFilter(message), NLM_F_DUMP)?;
+        let message = RouteNetlinkMessage::GetTrafficFilter(message);
+        let replies = self.netlink.dump(message)?.complete()?;
         let filters = replies.into_iter().filter_map(|reply| match reply {
             RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
             _ => None,
@@ -165,8 +149,7 @@ impl Tc {
             TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
         ]));
         let message = RouteNetlinkMessage::NewTrafficFilter(message);
-        self.ask(message, NLM_F_CREATE | NLM_F_EXCL)?;
-        Ok(())
+        Ok(self.netlink.change(message, NLM_F_CREATE | NLM_F_EXCL)?)
     }
 
     /// Removes the filter that [`Tc::add_filter`] added.
@@ -180,8 +163,7 @@ impl Tc {
         handle: u32,
     ) -> io::Result<()> {
         let message = RouteNetlinkMessage::DelTrafficFilter(filter(ifindex, direction, handle));
-        self.ask(message, 0)?;
-        Ok(())
+        Ok(self.netlink.change(message, 0)?)
     }
 
     /// Removes what a swarmtrace with this handle has left on a device, and
@@ -208,43 +190,6 @@ impl Tc {
             self.delete_clsact(ifindex)?;
         }
         Ok(())
-    }
-
-    /// Sends a request and collects the answers up to the last.
-    fn ask(
-        &mut self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> io::Result<Vec<RouteNetlinkMessage>> {
-        let mut request = NetlinkMessage::from(message);
-        request.header.flags = NLM_F_REQUEST | flags;
-        if flags & NLM_F_DUMP != NLM_F_DUMP {
-            request.header.flags |= NLM_F_ACK;
-        }
-        request.header.sequence_number = 1;
-        request.finalize();
-        let mut bytes = vec![0; request.buffer_len()];
-        request.serialize(&mut bytes);
-        let socket = self.socket.as_raw_fd();
-        send(socket, &bytes, MsgFlags::empty())?;
-        let mut replies = Vec::new();
-        loop {
-            let length = recv(socket, &mut self.buffer, MsgFlags::empty())?;
-            let mut rest = &self.buffer[..length];
-            while !rest.is_empty() {
-                let reply = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
-                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-                let size = (reply.header.length as usize).next_multiple_of(4).max(16);
-                rest = rest.get(size..).unwrap_or_default();
-                match reply.payload {
-                    NetlinkPayload::Done(_) => return Ok(replies),
-                    NetlinkPayload::Error(error) if error.code.is_none() => return Ok(replies),
-                    NetlinkPayload::Error(error) => return Err(error.to_io()),
-                    NetlinkPayload::InnerMessage(reply) => replies.push(reply),
-                    _ => {}
-                }
-            }
-        }
     }
 }
 

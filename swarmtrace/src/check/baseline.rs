@@ -8,8 +8,8 @@
 use super::hops::Samples;
 use super::record::{Connection, Group, Record};
 use super::times::Times;
-use crate::timeline::Measure;
 use crate::sys::atomic_file::AtomicFile;
+use crate::timeline::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;

@@ -3,7 +3,7 @@
 
 use super::wire::{self, Answer, HEADERS};
 use super::{Limits, Outcome, Plan, Target};
-use crate::topology::netns::{Netns, NetnsError};
+use crate::sys::netns::{Netns, NetnsError};
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::path::Path;

@@ -6,8 +6,8 @@
 //! namespace that disappears meanwhile is left out, which is the truth by
 //! then; anything else that fails becomes a gap.
 
-use super::netns::{self, Netns, NetnsError};
-use super::{Namespace, NamespaceKind, ipvs, links};
+use super::{Namespace, NamespaceKind, discover, ipvs, links};
+use crate::sys::netns::{self, Netns, NetnsError, OWN, Visitor};
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub struct Kernel {
 /// Blocks for some milliseconds: within async code use `spawn_blocking`. Fails
 /// where swarmtrace may not enter namespaces.
 pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsError> {
-    let found = netns::discover(directories, files)?;
+    let found = discover::discover(directories, files)?;
     let all = found.namespaces;
     let host_namespace = all.first().map_or(0, Netns::inode);
     // Tells missing rights apart from a namespace that is being torn down.
@@ -46,18 +46,28 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(all.len()));
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(THREADS).min(all.len()) {
-            scope.spawn(|| {
-                while let Some(namespace) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let read = |()| (links::read(&all), ipvs::read());
-                    let result = namespace.enter().map(read);
-                    let mut results = results.lock().unwrap_or_else(|e| e.into_inner());
-                    results.push((namespace.inode(), result));
-                }
-            });
+    let walk = |visitor: &Visitor| {
+        while let Some(namespace) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let read = |()| (links::read(&all), ipvs::read());
+            let result = visitor.enter(namespace).map(read);
+            let mut results = results.lock().unwrap_or_else(|e| e.into_inner());
+            results.push((namespace.inode(), result));
         }
-    });
+    };
+    std::thread::scope(|scope| {
+        for started in 0..threads.min(THREADS).min(all.len()) {
+            match netns::spawn(scope, walk) {
+                Ok(_) => {}
+                // Those that were started read every namespace.
+                Err(_) if started > 0 => break,
+                Err(source) => {
+                    let path = PathBuf::from(OWN);
+                    return Err(NetnsError::Enter { path, source });
+                }
+            }
+        }
+        Ok(())
+    })?;
     let mut results: BTreeMap<u32, _> = (results.into_inner())
         .unwrap_or_else(|e| e.into_inner())
         .into_iter()

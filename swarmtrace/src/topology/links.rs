@@ -11,9 +11,10 @@
 //! Relied on: rtnetlink(7); Linux net/core/rtnetlink.c `rtnl_fill_ifinfo`,
 //! drivers/net/vxlan/vxlan_core.c `vxlan_fdb_info`.
 
-use super::netlink::{Dump, Netlink};
-use super::netns::Netns;
+use super::nsid::nsid;
 use super::{Device, DeviceKind, DeviceRef, FdbEntry, Namespace, Neighbour};
+use crate::sys::netlink::{Dump, Netlink, Protocol};
+use crate::sys::netns::Netns;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
@@ -59,7 +60,7 @@ pub(super) struct Peer {
 /// Reads the calling thread's namespace. `all` are the namespaces that its
 /// devices may lead to.
 pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
-    let mut netlink = Netlink::open()?;
+    let mut netlink = Netlink::open(Protocol::Route)?;
     let mut links = Links::default();
 
     let mut request = LinkMessage::default();
@@ -118,7 +119,7 @@ pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
         if wanted.is_empty() {
             break;
         }
-        if let Some(nsid) = netlink.nsid(namespace)?
+        if let Some(nsid) = nsid(&mut netlink, namespace)?
             && wanted.remove(&nsid)
         {
             links.pairs.nsids.insert(nsid, namespace.inode());
@@ -128,7 +129,7 @@ pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
 }
 
 impl Links {
-    fn count(&mut self, answer: &Dump, what: &str) {
+    fn count(&mut self, answer: &Dump<RouteNetlinkMessage>, what: &str) {
         if answer.undecoded > 0 {
             let undecoded = answer.undecoded;
             self.gaps

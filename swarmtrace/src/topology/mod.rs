@@ -7,6 +7,7 @@
 
 mod assemble;
 mod classify;
+mod discover;
 pub mod docker;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -16,8 +17,7 @@ mod links;
 mod lives;
 mod lookup;
 mod model;
-mod netlink;
-pub mod netns;
+mod nsid;
 mod read;
 mod select;
 pub mod taps;

@@ -5,11 +5,12 @@
 //! the kernel and puts Docker's last answer beside it, which is what tapping a
 //! new task in time needs: its name may come later.
 
+use super::discover::DOCKER_NETNS;
 use super::docker::{Client, Container, DockerError, View, interpret};
 use super::kernel::{self, Kernel};
-use super::netns::{DOCKER_NETNS, NetnsError};
 use super::watch::Watch;
 use super::{Topology, assemble};
+use crate::sys::netns::NetnsError;
 use std::path::{Path, PathBuf};
 
 /// Why there is no snapshot at all.

@@ -15,9 +15,9 @@
 //! `l3miss` ask user space for neighbours in the same group that announces
 //! them: those are RTM_GETNEIGH and no change.
 
-use super::Lives;
 use super::docker::Client;
-use super::netns::{self, NetnsError};
+use super::{Lives, discover};
+use crate::sys::netns::{Netns, NetnsError, OWN};
 use futures_util::StreamExt;
 use inotify::{EventMask, EventStream, Inotify, WatchMask, Watches};
 use netlink_packet_core::NetlinkBuffer;
@@ -98,7 +98,7 @@ impl Watch {
     pub(super) fn start(directories: Vec<PathBuf>, client: Option<Client>) -> io::Result<Self> {
         let state = Arc::new(State::default());
         let mut tasks = JoinSet::new();
-        let own = listen(Path::new(netns::OWN)).map_err(io::Error::other)?;
+        let own = listen(Path::new(OWN)).map_err(io::Error::other)?;
         tasks.spawn(hear(asynchronous(own)?, state.clone()));
         let files = Inotify::init()?.into_event_stream(vec![0; 4096])?;
         let namespaces = Namespaces {
@@ -207,7 +207,7 @@ impl Namespaces {
             // was missing or made anew. A failure shows when it is read.
             let mask = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE;
             let _ = watches.add(directory, mask);
-            present.extend(netns::names(directory).unwrap_or_default());
+            present.extend(discover::names(directory).unwrap_or_default());
         }
         self.heard.retain(|path, listener| {
             let keep = present.contains(path) && !listener.is_finished();
@@ -264,7 +264,7 @@ fn listen(path: &Path) -> Result<Socket, NetnsError> {
         Some(RTNLGRP_IPV4_IFADDR),
         overlay.then_some(RTNLGRP_NEIGH),
     ];
-    let socket = netns::in_namespace(path, || -> io::Result<Socket> {
+    let socket = Netns::open(path)?.run(|| -> io::Result<Socket> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         for group in groups.into_iter().flatten() {

@@ -6,7 +6,6 @@
 
 pub mod iptables;
 mod modules;
-mod netlink;
 mod nft;
 mod nic;
 mod route;
@@ -17,7 +16,7 @@ pub mod walk;
 mod xfrm;
 
 pub use modules::Modules;
-pub use nft::BaseChain;
+pub use nft::{BaseChain, Hook};
 pub use nic::Nic;
 pub use route::Route;
 pub use sockets::Listener;
@@ -25,7 +24,7 @@ pub use walk::Rules;
 pub use xfrm::{Association, Xfrm};
 
 use super::Need;
-use crate::topology::netns::Netns;
+use crate::sys::netns::Netns;
 use crate::topology::{Namespace, NamespaceKind, Topology};
 use rules::Programs;
 use std::collections::BTreeMap;
@@ -110,7 +109,7 @@ impl Facts {
         for chain in rules
             .chains
             .iter()
-            .filter(|c| c.hook != "prerouting" || c.drops)
+            .filter(|c| c.hook != Hook::Prerouting || c.drops)
         {
             self.gap(
                 Need::Rules,

@@ -1,94 +1,150 @@
-//! Chains of nf_tables that are nobody's but nf_tables': a packet meets them
-//! beside iptables' rules, and `iptables-save` does not show them.
+//! Base chains of nf_tables other than iptables': packets traverse them beside
+//! iptables' chains, and `iptables-save` does not show them.
 //!
-//! Their rules are not followed; that they exist is enough to say what was not
-//! examined, and a policy that drops is told apart.
+//! Their rules are not evaluated: the chain's existence says what was not examined,
+//! and a policy of drop is recorded.
 //!
-//! Relied on: linux/netfilter/nf_tables.h `nft_chain_attributes`.
+//! Relied on: linux/netfilter/nf_tables.h `NFT_MSG_GETCHAIN`; netdev and bridge
+//! families do not see routed packets.
 
-use super::netlink::{self, attributes};
-use std::io;
+use crate::sys::netlink::{Netlink, NetlinkError, Protocol};
+use netlink_packet_netfilter::nftables::{
+    ChainAttribute, ChainMessage, Hook as HookAttribute, HookNumber, InetHookNumber,
+    NfTablesMessage,
+};
+use netlink_packet_netfilter::{
+    NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily,
+};
+use std::fmt;
 
-const NETLINK_NETFILTER: isize = 12;
-/// Subsystem 10, message 4.
-const NFT_MSG_GETCHAIN: u16 = 10 << 8 | 4;
-const TABLE: u16 = 1;
-const NAME: u16 = 3;
-const HOOK: u16 = 4;
-const POLICY: u16 = 5;
-const HOOK_NUMBER: u16 = 1;
-/// `nfgenmsg`: family, version, resource.
-const GENERIC: usize = 4;
-/// Families: inet, ip, ip6.
-const FAMILIES: [(u8, &str); 3] = [(1, "inet"), (2, "ip"), (10, "ip6")];
-/// What iptables-nft calls its tables.
-const OF_IPTABLES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
+/// The tables that iptables-nft keeps.
+const IPTABLES_TABLES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
+/// `NF_DROP` of linux/netfilter.h.
+const DROP: u32 = 0;
 
-/// A chain that hangs on a hook.
+/// A chain that is attached to a hook.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaseChain {
-    /// `inet firewalld`
+    /// Family and name of its table: `inet firewalld`.
     pub table: String,
     /// Its name.
     pub name: String,
-    /// `forward`
-    pub hook: &'static str,
-    /// Its policy is to drop.
+    /// Its hook.
+    pub hook: Hook,
+    /// Whether its policy is to drop.
     pub drops: bool,
 }
 
-/// The calling thread's namespace's, without iptables' own.
-pub(super) fn read() -> io::Result<Vec<BaseChain>> {
-    let messages = netlink::dump(NETLINK_NETFILTER, NFT_MSG_GETCHAIN, &[0; GENERIC])?;
-    Ok(messages.iter().filter_map(|m| base_chain(m)).collect())
+/// A netfilter hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Every packet that arrives, before routing.
+    Prerouting,
+    /// Packets for this namespace.
+    Input,
+    /// Packets that are routed through.
+    Forward,
+    /// Packets that this namespace sends.
+    Output,
+    /// Every packet that leaves, after routing.
+    Postrouting,
 }
 
-fn base_chain(message: &[u8]) -> Option<BaseChain> {
-    let (_, family) = FAMILIES.iter().find(|(n, _)| Some(n) == message.first())?;
-    let attributes_of_chain = attributes(message.get(GENERIC..)?);
-    let value = |kind: u16| {
-        attributes_of_chain
-            .iter()
-            .find(|(k, _)| *k == kind)
-            .map(|(_, v)| *v)
-    };
-    let hook = attributes(value(HOOK)?);
-    let (_, number) = hook.iter().find(|(kind, _)| *kind == HOOK_NUMBER)?;
-    let hook = match big_endian(number)? {
-        0 => "prerouting",
-        1 => "input",
-        2 => "forward",
-        3 => "output",
-        4 => "postrouting",
-        _ => return None,
-    };
-    let table = text(value(TABLE)?);
-    let name = text(value(NAME)?);
-    // iptables-nft's chains bear the hook's name in capitals.
-    if *family != "inet" && OF_IPTABLES.contains(&table.as_str()) && name == hook.to_uppercase() {
-        return None;
+impl Hook {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Prerouting => "prerouting",
+            Self::Input => "input",
+            Self::Forward => "forward",
+            Self::Output => "output",
+            Self::Postrouting => "postrouting",
+        }
     }
-    Some(BaseChain {
-        table: format!("{family} {table}"),
-        name,
-        hook,
-        drops: value(POLICY).and_then(big_endian) == Some(0),
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The base chains of a namespace.
+#[derive(Debug, Default)]
+pub(super) struct Chains {
+    /// Without iptables' own.
+    pub chains: Vec<BaseChain>,
+    /// Chains that could not be decoded.
+    pub undecoded: usize,
+}
+
+/// Reads the calling thread's namespace.
+pub(super) fn read() -> Result<Chains, NetlinkError> {
+    let header = NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, 0);
+    let attributes = Vec::new();
+    let request = NfTablesMessage::GetChain(ChainMessage { attributes });
+    let mut netlink = Netlink::open(Protocol::Netfilter)?;
+    let dump = netlink.dump(NetfilterMessage::new(header, request))?;
+    Ok(Chains {
+        chains: dump.messages.into_iter().filter_map(base_chain).collect(),
+        undecoded: dump.undecoded,
     })
 }
 
-fn big_endian(bytes: &[u8]) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+fn base_chain(message: NetfilterMessage) -> Option<BaseChain> {
+    let family = match message.header.family {
+        NetfilterProtoFamily::Inet => "inet",
+        NetfilterProtoFamily::IPv4 => "ip",
+        NetfilterProtoFamily::IPv6 => "ip6",
+        _ => return None,
+    };
+    let NetfilterMessageInner::NfTables(NfTablesMessage::NewChain(chain)) = message.inner else {
+        return None;
+    };
+    let (mut table, mut name, mut hook, mut drops) = (None, None, None, false);
+    for attribute in chain.attributes {
+        match attribute {
+            ChainAttribute::Table(text) => table = Some(text),
+            ChainAttribute::Name(text) => name = Some(text),
+            ChainAttribute::Hook(attributes) => hook = attributes.iter().find_map(number),
+            ChainAttribute::Policy(policy) => drops = policy == DROP,
+            _ => {}
+        }
+    }
+    let (table, name, hook) = (table?, name?, hook?);
+    // iptables-nft's base chains have the hook's name in capitals.
+    let is_iptables = family != "inet"
+        && IPTABLES_TABLES.contains(&table.as_str())
+        && name == hook.name().to_uppercase();
+    (!is_iptables).then(|| BaseChain {
+        table: format!("{family} {table}"),
+        name,
+        hook,
+        drops,
+    })
 }
 
-fn text(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.trim_end_matches('\0').to_owned()
+fn number(attribute: &HookAttribute) -> Option<Hook> {
+    let HookAttribute::Number(HookNumber::Inet(number)) = attribute else {
+        return None;
+    };
+    Some(match number {
+        InetHookNumber::PreRouting => Hook::Prerouting,
+        InetHookNumber::LocalIn => Hook::Input,
+        InetHookNumber::Forward => Hook::Forward,
+        InetHookNumber::LocalOut => Hook::Output,
+        InetHookNumber::PostRouting => Hook::Postrouting,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netlink_packet_core::ParseableParametrized;
     use proptest::prelude::*;
+
+    /// Subsystem 10 (nf_tables), message 3.
+    const NFT_MSG_NEWCHAIN: u16 = 10 << 8 | 3;
 
     fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
         let length = u16::try_from(value.len() + 4).unwrap();
@@ -98,31 +154,35 @@ mod tests {
         bytes
     }
 
-    fn message(family: u8, table: &[u8], name: &[u8]) -> Vec<u8> {
-        let hook = attribute(HOOK_NUMBER, &2u32.to_be_bytes());
-        [
+    /// A chain as the kernel sends it: table 1, name 3, hook 4 (number 1), policy 5.
+    fn message(family: u8, table: &[u8], name: &[u8]) -> NetfilterMessage {
+        let hook = attribute(1, &2u32.to_be_bytes());
+        let bytes = [
             vec![family, 0, 0, 0],
-            attribute(TABLE, table),
-            attribute(NAME, name),
-            attribute(HOOK | 0x8000, &hook),
-            attribute(POLICY, &0u32.to_be_bytes()),
+            attribute(1, table),
+            attribute(3, name),
+            attribute(4 | 0x8000, &hook),
+            attribute(5, &0u32.to_be_bytes()),
         ]
-        .concat()
+        .concat();
+        NetfilterMessage::parse_with_param(&bytes, NFT_MSG_NEWCHAIN).unwrap()
     }
 
     #[test]
-    fn firewallds_chain_is_told_from_iptables() {
-        let chain = base_chain(&message(1, b"firewalld\0", b"filter_FORWARD\0")).unwrap();
+    fn firewallds_chain_is_distinguished_from_iptables() {
+        let chain = base_chain(message(1, b"firewalld\0", b"filter_FORWARD\0")).unwrap();
         assert_eq!(chain.table, "inet firewalld");
-        assert_eq!(chain.hook, "forward");
+        assert_eq!(chain.hook, Hook::Forward);
         assert!(chain.drops);
-        assert_eq!(base_chain(&message(2, b"filter\0", b"FORWARD\0")), None);
+        assert_eq!(base_chain(message(2, b"filter\0", b"FORWARD\0")), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            base_chain(&bytes);
+            if let Ok(message) = NetfilterMessage::parse_with_param(&bytes, NFT_MSG_NEWCHAIN) {
+                base_chain(message);
+            }
         }
     }
 }

@@ -82,7 +82,15 @@ impl Programs {
         if self.nf_tables {
             get(Backend::Nft, &self.nft, &mut read.gaps);
             match nft::read() {
-                Ok(chains) => read.chains = chains,
+                Ok(found) => {
+                    read.chains = found.chains;
+                    if found.undecoded > 0 {
+                        let undecoded = found.undecoded;
+                        read.gaps.push(format!(
+                            "{undecoded} chains of nf_tables could not be decoded"
+                        ));
+                    }
+                }
                 Err(error) => read.gaps.push(format!("nf_tables' chains: {error}")),
             }
         }

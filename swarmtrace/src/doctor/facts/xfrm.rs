@@ -1,23 +1,21 @@
 //! The security associations and policies of encrypted overlays.
 //!
-//! Only addresses and directions are taken: keys are in the same messages and
-//! must not get anywhere.
+//! Only the fixed heads of the messages are decoded, which hold addresses and
+//! directions: keys are in the attributes behind them, and must not get anywhere.
 //!
-//! Relied on: linux/xfrm.h `xfrm_usersa_info`, `xfrm_userpolicy_info` (frozen
-//! ABI); moby, libnetwork/drivers/overlay/encryption.go `programSA`,
-//! `programSP`.
+//! Relied on: linux/xfrm.h `xfrm_usersa_info`, `xfrm_userpolicy_info` (stable ABI);
+//! moby, libnetwork/drivers/overlay/encryption.go `programSA`, `programSP`.
 
-use super::netlink;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use crate::sys::netlink::{Netlink, NetlinkError, Protocol};
+use netlink_packet_core::{DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable};
+use netlink_packet_xfrm::constants::{
+    AF_INET, IPPROTO_ESP, XFRM_MSG_GETPOLICY, XFRM_MSG_GETSA, XFRM_MSG_NEWPOLICY, XFRM_MSG_NEWSA,
+    XFRM_POLICY_OUT,
+};
+use netlink_packet_xfrm::{Address, UserPolicyInfo, UserSaInfo};
+use std::net::IpAddr;
 
-const NETLINK_XFRM: isize = 6;
-const XFRM_MSG_GETSA: u16 = 0x12;
-const XFRM_MSG_GETPOLICY: u16 = 0x15;
-const ESP: u8 = 50;
-const AF_INET: u16 = 2;
-
-/// What the kernel has.
+/// What the kernel's IPsec tables hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Xfrm {
     /// ESP associations.
@@ -29,53 +27,89 @@ pub struct Xfrm {
 /// A security association.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Association {
-    /// Where packets come from.
+    /// Source address of its packets.
     pub source: IpAddr,
-    /// Where they go.
+    /// Their destination address.
     pub destination: IpAddr,
 }
 
 /// Reads the calling thread's namespace.
-pub(super) fn read() -> io::Result<Xfrm> {
-    let associations = netlink::dump(NETLINK_XFRM, XFRM_MSG_GETSA, &[])?;
-    let policies = netlink::dump(NETLINK_XFRM, XFRM_MSG_GETPOLICY, &[])?;
-    Ok(Xfrm {
-        associations: associations.iter().filter_map(|m| association(m)).collect(),
-        policies: policies.iter().filter_map(|m| policy(m)).collect(),
-    })
-}
-
-/// `xfrm_selector` (56 bytes), `xfrm_id` (address, SPI, protocol), source
-/// address, three blocks of counters and limits, two numbers, family.
-fn association(message: &[u8]) -> Option<Association> {
-    let family = family(message, 212)?;
-    if *message.get(76)? != ESP {
-        return None;
+pub(super) fn read() -> Result<Xfrm, NetlinkError> {
+    let mut netlink = Netlink::open(Protocol::Xfrm)?;
+    let mut xfrm = Xfrm::default();
+    for request in [Message::GetAssociations, Message::GetPolicies] {
+        for message in netlink.dump(request)?.complete()? {
+            match message {
+                Message::Association(found) => xfrm.associations.extend(association(&found)),
+                Message::Policy(found) => xfrm.policies.extend(destination(&found)),
+                _ => {}
+            }
+        }
     }
-    Some(Association {
-        source: address(message, 80, family)?,
-        destination: address(message, 56, family)?,
+    Ok(xfrm)
+}
+
+/// The addresses of an ESP association.
+fn association(found: &UserSaInfo) -> Option<Association> {
+    (found.id.proto == IPPROTO_ESP).then(|| Association {
+        source: address(&found.saddr, found.family),
+        destination: address(&found.id.daddr, found.family),
     })
 }
 
-/// `xfrm_selector` (addresses first, family at 40), then at 160 the direction:
-/// 1 is out.
-fn policy(message: &[u8]) -> Option<IpAddr> {
-    let out = *message.get(160)? == 1;
-    out.then(|| address(message, 0, family(message, 40)?))?
+/// The destination of an outgoing policy.
+fn destination(found: &UserPolicyInfo) -> Option<IpAddr> {
+    let selector = &found.selector;
+    (found.direction == XFRM_POLICY_OUT).then(|| address(&selector.daddr, selector.family))
 }
 
-fn family(message: &[u8], at: usize) -> Option<u16> {
-    let bytes = message.get(at..at + 2)?;
-    Some(u16::from_ne_bytes(bytes.try_into().ok()?))
+fn address(address: &Address, family: u16) -> IpAddr {
+    match family {
+        AF_INET => address.to_ipv4().into(),
+        _ => address.to_ipv6().into(),
+    }
 }
 
-fn address(message: &[u8], at: usize, family: u16) -> Option<IpAddr> {
-    let bytes: [u8; 16] = message.get(at..at + 16)?.try_into().ok()?;
-    Some(match family {
-        AF_INET => Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).into(),
-        _ => Ipv6Addr::from(bytes).into(),
-    })
+/// A request, or the head of an answer. netlink-packet-xfrm's own message decodes the
+/// keys too.
+#[derive(Clone, Debug)]
+enum Message {
+    GetAssociations,
+    GetPolicies,
+    Association(Box<UserSaInfo>),
+    Policy(Box<UserPolicyInfo>),
+    Other(u16),
+}
+
+impl NetlinkSerializable for Message {
+    fn message_type(&self) -> u16 {
+        match self {
+            Self::GetAssociations => XFRM_MSG_GETSA,
+            Self::GetPolicies => XFRM_MSG_GETPOLICY,
+            Self::Association(_) => XFRM_MSG_NEWSA,
+            Self::Policy(_) => XFRM_MSG_NEWPOLICY,
+            Self::Other(kind) => *kind,
+        }
+    }
+
+    /// Requests have no body.
+    fn buffer_len(&self) -> usize {
+        0
+    }
+
+    fn serialize(&self, _: &mut [u8]) {}
+}
+
+impl NetlinkDeserializable for Message {
+    type Error = DecodeError;
+
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+        Ok(match header.message_type {
+            XFRM_MSG_NEWSA => Self::Association(Box::new(UserSaInfo::parse(payload)?)),
+            XFRM_MSG_NEWPOLICY => Self::Policy(Box::new(UserPolicyInfo::parse(payload)?)),
+            kind => Self::Other(kind),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -83,26 +117,48 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn decode(kind: u16, payload: &[u8]) -> Option<Message> {
+        let mut header = NetlinkHeader::default();
+        header.message_type = kind;
+        Message::deserialize(&header, payload).ok()
+    }
+
     #[test]
     fn an_association_as_the_kernel_lays_it_out() {
         let mut message = vec![0; 224];
         message[56..60].copy_from_slice(&[192, 168, 90, 2]);
-        message[76] = ESP;
+        message[76] = IPPROTO_ESP;
         message[80..84].copy_from_slice(&[192, 168, 90, 1]);
         message[212..214].copy_from_slice(&AF_INET.to_ne_bytes());
-        let found = association(&message).unwrap();
-        assert_eq!(found.source, IpAddr::from([192, 168, 90, 1]));
-        assert_eq!(found.destination, IpAddr::from([192, 168, 90, 2]));
-        message[76] = 51;
-        assert_eq!(association(&message), None);
+        let Some(Message::Association(mut found)) = decode(XFRM_MSG_NEWSA, &message) else {
+            panic!("an association")
+        };
+        let expected = Association {
+            source: IpAddr::from([192, 168, 90, 1]),
+            destination: IpAddr::from([192, 168, 90, 2]),
+        };
+        assert_eq!(association(&found), Some(expected));
+        found.id.proto = 51;
+        assert_eq!(association(&found), None);
+    }
+
+    #[test]
+    fn a_policy_as_the_kernel_lays_it_out() {
+        let mut message = vec![0; 168];
+        message[0..4].copy_from_slice(&[192, 168, 90, 2]);
+        message[40..42].copy_from_slice(&AF_INET.to_ne_bytes());
+        message[160] = 1;
+        let Some(Message::Policy(found)) = decode(XFRM_MSG_NEWPOLICY, &message) else {
+            panic!("a policy")
+        };
+        assert_eq!(destination(&found), Some(IpAddr::from([192, 168, 90, 2])));
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            association(&bytes);
-            policy(&bytes);
-            netlink::attributes(&bytes);
+            decode(XFRM_MSG_NEWSA, &bytes);
+            decode(XFRM_MSG_NEWPOLICY, &bytes);
         }
     }
 }
