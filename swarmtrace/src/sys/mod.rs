@@ -2,5 +2,6 @@
 //! files that are replaced atomically. Every other room may use it; it uses none.
 
 pub mod atomic_file;
+pub mod clock;
 pub mod netlink;
 pub mod netns;
