@@ -5,3 +5,4 @@ pub mod atomic_file;
 pub mod clock;
 pub mod netlink;
 pub mod netns;
+pub mod protocol;

@@ -1,0 +1,91 @@
+//! Transport protocols.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+/// A transport protocol that Docker publishes ports of.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Protocol {
+    /// TCP
+    Tcp = 6,
+    /// UDP
+    Udp = 17,
+    /// SCTP. Its packets are events, but no flows are made of them.
+    Sctp = 132,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
+
+    /// IP protocol number.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// By IP protocol number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.number() == number)
+    }
+
+    /// As Docker, nftables and our JSON write it: `tcp`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
+    }
+}
+
+impl Display for Protocol {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// No protocol has that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a protocol (tcp, udp, sctp)")]
+pub struct UnknownProtocol;
+
+impl FromStr for Protocol {
+    type Err = UnknownProtocol;
+
+    /// Takes the name in either case.
+    fn from_str(name: &str) -> Result<Self, UnknownProtocol> {
+        let is = |p: &Self| p.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is).ok_or(UnknownProtocol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_lead_back() {
+        for protocol in Protocol::ALL {
+            assert_eq!(Protocol::from_number(protocol.number()), Some(protocol));
+            assert_eq!(protocol.to_string().parse(), Ok(protocol));
+        }
+        assert_eq!("SCTP".parse(), Ok(Protocol::Sctp));
+        assert_eq!("icmp".parse::<Protocol>(), Err(UnknownProtocol));
+    }
+}
