@@ -5,8 +5,8 @@
 
 use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
+use swarmtrace::flow::{Correlator, Options};
 use swarmtrace::timeline::synthetic::{At, Connection, Ending, ROUTES, topology};
-use swarmtrace::timeline::{Correlator, Options};
 use swarmtrace_common::PacketEvent;
 
 fn main() {

@@ -7,8 +7,8 @@
 use nix::time::{ClockId, clock_gettime};
 use std::process::ExitCode;
 use std::time::Duration;
+use swarmtrace::flow::{Correlator, Options};
 use swarmtrace::timeline::synthetic::{Connection, Ending, ROUTES};
-use swarmtrace::timeline::{Correlator, Options};
 use swarmtrace_common::PacketEvent;
 
 const EVENTS: u64 = 50_000_000;

@@ -5,8 +5,8 @@
 //!     cargo run --release --features testing --example count_correlator -- tell 1000
 
 use std::process::ExitCode;
+use swarmtrace::flow::{Correlator, Options};
 use swarmtrace::timeline::synthetic::{At, Connection, Ending, ROUTES, topology};
-use swarmtrace::timeline::{Correlator, Options};
 use swarmtrace_common::PacketEvent;
 
 fn main() -> ExitCode {

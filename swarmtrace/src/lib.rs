@@ -14,6 +14,7 @@ pub mod commands;
 pub mod diagnose;
 pub mod doctor;
 pub mod features;
+pub mod flow;
 pub mod output;
 pub mod probe;
 pub mod selection;

@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use support::nets::{Net, Pair};
 use support::taps::attach;
-use swarmtrace::capture::{AttachMode, Capture, Event, Events, KernelNames, LoadOptions};
+use swarmtrace::capture::{AttachMode, Capture, Event, Events, LoadOptions};
+use swarmtrace::sys::kernel_names::KernelNames;
 use swarmtrace_common::{
     Endpoint, FateEvent, NO_REASON, PacketEvent, PortSet, Settings, flags, tcp,
 };

@@ -7,7 +7,7 @@
 //! cannot be seen is said in one line.
 
 use super::btf::{BtfError, fields};
-use super::names::{self, Reasons};
+use crate::sys::kernel_names::{self, Reasons};
 use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{ProgramError, RawTracePoint};
 use btf_rs::{Btf, Type};
@@ -78,7 +78,7 @@ impl FateTypes {
                  reasons, and says of resets without a socket)",
             ));
         }
-        if self.offsets.drop_args != 0 && names::are_hidden() {
+        if self.offsets.drop_args != 0 && kernel_names::are_hidden() {
             silences.push(String::from(
                 "the kernel hides its functions' addresses (sysctl kernel.kptr_restrict is 2): \
                  those that dropped packets are not named",

@@ -32,7 +32,7 @@ impl<'a> Case<'a> {
     pub fn opening(&self) -> Phase {
         match self.timeline.protocol {
             Protocol::Tcp => Phase::Syn,
-            Protocol::Udp => Phase::Request,
+            Protocol::Udp | Protocol::Sctp => Phase::Request,
         }
     }
 
@@ -40,7 +40,7 @@ impl<'a> Case<'a> {
     pub fn answer(&self) -> Phase {
         match self.timeline.protocol {
             Protocol::Tcp => Phase::SynAck,
-            Protocol::Udp => Phase::Response,
+            Protocol::Udp | Protocol::Sctp => Phase::Response,
         }
     }
 

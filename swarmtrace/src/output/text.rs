@@ -60,7 +60,7 @@ pub fn headline(timeline: &Timeline, painter: Painter) -> String {
     if let Some(first_byte) = timeline.first_byte_ns {
         let name = match timeline.protocol {
             Protocol::Tcp => "first byte",
-            Protocol::Udp => "reply after",
+            Protocol::Udp | Protocol::Sctp => "reply after",
         };
         parts.push(format!("{name} {}", duration(first_byte)));
     }

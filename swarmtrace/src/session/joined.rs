@@ -7,7 +7,8 @@ use super::trace::Trace;
 use crate::diagnose::{
     Case, Coverage, NodeCoverage, Site, Tap, TaskState, Verdict, diagnose, is_plainly_healthy,
 };
-use crate::timeline::{Hop, NODE_FORMAT, Options, Timeline};
+use crate::flow::Options;
+use crate::timeline::{Hop, NODE_FORMAT, Timeline};
 use crate::topology::Topology;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -9,12 +9,12 @@ use super::coverage::TapSpans;
 use super::history::History;
 use super::snapshots::Snapshots;
 use super::task_state::TaskStates;
-use crate::capture::{
-    BATCH, Capture, Event, KernelNames, LoadOptions, Reader, TapSite, realtime_offset,
-};
+use crate::capture::{BATCH, Capture, Event, LoadOptions, Reader, TapSite, realtime_offset};
 use crate::diagnose::TaskState;
+use crate::flow::{Flow, Lost};
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
-use crate::timeline::{Flow, Leg, Lost, Phase, Timeline};
+use crate::sys::kernel_names::KernelNames;
+use crate::timeline::{Leg, Phase, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, Topology};
 use anyhow::{Context as _, Result};

@@ -3,6 +3,7 @@
 
 pub mod atomic_file;
 pub mod clock;
+pub mod kernel_names;
 pub mod netlink;
 pub mod netns;
 pub mod protocol;

@@ -5,14 +5,15 @@
 //! ends, not that the packet was dropped there.
 
 use super::edges::{self, Translations};
-use super::labels::Labels;
 use super::names::Names;
 use super::state::{reached, state};
+use super::tap_names::Labels;
 use super::{
-    Conntrack, DatagramKey, FORMAT, Flow, FlowPacket, Gap, Hop, Icmp, JoinKey, Leg, PacketKey,
-    Peer, Phase, Protocol, Sighting, Timeline, VERSION, Way,
+    Conntrack, DatagramKey, FORMAT, Gap, Hop, Icmp, JoinKey, Leg, PacketKey, Peer, Phase, Protocol,
+    Timeline, VERSION, Way,
 };
-use crate::capture::KernelNames;
+use crate::flow::{Flow, FlowPacket, Sighting};
+use crate::sys::kernel_names::KernelNames;
 use crate::topology::Topology;
 use std::net::SocketAddr;
 use swarmtrace_common::Tuple;
@@ -34,10 +35,10 @@ impl Flow {
         wall_offset_ns: i64,
         kernel: &KernelNames,
     ) -> Timeline {
-        let (path, copies) = super::copies::leave_out(self, Names(topology));
+        let (path, copies) = super::flooded::leave_out(self, Names(topology));
         Timeline {
-            drops: super::fate::drops(self, Names(topology), kernel),
-            resets: super::fate::resets(self, Names(topology), kernel),
+            drops: super::drops::drops(self, Names(topology), kernel),
+            resets: super::drops::resets(self, Names(topology), kernel),
             ..path.told(topology, wall_offset_ns, copies)
         }
     }
@@ -317,6 +318,7 @@ impl Ends {
         let protocol = match flow.protocol {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,
+            Protocol::Sctp => 132,
         };
         let service = names
             .service_of_mark(self.mark)

@@ -7,7 +7,8 @@
 //! is still told, as inferred. So a lost event costs a proof, never a lie.
 
 use super::names::Names;
-use super::{Flow, Leg, Place, Proof, Rewrite, Sighting};
+use super::{Leg, Place, Proof, Rewrite};
+use crate::flow::{Flow, Sighting};
 use crate::topology::DeviceRef;
 use swarmtrace_common::Tuple;
 

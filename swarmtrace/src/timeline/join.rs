@@ -10,7 +10,7 @@
 //! (see [`Clock`]). Within a timeline causality has the last word: a packet
 //! leaves the one node before it enters the other, whatever the clocks say.
 
-use super::clock::{Clock, Interval};
+use super::clock_estimate::{Clock, Interval};
 use super::state::{reached, state};
 use super::{
     Gap, Hop, JoinKey, Leg, NodeClock, PacketKey, Phase, Proof, Rewrite, State, Timeline,

@@ -7,11 +7,12 @@
 //! meaning raises the version. All times are nanoseconds; all numbers are
 //! plain JSON numbers; addresses are `192.0.2.1:80` or `[2001:db8::1]:80`.
 
-use super::{Drop, ResetSent};
+use super::drops::{Drop, ResetSent};
+use crate::flow::{Leg, Phase, Way};
+use crate::sys::protocol::Protocol;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use swarmtrace_common::Direction as TapDirection;
 
 /// The `format` of a timeline's JSON.
 pub const FORMAT: &str = "swarmtrace-timeline";
@@ -96,26 +97,6 @@ pub struct Timeline {
     pub resets: Vec<ResetSent>,
 }
 
-/// Transport protocol of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP
-    Tcp,
-    /// UDP
-    Udp,
-}
-
-impl Protocol {
-    /// IP protocol number.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Tcp => 6,
-            Self::Udp => 17,
-        }
-    }
-}
-
 /// What became of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
@@ -153,57 +134,6 @@ pub enum State {
         /// Index into [`Timeline::hops`] of the last place the answer was seen.
         last: usize,
     },
-}
-
-/// Which way along the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Leg {
-    /// From the client to the task.
-    Forward,
-    /// From the task to the client.
-    Reply,
-}
-
-/// Which way a packet crossed a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// tc ingress.
-    In,
-    /// tc egress.
-    Out,
-}
-
-impl From<TapDirection> for Way {
-    fn from(direction: TapDirection) -> Self {
-        match direction {
-            TapDirection::Ingress => Self::In,
-            TapDirection::Egress => Self::Out,
-        }
-    }
-}
-
-/// What kind of packet a hop was taken by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// TCP SYN.
-    Syn,
-    /// TCP SYN-ACK.
-    SynAck,
-    /// The handshake's last ACK (reported in all-packets mode only).
-    Ack,
-    /// First data from the client; UDP: the first datagram of an exchange.
-    Request,
-    /// First data from the server; UDP: the first datagram back.
-    Response,
-    /// FIN without first data; the leg says whose.
-    Fin,
-    /// RST.
-    Rst,
-    /// ICMP error that quotes a packet of the flow.
-    IcmpError,
 }
 
 /// One step of a packet's path. Its names are shared with the other hops there.

@@ -38,7 +38,7 @@ pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     let at = |phase: Phase| hops.iter().position(|h| h.phase == phase);
     let answer = match protocol {
         Protocol::Tcp => Phase::SynAck,
-        Protocol::Udp => Phase::Response,
+        Protocol::Udp | Protocol::Sctp => Phase::Response,
     };
     let speech = [Phase::Request, Phase::Response, Phase::Ack, Phase::Fin];
     let spoken = protocol == Protocol::Tcp && hops.iter().any(|h| speech.contains(&h.phase));

@@ -7,8 +7,9 @@ mod storing;
 mod telling;
 
 use super::{Record, Run};
+use crate::flow::{Correlator, Options};
+use crate::timeline::Timeline;
 use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
-use crate::timeline::{Correlator, Options, Timeline};
 use proptest::prelude::{Just, Strategy};
 use proptest::strategy::Union;
 use swarmtrace_common::PacketEvent;

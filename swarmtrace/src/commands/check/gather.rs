@@ -3,9 +3,10 @@
 use super::Args;
 use crate::check::{Record, Run};
 use crate::commands::follow::is_answered;
+use crate::flow::{Correlator, Flow, Options};
 use crate::session::{Step, Trace, TraceOptions, monotonic_now};
+use crate::timeline::join;
 use crate::timeline::read::{self, Contents};
-use crate::timeline::{Correlator, Flow, Options, join};
 use anyhow::{Context as _, Result};
 use serde::de::IgnoredAny;
 use std::os::fd::AsFd as _;

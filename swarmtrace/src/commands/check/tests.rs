@@ -2,9 +2,10 @@
 
 use super::Args;
 use crate::check::{Outcome, Report};
+use crate::flow::{Correlator, Options};
 use crate::output::{check_junit, check_markdown, check_text, json};
+use crate::timeline::Timeline;
 use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
-use crate::timeline::{Correlator, Options, Timeline};
 use anyhow::Result;
 use clap::Parser;
 use std::path::Path;

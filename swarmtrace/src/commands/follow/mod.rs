@@ -5,8 +5,9 @@ mod report;
 
 pub use options::{Args, Format};
 
+use crate::flow::{Correlator, Flow, Options};
 use crate::session::{Step, Trace, monotonic_now};
-use crate::timeline::{Correlator, Flow, Leg, Options};
+use crate::timeline::Leg;
 use anyhow::Result;
 use report::Report;
 use std::process::ExitCode;

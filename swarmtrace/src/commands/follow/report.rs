@@ -6,6 +6,7 @@
 
 use super::{Args, Format};
 use crate::diagnose::{TaskState, Verdict};
+use crate::flow::{Flow, Statistics};
 use crate::output;
 use crate::output::notes::{Gaps, loss};
 use crate::output::paint::Painter;
@@ -14,7 +15,7 @@ use crate::output::{json, latency, text, verdict};
 use crate::session::Trace;
 use crate::session::joined::Watched;
 use crate::session::{Judged, judge_all};
-use crate::timeline::{Flow, Histograms, Latency, SUMMARY_FORMAT, Statistics, Timeline};
+use crate::timeline::{Histograms, Latency, SUMMARY_FORMAT, Timeline};
 use anyhow::Result;
 use serde::Serialize;
 

@@ -11,9 +11,9 @@ mod report;
 
 pub use options::Args;
 
+use crate::flow::{Correlator, Flow, Options};
 use crate::output::rst::{Finding, ends_a_flow, is_of_swarm};
 use crate::session::{Step, Trace, judge_all, monotonic_now};
-use crate::timeline::{Correlator, Flow, Options};
 use anyhow::Result;
 use report::Report;
 use std::process::ExitCode;

@@ -6,13 +6,13 @@
 
 use super::Args;
 use crate::commands::follow::Format;
+use crate::flow::Statistics;
 use crate::output;
 use crate::output::notes::{Gaps, loss, what};
 use crate::output::paint::{Ink, Painter};
 use crate::output::rst::text::{clock, describe, page, table};
 use crate::output::rst::{Finding, Group, Groups};
 use crate::session::{Trace, wall_offset};
-use crate::timeline::Statistics;
 use anyhow::Result;
 use serde::Serialize;
 

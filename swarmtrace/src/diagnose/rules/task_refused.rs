@@ -100,7 +100,7 @@ fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
     });
     let listeners = match case.timeline.protocol {
         Protocol::Tcp => "ss -ltn",
-        Protocol::Udp => "ss -lun",
+        Protocol::Udp | Protocol::Sctp => "ss -lun",
     };
     let redirect = (port != server.port())
         .then(|| format!("port {} is redirected to {port} in the task", server.port()));

@@ -48,7 +48,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let list = |command| within(case, &hop.node, netns, command);
     let listeners = match case.timeline.protocol {
         Protocol::Tcp => "ss -ltn",
-        Protocol::Udp => "ss -lun",
+        Protocol::Udp | Protocol::Sctp => "ss -lun",
     };
     Some(
         Verdict::stopped(&RULE, Certainty::Likely, case, &stop)

@@ -10,9 +10,10 @@ use super::bed::{address, all_taps, node, real};
 use crate::diagnose::{
     Case, Coverage, Drop, NodeCoverage, ResetSent, Tap, TaskState, Verdict, verdicts,
 };
+use crate::flow::{Correlator, Lost, Options};
 use crate::timeline::join::join;
 use crate::timeline::synthetic::{At, Connection, topology};
-use crate::timeline::{Correlator, Lost, Options, Timeline, Way};
+use crate::timeline::{Timeline, Way};
 use crate::topology::{NamespaceKind, Topology};
 use std::net::SocketAddr;
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};

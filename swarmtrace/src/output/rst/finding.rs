@@ -1,7 +1,8 @@
 //! One failed connection: what happened, where it began, and who did it.
 
 use crate::diagnose::{TaskState, Verdict};
-use crate::timeline::{FlowPacket, Gap, Hop, Leg, Phase, Place, State, Timeline, Way};
+use crate::flow::FlowPacket;
+use crate::timeline::{Gap, Hop, Leg, Phase, Place, State, Timeline, Way};
 use serde::Serialize;
 use std::net::SocketAddr;
 

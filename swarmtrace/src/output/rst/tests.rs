@@ -3,8 +3,9 @@
 use super::text::headline;
 use super::{Birthplace, Finding, Groups, Kind, KnownBy, Side, is_of_swarm};
 use crate::diagnose::TaskState;
+use crate::flow::{Correlator, Options};
 use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
-use crate::timeline::{Correlator, Leg, Options, Phase, Place, ResetSent, State, Timeline, Way};
+use crate::timeline::{Leg, Phase, Place, ResetSent, State, Timeline, Way};
 use std::time::Duration;
 
 /// The last thing told of a connection as node a saw it.

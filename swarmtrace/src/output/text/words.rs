@@ -12,6 +12,7 @@ pub(super) fn served_by(timeline: &Timeline) -> String {
         (None, _) => match timeline.protocol {
             Protocol::Tcp => "TCP".to_owned(),
             Protocol::Udp => "UDP".to_owned(),
+            Protocol::Sctp => "SCTP".to_owned(),
         },
     }
 }
@@ -94,8 +95,8 @@ pub(super) fn packet(hop: &Hop, protocol: Protocol) -> String {
         (Phase::Ack, _) => "ACK".to_owned(),
         (Phase::Request, Protocol::Tcp) => "first data".to_owned(),
         (Phase::Response, Protocol::Tcp) => "first data back".to_owned(),
-        (Phase::Request, Protocol::Udp) => "datagram".to_owned(),
-        (Phase::Response, Protocol::Udp) => "reply".to_owned(),
+        (Phase::Request, Protocol::Udp | Protocol::Sctp) => "datagram".to_owned(),
+        (Phase::Response, Protocol::Udp | Protocol::Sctp) => "reply".to_owned(),
         (Phase::Fin, _) if hop.leg == Leg::Forward => "FIN of the client".to_owned(),
         (Phase::Fin, _) => "FIN of the server".to_owned(),
         (Phase::Rst, _) => "RST".to_owned(),

@@ -1,10 +1,11 @@
 //! Drops and resets find their flow, and no other.
 
 use super::flows;
-use crate::capture::{Event, KernelNames};
+use crate::capture::Event;
+use crate::flow::{Correlator, Flow, Options};
 use crate::output::text;
+use crate::sys::kernel_names::KernelNames;
 use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
-use crate::timeline::{Correlator, Flow, Options};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use swarmtrace_common::{EventKind, FateEvent, NO_REASON, PacketEvent, Tuple, flags, tcp};

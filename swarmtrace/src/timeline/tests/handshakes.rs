@@ -2,8 +2,9 @@
 //! days.
 
 use super::seen_by;
+use crate::flow::{Correlator, Flow, Options};
 use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
-use crate::timeline::{Correlator, Flow, Gap, Leg, Options, State};
+use crate::timeline::{Gap, Leg, State};
 use std::time::Duration;
 use swarmtrace_common::{PacketEvent, flags, tcp};
 

@@ -9,8 +9,9 @@ mod paths;
 mod properties;
 mod telling;
 
+use crate::flow::{Correlator, Flow, Options};
+use crate::timeline::Timeline;
 use crate::timeline::synthetic::{At, topology};
-use crate::timeline::{Correlator, Flow, Options, Timeline};
 use swarmtrace_common::PacketEvent;
 
 /// The flows of those events.

@@ -1,8 +1,9 @@
 //! What must hold whatever is lost, doubled, shuffled or alike.
 
 use super::flows;
+use crate::flow::Flow;
 use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, topology};
-use crate::timeline::{Flow, Proof, Rewrite};
+use crate::timeline::{Proof, Rewrite};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use swarmtrace_common::{PacketEvent, flags};

@@ -1,8 +1,9 @@
 //! When a flow is told of, how often, and what is kept of it.
 
 use super::flows;
+use crate::flow::{Correlator, Flow, Lost, Options};
+use crate::timeline::Phase;
 use crate::timeline::synthetic::{Connection, Ending, Route};
-use crate::timeline::{Correlator, Flow, Lost, Options, Phase};
 use swarmtrace_common::PacketEvent;
 
 const MS: u64 = 1_000_000;

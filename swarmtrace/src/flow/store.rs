@@ -4,9 +4,9 @@
 //! A flow leaves no trace in the indexes once it is dropped, and there is never
 //! more than the given number of them.
 
-use super::Phase;
 use super::index::{Printer, Table};
-use super::live::{Live, PROTOCOL_TCP, Packet};
+use super::open_flow::{Live, PROTOCOL_TCP, Packet};
+use super::phase::Phase;
 use std::collections::VecDeque;
 use swarmtrace_common::{PacketEvent, Tuple, tcp};
 

@@ -1,9 +1,9 @@
 //! What a kernel itself says became of a flow's packets: dropped, or answered
 //! with a reset. Both are joined to a flow by its addresses and the namespace.
 
-use super::Flow;
 use super::names::Names;
-use crate::capture::KernelNames;
+use crate::flow::Flow;
+use crate::sys::kernel_names::KernelNames;
 use crate::topology::DeviceRef;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

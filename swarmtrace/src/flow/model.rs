@@ -4,7 +4,9 @@
 //! Nothing here is inferred beyond "these sightings are one packet" and "these
 //! packets are one flow". Names, edges and states are the timeline's business.
 
-use super::{Leg, Phase, Protocol, Way};
+use super::leg::{Leg, Way};
+use super::phase::Phase;
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::Tuple;
 
 /// One TCP connection or UDP exchange.
@@ -12,7 +14,7 @@ use swarmtrace_common::Tuple;
 pub struct Flow {
     /// Counts up over the correlator's life; the same in every revision.
     pub number: u64,
-    /// See [`Timeline::revision`](super::Timeline::revision).
+    /// See [`Timeline::revision`](crate::timeline::Timeline::revision).
     pub revision: u32,
     /// Transport protocol.
     pub protocol: Protocol,

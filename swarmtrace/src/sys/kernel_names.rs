@@ -36,7 +36,7 @@ pub struct Reasons {
 
 impl Reasons {
     /// Reads them; a kernel without has none.
-    pub(super) fn read(kernel: &Btf) -> Self {
+    pub(crate) fn read(kernel: &Btf) -> Self {
         let mut drops = members(kernel, "skb_drop_reason");
         // Bounds and masks are no reasons.
         drops.retain(|_, name| !name.ends_with("_MAX") && !name.ends_with("_MASK"));
@@ -55,7 +55,7 @@ impl Reasons {
     }
 
     /// The number of a drop reason, `u32::MAX` where the kernel has none such.
-    pub(super) fn drop_number(&self, name: &str) -> u32 {
+    pub(crate) fn drop_number(&self, name: &str) -> u32 {
         let found = self.drops.iter().find(|(_, known)| *known == name);
         found.map_or(u32::MAX, |(number, _)| *number)
     }
@@ -89,7 +89,7 @@ impl Default for KernelNames {
 
 impl KernelNames {
     /// The running kernel's.
-    pub(super) fn new(reasons: Reasons) -> Self {
+    pub(crate) fn new(reasons: Reasons) -> Self {
         Self {
             reasons,
             functions: OnceLock::new(),
@@ -135,7 +135,7 @@ impl KernelNames {
 
 /// Whether the kernel tells nobody where its functions are; below that it tells
 /// root.
-pub(super) fn are_hidden() -> bool {
+pub(crate) fn are_hidden() -> bool {
     std::fs::read_to_string(RESTRICTION).is_ok_and(|level| level.trim() == "2")
 }
 

@@ -14,8 +14,9 @@
 //! it belongs to neither. Marks, outer ports, hashes and sk_buff addresses
 //! never decide.
 
-use super::live::{Live, PROTOCOL_TCP, is_syn, is_syn_ack, marks};
-use super::{Leg, Phase};
+use super::leg::Leg;
+use super::open_flow::{Live, PROTOCOL_TCP, is_syn, is_syn_ack, marks};
+use super::phase::Phase;
 use swarmtrace_common::{PacketEvent, flags, tcp};
 
 /// How long a sequence number stays the mark of one connection.

@@ -1,7 +1,7 @@
 //! Small numbers for what many flows share: where packets are seen and how they
 //! look there, and VXLAN tunnels.
 
-use super::Way;
+use super::leg::Way;
 use super::tuples::Facing;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;

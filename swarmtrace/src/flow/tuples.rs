@@ -4,7 +4,7 @@
 //! takes 12 bytes a pair; a flow turns to full-width storage with its first
 //! IPv6 pair.
 
-use super::Leg;
+use super::leg::Leg;
 use swarmtrace_common::Tuple;
 
 const V4_PREFIX: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];

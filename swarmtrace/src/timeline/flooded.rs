@@ -7,8 +7,9 @@
 //! same bridge is seen to lead on: a frame that nobody took is shown wherever
 //! it went.
 
+use super::Way;
 use super::names::Names;
-use super::{Flow, Sighting, Way};
+use crate::flow::{Flow, Sighting};
 use crate::topology::{DeviceKind, DeviceRef};
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -5,8 +5,8 @@
 //! belongs to no flow yet is kept for a while, because the kernel may drop a
 //! connection's first packets before any tap sees one.
 
-use super::super::flow::{FlowDrop, FlowReset};
-use super::super::live::{Live, PROTOCOL_TCP, is_syn, is_syn_ack, marks};
+use super::super::model::{FlowDrop, FlowReset};
+use super::super::open_flow::{Live, PROTOCOL_TCP, is_syn, is_syn_ack, marks};
 use super::Correlator;
 use crate::capture::Event;
 use swarmtrace_common::{FateEvent, NO_REASON, Tuple, flags, tcp};

@@ -3,7 +3,7 @@
 //! Events are put in order first, by holding them back for as long as two CPUs
 //! may disagree. Then each is given to the flow it belongs to: by its
 //! addresses, by its conntrack entry's, or by its numbers alone, in that order
-//! (the rules are in `belong`). What fits nowhere begins a flow if it is a SYN,
+//! (the rules are in `matching`). What fits nowhere begins a flow if it is a SYN,
 //! the answer to one, or a UDP datagram; anything else is counted and dropped,
 //! so a connection that was open before the trace began is not told of, unless
 //! [`Options`] have its reset begin a flow.
@@ -17,13 +17,17 @@
 mod fates;
 mod find;
 
-use super::belong;
 use super::intern::Interner;
-use super::live::{Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, Shared, is_syn, is_syn_ack, marks};
-use super::options::Waits;
+use super::leg::Leg;
+use super::matching;
+use super::model::Flow;
+use super::open_flow::{
+    Live, PROTOCOL_TCP, PROTOCOL_UDP, Recorded, Shared, is_syn, is_syn_ack, marks,
+};
+use super::options::{Options, Waits};
+use super::phase::Phase;
 use super::store::Store;
 use super::tuples::Facing;
-use super::{Flow, Leg, Options, Phase};
 use crate::capture::Event;
 use std::collections::VecDeque;
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
@@ -237,7 +241,7 @@ impl Correlator {
                     && event.tuple != reply.reversed()
             })
         } else {
-            answer || late && belong::leg_alone(event) == Leg::Reply
+            answer || late && matching::leg_alone(event) == Leg::Reply
         };
         let isn = match (udp, answer) {
             (true, _) => 0,
@@ -305,7 +309,7 @@ impl Correlator {
         let Some(flow) = self.store.get_mut(slot) else {
             return;
         };
-        let phase = belong::phase(flow, event, leg);
+        let phase = matching::phase(flow, event, leg);
         let past_exchange = flow.protocol == PROTOCOL_UDP
             && !event.has(flags::ICMP_ERROR)
             && flow.is(marks::ANSWERED)

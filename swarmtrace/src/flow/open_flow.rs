@@ -4,11 +4,13 @@
 //! spot, which packet. A spot is a tap together with how the packet looked
 //! there; spots are shared by all flows.
 
-use super::correlate::Fates;
-use super::flow::{FlowPacket, Sighting};
+use super::correlator::Fates;
 use super::intern::{Interner, Spot, Tap, Tunnel};
+use super::leg::Leg;
+use super::model::{Flow, FlowPacket, Sighting};
+use super::phase::Phase;
 use super::tuples::{Facing, Tuples};
-use super::{Flow, Leg, Phase, Protocol};
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
 
 /// Most packets that are kept of one flow.

@@ -1,9 +1,10 @@
 //! Which of the known flows a packet belongs to: by the addresses that a flow
 //! wears, by conntrack's two tuples, by its numbers alone.
 
-use super::super::live::{PROTOCOL_TCP, PROTOCOL_UDP, marks};
+use super::super::leg::Leg;
+use super::super::matching;
+use super::super::open_flow::{PROTOCOL_TCP, PROTOCOL_UDP, marks};
 use super::super::tuples::Facing;
-use super::super::{Leg, belong};
 use super::Correlator;
 use swarmtrace_common::{PacketEvent, Tuple, flags};
 
@@ -27,9 +28,9 @@ impl Correlator {
             let leg = leg_of(facing);
             let met = || flow.met(facing, event.netns, &self.shared);
             let fits = if flow.protocol == PROTOCOL_TCP {
-                belong::tcp_fits(flow, event, leg, met)
+                matching::tcp_fits(flow, event, leg, met)
             } else {
-                belong::udp_fits(flow, event, leg, met)
+                matching::udp_fits(flow, event, leg, met)
             };
             if fits && best.is_none_or(|(number, ..)| number < flow.number) {
                 best = Some((flow.number, slot, leg));
@@ -60,7 +61,7 @@ impl Correlator {
         let mut best: Option<(u8, u32, Leg)> = None;
         let mut tied = false;
         for (slot, flow) in self.store.with_numbers(event) {
-            let Some((leg, score)) = belong::numbers_alone(flow, event) else {
+            let Some((leg, score)) = matching::numbers_alone(flow, event) else {
                 continue;
             };
             match best {
