@@ -11,9 +11,12 @@
 use anyhow::{Context as _, Result, bail};
 use aya_build::{Package, Toolchain};
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The kernel side's binary, as its crate names it.
+const OBJECT: &str = "swarmtrace";
 /// Toolchains to look at besides rustup's own list: distributions' Rust.
 const SYSTEM: &str = "/usr";
 
@@ -33,9 +36,17 @@ fn main() -> Result<()> {
         )
     })?;
     println!("cargo:rustc-env=SWARMTRACE_BPF_TOOLCHAIN={}", found.line);
+    let output = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
+    let shared = shared_folder(&output);
+    fs::create_dir_all(&shared)?;
+    let lock = fs::File::create(shared.join("lock"))?;
+    lock.lock()?;
     // The inner cargo's progress would come out as warnings.
     // SAFETY: this process has one thread.
-    unsafe { env::set_var("CARGO_TERM_QUIET", "true") };
+    unsafe {
+        env::set_var("CARGO_TERM_QUIET", "true");
+        env::set_var("OUT_DIR", &shared);
+    }
     let root = crates.join("swarmtrace-ebpf");
     let root = root.to_str().context("the path is not UTF-8")?;
     aya_build::build_ebpf(
@@ -45,7 +56,20 @@ fn main() -> Result<()> {
             ..Default::default()
         }],
         found.toolchain(),
-    )
+    )?;
+    fs::copy(shared.join(OBJECT), output.join(OBJECT)).context("the build left no object")?;
+    Ok(())
+}
+
+/// Where the kernel side is built: beside the profiles' folders, so that it is
+/// built once for all of them. The object does not depend on the profile.
+fn shared_folder(output: &Path) -> PathBuf {
+    // target/PROFILE/build/swarmtrace-HASH/out
+    let mut above = output.ancestors().skip(2);
+    match (above.next(), above.nth(1)) {
+        (Some(build), Some(target)) if build.ends_with("build") => target.join("kernel-side"),
+        _ => output.to_owned(),
+    }
 }
 
 /// A toolchain that can build for the BPF target.
