@@ -12,6 +12,7 @@
 pub mod catalogue;
 pub mod judge;
 pub mod matrix;
+pub mod play;
 pub mod printed;
 pub mod stage;
 pub mod suites;
