@@ -9,6 +9,7 @@
 mod support;
 
 use btf_rs::{Btf, Type};
+use needs::needs;
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -166,6 +167,7 @@ fn is_syn(fate: &FateEvent) -> bool {
 
 #[test]
 fn a_packet_that_a_rule_drops() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     for host in ["10.99.0.2", "fd99::2"] {
         let pair = Pair::new();
@@ -211,6 +213,7 @@ fn a_packet_that_a_rule_drops() {
 
 #[test]
 fn a_port_that_nobody_listens_on() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     for host in ["10.99.0.2", "fd99::2"] {
         let pair = Pair::new();
@@ -292,6 +295,7 @@ fn assert_sent(sent: &FateEvent, reset: &PacketEvent) {
 
 #[test]
 fn resets_of_open_connections() {
+    needs!(Root, Btf);
     for host in ["10.99.0.2", "fd99::2"] {
         // The server ends with a reset, unasked; or the client does not want the
         // data that is still coming.
@@ -346,6 +350,7 @@ fn set_linger(stream: &TcpStream, linger: Option<Duration>) {
 
 #[test]
 fn a_packet_on_no_device_is_still_somewhere() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     for host in ["10.99.0.2", "fd99::2"] {
         let pair = Pair::new();
@@ -369,6 +374,7 @@ fn a_packet_on_no_device_is_still_somewhere() {
 
 #[test]
 fn a_translated_packet_is_known_by_its_conntrack_entry() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     let pair = Pair::new();
     let redirect = |port: u16, to: &str| {
@@ -415,6 +421,7 @@ fn a_translated_packet_is_known_by_its_conntrack_entry() {
 
 #[test]
 fn a_packet_in_a_tunnel() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     let pair = Pair::new();
     for (net, device, last, peer) in [(&pair.left, "left0", 1, 2), (&pair.right, "right0", 2, 1)] {
@@ -451,6 +458,7 @@ fn a_packet_in_a_tunnel() {
 
 #[test]
 fn what_does_not_fit_into_the_ring_is_counted() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 16);
     let pair = Pair::new();
     rule(&pair.right, "", &["-A", "INPUT", "-p", "udp", "-j", "DROP"]);
@@ -473,6 +481,7 @@ fn what_does_not_fit_into_the_ring_is_counted() {
 
 #[test]
 fn nothing_is_reported_once_detached() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     let pair = Pair::new();
     let _ = connect(&pair, address("10.99.0.2", PORT));
@@ -485,6 +494,7 @@ fn nothing_is_reported_once_detached() {
 
 #[test]
 fn a_connection_that_goes_well_loses_nothing() {
+    needs!(Root, Btf);
     let mut watch = Watch::start(1 << 20);
     for host in ["10.99.0.2", "fd99::2"] {
         // Kept: what is under way when its namespace goes is lost.

@@ -8,6 +8,7 @@
 
 mod support;
 
+use needs::{Need, needs};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -54,6 +55,7 @@ fn from(server: [u8; 4], segment: &Tcp) -> Vec<u8> {
 
 #[test]
 fn only_the_traced_service_matches() {
+    needs!(Root, Btf);
     let mut bench = traced(transitions());
     let syn = |port| tcp(5000, port, bits::SYN, 1, 0);
     assert!(bench.input(&to(SERVER, &syn(80))).is_some());
@@ -100,6 +102,7 @@ fn only_the_traced_service_matches() {
 
 #[test]
 fn handshakes_and_resets_alone() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(Settings {
         mode: Mode::Handshakes as u8,
         match_any: 1,
@@ -154,6 +157,7 @@ fn handshakes_and_resets_alone() {
 
 #[test]
 fn endpoints_with_wildcards() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(transitions());
     let syn = to(SERVER, &tcp(5000, 4321, bits::SYN, 1, 0));
     let esp = v4(CLIENT, SERVER).frame(50, &[0, 0, 0, 1, 0, 0, 0, 2]);
@@ -178,6 +182,7 @@ fn endpoints_with_wildcards() {
 
 #[test]
 fn a_connection_s_transitions() {
+    needs!(Root, Btf);
     let mut bench = traced(transitions());
     let mut out = |server_speaks: bool, segment: Tcp| {
         let frame = if server_speaks {
@@ -231,6 +236,7 @@ fn a_connection_s_transitions() {
 
 #[test]
 fn all_packets_of_the_service_and_icmp_errors_always() {
+    needs!(Root, Btf);
     let mut bench = traced(Settings {
         mode: Mode::AllPackets as u8,
         ..transitions()
@@ -251,6 +257,7 @@ fn all_packets_of_the_service_and_icmp_errors_always() {
 
 #[test]
 fn datagrams_after_a_pause_at_each_tap() {
+    needs!(Root, Btf);
     let mut bench = traced(transitions());
     let frame = |port| v4(CLIENT, SERVER).frame(17, &udp(port, 53, b"question"));
     let (one, two) = (frame(1000), frame(1001));
@@ -268,6 +275,7 @@ fn datagrams_after_a_pause_at_each_tap() {
 
 #[test]
 fn a_sample_is_the_same_through_nat() {
+    needs!(Root, Btf);
     let settings = Settings {
         sample: 4,
         match_any: 1,
@@ -329,6 +337,7 @@ fn a_sample_is_the_same_through_nat() {
 
 #[test]
 fn a_full_ring_buffer_is_counted() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let frame = to(SERVER, &tcp(1, 2, bits::SYN, 3, 0));
     let options = aya::programs::TestRunOptions {
@@ -371,6 +380,9 @@ proptest! {
         options in 0_usize..3,
         mode in 0_u8..2,
     ) {
+        if !needs::met(&[Need::Root, Need::Btf]) {
+            return Ok(());
+        }
         let mut bench = shared();
         bench.capture.set_settings(Settings { mode, ..transitions() }).unwrap();
         let mut segment = tcp(ports.0, ports.1, bits, seq, 1).data(&data);

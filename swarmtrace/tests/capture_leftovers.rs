@@ -8,6 +8,7 @@
 
 mod support;
 
+use needs::needs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ fn others_filter(net: &Net, device: &str, side: &str, priority: &str) {
 
 #[test]
 fn other_programs_on_the_hook_still_run() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     for mode in BOTH {
         let pair = Pair::new();
@@ -57,6 +59,7 @@ fn other_programs_on_the_hook_still_run() {
 
 #[test]
 fn clsact_stays_for_whoever_came_after_us() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     let mut capture = load(AttachMode::Clsact, folder.path(), everything());
@@ -78,6 +81,7 @@ fn clsact_stays_for_whoever_came_after_us() {
 
 #[test]
 fn two_at_once_do_not_disturb_each_other() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     for (first_mode, second_mode) in [
         (AttachMode::Clsact, AttachMode::Clsact),
@@ -104,6 +108,7 @@ fn two_at_once_do_not_disturb_each_other() {
 
 #[test]
 fn devices_and_namespaces_may_vanish_and_come_back() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     for mode in BOTH {
         let pair = Pair::new();
@@ -158,6 +163,7 @@ fn devices_and_namespaces_may_vanish_and_come_back() {
 
 #[test]
 fn a_path_that_leads_elsewhere_is_not_entered() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let (net, other) = (Net::new(), Net::new());
     net.ip(&[
@@ -177,6 +183,7 @@ fn a_path_that_leads_elsewhere_is_not_entered() {
 #[test]
 #[ignore = "started by another test"]
 fn child_that_waits() {
+    needs!(Root, Btf);
     let read = |name| std::env::var(name).unwrap();
     let site = TapSite {
         netns_inode: read("SWT_INODE").parse().unwrap(),
@@ -228,6 +235,7 @@ fn kill(mut child: Child) {
 
 #[test]
 fn a_killed_run_is_cleaned_up_after() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let run_dir = folder.path().join("run");
     let net = Net::new();

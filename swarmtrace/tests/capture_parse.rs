@@ -8,6 +8,7 @@
 
 mod support;
 
+use needs::{Need, needs};
 use proptest::prelude::*;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -29,6 +30,7 @@ fn between(tuple: &Tuple, src: &str, dst: &str) {
 
 #[test]
 fn a_tcp_syn_over_ipv4() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let segment = tcp(51_544, 8080, bits::SYN, 1000, 0).options(&SYN_OPTIONS);
     let frame = v4(CLIENT, SERVER).frame(6, &segment.bytes());
@@ -60,6 +62,7 @@ fn a_tcp_syn_over_ipv4() {
 
 #[test]
 fn ipv4_options_and_odd_tcp_options() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let mut ip = v4(CLIENT, SERVER);
     ip.options = vec![1; 8];
@@ -80,6 +83,7 @@ fn ipv4_options_and_odd_tcp_options() {
 
 #[test]
 fn ipv6_with_and_without_extension_headers() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let segment = tcp(1, 443, bits::SYN | bits::ACK, 7, 8).options(&TIMESTAMPS);
     let mut ip = v6(1, 2);
@@ -109,6 +113,7 @@ fn ipv6_with_and_without_extension_headers() {
 
 #[test]
 fn vlan_and_double_tags() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let ip = v4(CLIENT, SERVER);
     let packet = ip.packet(6, &tcp(1, 2, bits::SYN, 3, 0).bytes());
@@ -124,6 +129,7 @@ fn vlan_and_double_tags() {
 
 #[test]
 fn udp_payloads_are_told_apart() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let ip = v4(CLIENT, SERVER);
     let mut tags = Vec::new();
@@ -152,6 +158,7 @@ fn udp_payloads_are_told_apart() {
 
 #[test]
 fn fragments_sctp_esp_and_echo() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let mut ip = v4(CLIENT, SERVER);
     ip.fragment = 0x2000;
@@ -177,6 +184,7 @@ fn fragments_sctp_esp_and_echo() {
 
 #[test]
 fn icmp_errors_show_what_they_quote() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let segment = tcp(51_544, 80, bits::SYN, 1000, 0).options(&TIMESTAMPS);
     let quoted = v4(CLIENT, SERVER).packet(6, &segment.bytes());
@@ -208,6 +216,7 @@ fn icmp_errors_show_what_they_quote() {
 
 #[test]
 fn vxlan_shows_the_inner_frame() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let segment = tcp(51_544, 80, bits::SYN, 1000, 0).options(&SYN_OPTIONS);
     let inner = v4([10, 0, 0, 2], SERVER).frame(6, &segment.bytes());
@@ -250,6 +259,7 @@ fn vxlan_shows_the_inner_frame() {
 
 #[test]
 fn vxlan_and_icmp_errors_together() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let segment = tcp(51_544, 80, bits::SYN, 1000, 0);
     let overlay = v4([10, 0, 0, 2], SERVER);
@@ -284,6 +294,7 @@ fn vxlan_and_icmp_errors_together() {
 
 #[test]
 fn devices_without_ethernet() {
+    needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     // A test run always has an Ethernet header: what follows 14 bytes of it is
     // what the program for bare IP sees only on a real device (capture_taps.rs).
@@ -375,6 +386,9 @@ proptest! {
         wrapping in 0..4,
         tags in 0_usize..=2,
     ) {
+        if !needs::met(&[Need::Root, Need::Btf]) {
+            return Ok(());
+        }
         let mut bench = shared();
         let packet = inner.packet(protocol, &bytes);
         let (ether_type, packet) = match wrapping {
@@ -417,6 +431,9 @@ proptest! {
         Just(IPV4), Just(IPV6), Just(0x8100), Just(0x88a8), any::<u16>()
     ], version in prop_oneof![Just(0x45_u8), Just(0x60), any::<u8>()],
     rest in proptest::collection::vec(any::<u8>(), 1..200)) {
+        if !needs::met(&[Need::Root, Need::Btf]) {
+            return Ok(());
+        }
         let mut bench = shared();
         let frame = ethernet(ether_type, &[&[version][..], &rest].concat());
         for program in ["swarmtrace_in", "swarmtrace_out", "swarmtrace_in3", "swarmtrace_out3"] {

@@ -3,6 +3,7 @@
 
 mod support;
 
+use needs::needs;
 use std::time::{Duration, Instant};
 use support::everything;
 use support::nets::Net;
@@ -10,6 +11,7 @@ use swarmtrace::capture::{AttachMode, Capture, LoadOptions, TapSite};
 
 #[test]
 fn two_hundred_devices_in_a_second() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let nets: Vec<Net> = (0..100).map(|_| Net::new()).collect();
     for net in &nets {

@@ -7,6 +7,7 @@
 
 mod support;
 
+use needs::needs;
 use std::time::Duration;
 use support::everything;
 use support::frames::{IPV4, ethernet, tag, udp, v4};
@@ -27,6 +28,7 @@ fn count(events: &[PacketEvent], site: &TapSite, direction: Direction, bits: u8)
 
 #[test]
 fn a_connection_is_seen_at_every_tap() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     for mode in BOTH {
         for address in ["10.99.0.2", "fd99::2"] {
@@ -80,6 +82,7 @@ fn a_connection_is_seen_at_every_tap() {
 
 #[test]
 fn conntrack_shows_the_address_translation() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     pair.left.exec(&[
@@ -150,6 +153,7 @@ fn inject(site: &TapSite, frame: &[u8]) {
 
 #[test]
 fn tags_in_the_frame_and_beside_it() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     let sites = pair.sites();
@@ -175,6 +179,7 @@ fn tags_in_the_frame_and_beside_it() {
 
 #[test]
 fn devices_without_ethernet() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let net = Net::new();
     net.ip(&["tuntap", "add", "dev", "tun0", "mode", "tun"]);
@@ -200,6 +205,7 @@ fn devices_without_ethernet() {
 
 #[tokio::test]
 async fn events_arrive_soon() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     let mut capture = load(AttachMode::Auto, folder.path(), everything());
@@ -245,6 +251,7 @@ async fn events_arrive_soon() {
 
 #[test]
 fn diagnostics_of_the_kernel_side_load_and_log() {
+    needs!(Root, Btf);
     let folder = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     let mut capture = Capture::load(&LoadOptions {
@@ -261,6 +268,7 @@ fn diagnostics_of_the_kernel_side_load_and_log() {
 
 #[test]
 fn without_root_it_says_so() {
+    needs!(Root, Btf);
     // A thread alone may give its rights up.
     std::thread::spawn(|| {
         let nobody = 65_534_u32;

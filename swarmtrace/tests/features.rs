@@ -1,6 +1,7 @@
 //! `swarmtrace features` as it is run: as root on the running kernel, and without
 //! any right. Needs root.
 
+use needs::needs;
 use serde_json::Value;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,6 +28,7 @@ fn state<'a>(report: &'a Value, id: &str) -> &'a str {
 
 #[test]
 fn as_root_every_program_loads() {
+    needs!(Root, Btf);
     let output = features(BINARY.as_ref(), &["--output", "json"], 0);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -49,6 +51,7 @@ fn as_root_every_program_loads() {
 
 #[test]
 fn without_rights_one_line_says_so() {
+    needs!(Root);
     // Nobody may look into the folder that this was built in.
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("swarmtrace");

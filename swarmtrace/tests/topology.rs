@@ -2,6 +2,7 @@
 //! Docker wires them, without Docker. Needs root; skipped without.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use needs::needs;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -158,14 +159,6 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {text}");
 }
 
-fn root() -> bool {
-    let root = Path::new("/proc/self/fd").exists() && nix::unistd::geteuid().is_root();
-    if !root {
-        eprintln!("skipped: needs root");
-    }
-    root
-}
-
 fn namespace<'a>(topology: &'a Value, name: &str) -> &'a Value {
     let all = topology["namespaces"].as_array().unwrap();
     let found = all.iter().find(|n| n["name"] == name);
@@ -180,9 +173,7 @@ fn device<'a>(namespace: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn a_node_without_docker() {
-    if !root() {
-        return;
-    }
+    needs!(Root);
     let replica = Replica::new();
     let topology = replica.json(false);
     assert_eq!(topology["docker"], Value::Null);
@@ -241,9 +232,7 @@ fn a_node_without_docker() {
 
 #[test]
 fn without_rights_one_line_says_what_to_do() {
-    if !root() {
-        return;
-    }
+    needs!(Root);
     // The binary may lie where only root can reach it.
     let place = tempfile::tempdir_in("/tmp").unwrap();
     let binary = place.path().join("swarmtrace");
@@ -268,9 +257,7 @@ fn without_rights_one_line_says_what_to_do() {
 
 #[test]
 fn a_reader_that_leaves_is_no_error() {
-    if !root() {
-        return;
-    }
+    needs!(Root);
     let script = format!(
         "set -o pipefail; {} topology 2>/dev/null | true",
         env!("CARGO_BIN_EXE_swarmtrace")

@@ -2,6 +2,7 @@
 //! the same hops, before any tracer is held against it.
 
 use bed::traffic::{datagram, request, request_answered_by};
+use needs::needs;
 use replica::plan::{BACKNET, CLIENT, ECHO, HOSTED_PORT, INGRESS, VOTE};
 use replica::{Replica, Sandbox, Side};
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn it_is_up_within_two_seconds_and_carries_every_kind_of_flow() {
+    needs!(Root);
     let begun = Instant::now();
     let mut replica = Replica::start();
     let took = begun.elapsed();

@@ -3,6 +3,7 @@
 
 use bed::deadline::until;
 use bed::traffic::request_answered_by;
+use needs::needs;
 use replica::Listener;
 use replica::plan::VOTE;
 use replica::trace::{Trace, untapped};
@@ -21,6 +22,7 @@ const NEW: Sandbox = Sandbox {
 
 #[test]
 fn a_new_task_is_tapped_within_a_second_and_a_gone_one_released() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080"]);
 

@@ -3,6 +3,7 @@
 
 use bed::program::{Ended, Running};
 use bed::traffic::{many, request};
+use needs::needs;
 use nix::sys::signal::Signal;
 use replica::plan::{INGRESS_SBOX, VOTE};
 use replica::trace::{LIMIT, Trace};
@@ -54,6 +55,7 @@ fn backend(assertion: &Value) -> String {
 
 #[test]
 fn a_hop_a_fifth_slower_is_found_and_named_and_no_other_time() {
+    needs!(Root, Btf);
     const CONNECTIONS: usize = 100;
     let replica = Replica::start();
     let sandbox = replica.node(Side::A).namespace(INGRESS_SBOX);
@@ -103,6 +105,7 @@ fn a_hop_a_fifth_slower_is_found_and_named_and_no_other_time() {
 
 #[test]
 fn exit_codes() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let passed = check(
         &replica,
@@ -168,6 +171,7 @@ fn exit_codes() {
 
 #[test]
 fn a_mistake_is_told_before_anything_is_traced() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let ended = node.swarmtrace(["check", "-d", "1h", "--assert", "handshake.p9x < 5ms"]);
@@ -181,6 +185,7 @@ fn a_mistake_is_told_before_anything_is_traced() {
 
 #[test]
 fn a_command_is_traced_and_its_failure_is_no_pass() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let run = |script: &str| {
         let options = [
@@ -221,6 +226,7 @@ fn a_command_is_traced_and_its_failure_is_no_pass() {
 
 #[test]
 fn refusals_are_counted_for_the_backend_that_refuses() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     replica.stop_server("vote.2");
     let running = start(
@@ -254,6 +260,7 @@ fn refusals_are_counted_for_the_backend_that_refuses() {
 /// seen at some of them, and must not be taken for one that went astray.
 #[test]
 fn connections_made_while_it_starts_are_not_judged() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -286,6 +293,7 @@ fn connections_made_while_it_starts_are_not_judged() {
 /// With a ring buffer too small for the load, whatever was seen proves nothing.
 #[test]
 fn losses_are_no_pass() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     for assertion in ["lost == 0", "handshake.p50 < 5s"] {
         let options = ["-d", "4s", "--buffer", "64K", "-o", "json", "-a", assertion];
@@ -303,6 +311,7 @@ fn losses_are_no_pass() {
 
 #[test]
 fn what_follow_recorded_is_judged_the_same() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let traces = Side::BOTH.map(|side| Trace::start(replica.node(side), &["--port", "8080"]));
     assert_eq!(many(replica.client(), mesh(), 80, 1), 80);

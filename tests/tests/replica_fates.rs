@@ -2,6 +2,7 @@
 //! were dropped and why, and who sent the reset.
 
 use bed::traffic::{request, request_answered_by};
+use needs::needs;
 use replica::plan::VOTE;
 use replica::trace::{Trace, Traced};
 use replica::{Replica, Side};
@@ -29,6 +30,7 @@ fn has(symbol: &str) -> bool {
 
 #[test]
 fn dropped_by_a_rule_in_the_task() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     for task in ["vote.1", "vote.2"] {
         let rule = "-I INPUT -p tcp --dport 80 -j DROP";
@@ -82,6 +84,7 @@ fn dropped_by_a_rule_in_the_task() {
 
 #[test]
 fn refused_because_nobody_listens() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     replica.stop_server("vote.1");
     replica.stop_server("vote.2");
@@ -133,6 +136,7 @@ fn refused_because_nobody_listens() {
 
 #[test]
 fn nothing_is_said_of_what_went_well() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080"]);
     for task in ["vote.1", "vote.2"] {

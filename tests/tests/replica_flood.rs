@@ -2,6 +2,7 @@
 //! that is told is the same as when they have.
 
 use bed::traffic::request_answered_by;
+use needs::needs;
 use replica::plan::VOTE;
 use replica::trace::{LIMIT, Trace};
 use replica::{Replica, Side};
@@ -10,6 +11,7 @@ use truth::Timeline;
 
 #[test]
 fn a_path_is_told_without_the_copies_that_bridges_flood() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let mesh = SocketAddr::from((Side::A.front(), VOTE.published));
     let vip = SocketAddr::from((VOTE.vip(), 80));

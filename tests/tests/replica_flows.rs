@@ -5,6 +5,7 @@
 use bed::binary::swarmtrace_binary;
 use bed::program::Running;
 use bed::traffic::{datagram, request, request_answered_by};
+use needs::needs;
 use replica::Listener;
 use replica::plan::{BACKNET, ECHO, HOSTED_PORT, INGRESS_SBOX, VOTE};
 use replica::trace::{LIMIT, Trace, Traced, inodes, tables};
@@ -113,6 +114,7 @@ impl Outcome {
 
 #[test]
 fn the_routing_mesh_to_the_same_node_and_to_the_other_one() {
+    needs!(Root, Btf);
     let scene = Scene::start(&["--port", "8080"]);
     let client = scene.replica.client();
     let mesh = SocketAddr::from((Side::A.front(), VOTE.published));
@@ -148,6 +150,7 @@ fn the_routing_mesh_to_the_same_node_and_to_the_other_one() {
 
 #[test]
 fn from_the_node_itself() {
+    needs!(Root, Btf);
     let scene = Scene::start(&["--port", "8080"]);
     let host = scene.replica.node(Side::A).host();
     let loopback = SocketAddr::from(([127, 0, 0, 1], VOTE.published));
@@ -165,6 +168,7 @@ fn from_the_node_itself() {
 
 #[test]
 fn a_container_to_a_virtual_address_and_to_tasks() {
+    needs!(Root, Btf);
     let scene = Scene::start(&["--port", "80"]);
     let container = scene.replica.task("client.1");
     let vip = (VOTE.vip(), 80);
@@ -189,6 +193,7 @@ fn a_container_to_a_virtual_address_and_to_tasks() {
 
 #[test]
 fn a_port_published_on_the_node_alone() {
+    needs!(Root, Btf);
     // Without Docker nobody knows that 8081 becomes 80 behind the node's DNAT.
     let scene = Scene::start(&[]);
     let hosted = (Side::A.front(), HOSTED_PORT);
@@ -200,6 +205,7 @@ fn a_port_published_on_the_node_alone() {
 
 #[test]
 fn udp_through_the_routing_mesh() {
+    needs!(Root, Btf);
     let scene = Scene::start(&["--port", "9053"]);
     let echo = (Side::A.front(), ECHO.published);
     let echo = datagram(scene.replica.client(), echo).expect("an answer");
@@ -211,6 +217,7 @@ fn udp_through_the_routing_mesh() {
 
 #[test]
 fn refused_by_the_task() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     replica.stop_server("vote.1");
     replica.stop_server("vote.2");

@@ -6,6 +6,7 @@
 use bed::deadline::until;
 use bed::program::{Ended, Running};
 use bed::traffic::many;
+use needs::needs;
 use nix::sys::signal::Signal;
 use replica::plan::VOTE;
 use replica::trace::{LIMIT, untapped};
@@ -113,6 +114,7 @@ fn none(failures: &[String]) {
 
 #[test]
 fn no_failure_is_told_when_all_is_seen() {
+    needs!(Root, Btf);
     let (failures, connections, lost) = run(HOLDS_ALL, None);
     none(&failures);
     assert_eq!(lost, 0);
@@ -124,6 +126,7 @@ fn no_failure_is_told_when_all_is_seen() {
 /// still in there must not be taken for silence.
 #[test]
 fn no_failure_is_told_when_it_falls_behind() {
+    needs!(Root, Btf);
     let (failures, connections, lost) = run(HOLDS_ALL, Some(Duration::from_millis(500)));
     none(&failures);
     assert_eq!(lost, 0);
@@ -132,6 +135,7 @@ fn no_failure_is_told_when_it_falls_behind() {
 
 #[test]
 fn no_failure_is_told_when_events_are_lost() {
+    needs!(Root, Btf);
     let (failures, connections, lost) = run("64K", Some(Duration::from_millis(200)));
     none(&failures);
     assert!(lost > 1000, "{lost} events lost");

@@ -9,6 +9,7 @@
 use bed::program::Running;
 use bed::traffic::many;
 use bpf_meter::CASES;
+use needs::needs;
 use replica::plan::VOTE;
 use replica::trace::LIMIT;
 use replica::{Replica, Side};
@@ -35,6 +36,7 @@ type Figures = BTreeMap<String, f64>;
 
 #[test]
 fn nothing_grew() {
+    needs!(Root, Btf);
     let mut measured = programs();
     measured.extend(executed());
     let commands = [

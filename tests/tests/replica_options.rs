@@ -1,6 +1,7 @@
 //! What `follow` is asked for is what it does, and no packet is the worse for it.
 
 use bed::traffic::{Exchange, many, request, request_answered_by};
+use needs::needs;
 use replica::Listener;
 use replica::plan::{CLIENT, HOSTED_PORT, VOTE};
 use replica::trace::{LIMIT, Trace, inodes, tables};
@@ -40,6 +41,7 @@ fn packets(replica: &Replica) -> Vec<String> {
 
 #[test]
 fn packets_are_the_same_with_and_without_it() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let without = packets(&replica);
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080", "--all-packets"]);
@@ -51,6 +53,7 @@ fn packets_are_the_same_with_and_without_it() {
 
 #[test]
 fn only_the_port_and_client_that_were_asked_for() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let client = format!("{CLIENT}/32");
@@ -71,6 +74,7 @@ fn only_the_port_and_client_that_were_asked_for() {
 
 #[test]
 fn without_the_way_back() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080", "--no-reply"]);
     let listener = Listener::start(&replica);
@@ -92,6 +96,7 @@ fn without_the_way_back() {
 
 #[test]
 fn quiet_prints_no_timelines_but_the_latency_table() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let mut running = node.swarmtrace(["follow", "--port", "8080", "--quiet"]);
@@ -114,6 +119,7 @@ fn quiet_prints_no_timelines_but_the_latency_table() {
 
 #[test]
 fn text_is_for_people_and_has_no_colour_off_a_terminal() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let mut running = node.swarmtrace(["follow", "--port", "8080", "--count", "1"]);
@@ -142,6 +148,7 @@ fn text_is_for_people_and_has_no_colour_off_a_terminal() {
 
 #[test]
 fn a_sample_is_a_part() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(
         replica.node(Side::A),
@@ -160,6 +167,7 @@ fn a_sample_is_a_part() {
 
 #[test]
 fn every_packet_when_asked() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080", "--all-packets"]);
     let listener = Listener::start(&replica);
@@ -178,6 +186,7 @@ fn every_packet_when_asked() {
 /// part of every timeline that may miss something.
 #[test]
 fn losses_are_told() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let trace = Trace::start(
@@ -207,6 +216,7 @@ fn losses_are_told() {
 
 #[test]
 fn a_thousand_connections_without_a_loss() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080"]);
     assert_eq!(many(replica.client(), mesh(), 1000, 8), 1000);

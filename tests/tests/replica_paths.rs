@@ -3,6 +3,7 @@
 //! tests compare with is right.
 
 use bed::traffic::{datagram, request, request_answered_by};
+use needs::needs;
 use replica::Listener;
 use replica::plan::{BACKNET, ECHO, HOSTED_PORT, VOTE};
 use replica::{Replica, Side};
@@ -101,6 +102,7 @@ const THROUGH_LB: &[&str] = &[
 
 #[test]
 fn each_kind_of_flow_takes_its_prescribed_path() {
+    needs!(Root);
     let replica = Replica::start();
     let listener = Listener::start(&replica);
     let client = replica.client();

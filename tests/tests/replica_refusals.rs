@@ -3,6 +3,7 @@
 
 use bed::binary::swarmtrace_binary;
 use bed::program::{Ended, Running};
+use needs::needs;
 use replica::trace::LIMIT;
 use replica::{Replica, Side};
 use std::os::unix::process::CommandExt;
@@ -25,6 +26,7 @@ fn assert_refused(ended: &Ended, words: &[&str]) {
 
 #[test]
 fn a_service_where_there_is_no_docker() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let follow = |options: &[&str]| {
@@ -42,6 +44,7 @@ fn a_service_where_there_is_no_docker() {
 
 #[test]
 fn without_root() {
+    needs!(Root, Btf);
     let mut command = std::process::Command::new(swarmtrace_binary());
     command
         .args(["follow", "--port", "8080", "--duration", "1s"])
@@ -53,6 +56,7 @@ fn without_root() {
 
 #[test]
 fn words_that_make_no_sense() {
+    needs!(Root, Btf);
     let follow = |options: &[&str]| {
         let mut command = std::process::Command::new(swarmtrace_binary());
         command.arg("follow").args(options);

@@ -4,6 +4,7 @@
 use bed::deadline::until;
 use bed::program::{Ended, Running};
 use bed::traffic::{many, request};
+use needs::needs;
 use replica::plan::{INGRESS_SBOX, VOTE};
 use replica::trace::{LIMIT, untapped};
 use replica::{Node, Replica, Side};
@@ -65,6 +66,7 @@ fn asked(replica: &Replica) -> TcpStream {
 
 #[test]
 fn nobody_listens() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     replica.stop_server("vote.1");
     replica.stop_server("vote.2");
@@ -103,6 +105,7 @@ fn nobody_listens() {
 
 #[test]
 fn silence() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let sandbox = replica.node(Side::A).namespace(INGRESS_SBOX);
     sandbox.output("iptables", &["-I", "FORWARD", "-j", "DROP"], "");
@@ -128,6 +131,7 @@ fn silence() {
 
 #[test]
 fn nothing_is_wrong() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let running = watch(replica.node(Side::A), &["--fail", "-o", "json"]);
     let vip = SocketAddr::from((VOTE.vip(), 80));
@@ -150,6 +154,7 @@ fn nothing_is_wrong() {
 
 #[test]
 fn a_client_hangs_up() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let before = asked(&replica);
     let running = watch(replica.node(Side::A), &["--fail", "-o", "json"]);
@@ -189,6 +194,7 @@ fn a_client_hangs_up() {
 
 #[test]
 fn only_the_handshakes() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let options = ["--fail", "--handshake-only", "-o", "json"];
     let running = watch(replica.node(Side::A), &options);
@@ -201,6 +207,7 @@ fn only_the_handshakes() {
 
 #[test]
 fn repeats_are_counted() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     replica.stop_server("vote.1");
     replica.stop_server("vote.2");

@@ -4,6 +4,7 @@
 use aya::programs::tc::TcAttachType;
 use bed::deadline::until;
 use bed::traffic::{many, request};
+use needs::needs;
 use nix::sys::signal::Signal;
 use replica::hooks::{Hooks, has_tcx, held_by, still_there};
 use replica::plan::VOTE;
@@ -60,6 +61,7 @@ fn put_something_there(node: &Node) -> Vec<Bystander> {
 
 #[test]
 fn after_ctrl_c_and_sigterm() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let _others = put_something_there(node);
@@ -79,6 +81,7 @@ fn after_ctrl_c_and_sigterm() {
 
 #[test]
 fn after_its_duration_and_its_count() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let before = Hooks::of(node.namespaces());
@@ -101,6 +104,7 @@ fn after_its_duration_and_its_count() {
 
 #[test]
 fn after_a_kill_cleanup_removes_what_stayed() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let _others = put_something_there(node);
@@ -120,6 +124,7 @@ fn after_a_kill_cleanup_removes_what_stayed() {
 
 #[test]
 fn a_new_trace_removes_what_a_killed_one_left_and_spares_a_running_one() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     let before = Hooks::of(node.namespaces());
@@ -140,6 +145,7 @@ fn a_new_trace_removes_what_a_killed_one_left_and_spares_a_running_one() {
 
 #[test]
 fn another_program_on_the_same_hook_keeps_running() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
     // They end the chain of programs after them, and were there first.

@@ -3,6 +3,7 @@
 use bed::binary::swarmtrace_binary;
 use bed::program::Running;
 use bed::traffic::request;
+use needs::needs;
 use replica::plan::{INGRESS_SBOX, VOTE};
 use replica::trace::{LIMIT, Trace};
 use replica::{Replica, Side};
@@ -37,6 +38,7 @@ fn mesh() -> SocketAddr {
 
 #[test]
 fn a_refusal_is_put_down_to_the_task_that_does_not_listen() {
+    needs!(Root, Btf);
     let mut replica = Replica::start();
     replica.stop_server("vote.1");
     replica.stop_server("vote.2");
@@ -69,6 +71,7 @@ fn a_refusal_is_put_down_to_the_task_that_does_not_listen() {
 
 #[test]
 fn silence_is_worth_something_where_the_next_hop_was_watched() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let sandbox = replica.node(Side::A).namespace(INGRESS_SBOX);
     sandbox.output("iptables", &["-I", "FORWARD", "-j", "DROP"], "");
@@ -94,6 +97,7 @@ fn silence_is_worth_something_where_the_next_hop_was_watched() {
 
 #[test]
 fn what_works_has_no_verdict() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &[]);
     for _ in 0..8 {
@@ -109,6 +113,7 @@ fn what_works_has_no_verdict() {
 
 #[test]
 fn what_one_node_cannot_tell_both_together_can() {
+    needs!(Root, Btf);
     let replica = Replica::start();
     // Task vote.2 lives on node b and takes nothing in.
     let task = replica.task("vote.2");

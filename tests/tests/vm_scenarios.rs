@@ -5,6 +5,7 @@
 //! not told as it should be is played twice more, and must be told right both times;
 //! the list says how often it was played.
 
+use needs::needs;
 use scenarios::catalogue::all;
 use scenarios::stage::Stage;
 use std::time::Instant;
@@ -15,6 +16,7 @@ const AGAIN: usize = 2;
 
 #[test]
 fn every_failure_is_told() {
+    needs!(Vm);
     let since = Instant::now();
     let mut stage = Stage::up(Kernel::V6_1, "scenarios");
     let (mut played, mut amiss) = (0, 0);

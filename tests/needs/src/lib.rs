@@ -20,6 +20,8 @@ mod tally;
 
 pub use need::Need;
 
+use std::panic::Location;
+
 /// Environment variable that turns skips into failures.
 pub const ALL: &str = "SWARMTRACE_TESTS_ALL";
 
@@ -48,7 +50,7 @@ pub fn met(needs: &[Need]) -> bool {
         "this test needs {missing}, and {ALL} is set: nothing may be skipped"
     );
     println!("skipped: needs {missing}");
-    tally::skipped(&missing.to_string());
+    tally::skipped(&missing.to_string(), Location::caller());
     false
 }
 

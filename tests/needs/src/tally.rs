@@ -6,37 +6,44 @@
 //! the next. Where that file cannot be written, only the binary's own count is
 //! printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// Skipped tests of this process by what they need.
-static SKIPPED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+/// Skipped tests of this process by what they need, each as the place where it was
+/// skipped and its thread's name. (A property test is skipped once for each case.)
+static SKIPPED: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
 static AT_EXIT: Once = Once::new();
 const PREFIX: &str = "skipped-";
 
-/// Counts one skipped test.
-pub fn skipped(need: &str) {
+/// Counts one skipped test, that of this thread, skipped at `place`.
+pub fn skipped(need: &str, place: &Location<'_>) {
     AT_EXIT.call_once(|| {
         // SAFETY: the handler is a plain function that does not unwind.
         unsafe { libc::atexit(print) };
     });
     let mut skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
-    *skipped.entry(need.to_owned()).or_default() += 1;
+    let thread = std::thread::current();
+    let test = format!("{place} {}", thread.name().unwrap_or_default());
+    skipped.entry(need.to_owned()).or_default().insert(test);
 }
 
 extern "C" fn print() {
     let skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    let skipped: BTreeMap<String, usize> = (skipped.iter())
+        .map(|(need, tests)| (need.clone(), tests.len()))
+        .collect();
     let here = skipped.values().sum();
     let line = line(&skipped, add_to_run(here));
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// `14 tests skipped: 12 need root, 2 need xmllint (26 skipped so far in this run)`
-fn line(skipped: &BTreeMap<String, u32>, run: Option<u32>) -> String {
-    let here: u32 = skipped.values().sum();
+fn line(skipped: &BTreeMap<String, usize>, run: Option<usize>) -> String {
+    let here: usize = skipped.values().sum();
     let reasons: Vec<String> = (skipped.iter())
         .map(|(need, count)| {
             let verb = if *count == 1 { "needs" } else { "need" };
@@ -51,13 +58,13 @@ fn line(skipped: &BTreeMap<String, u32>, run: Option<u32>) -> String {
 }
 
 /// Adds to the sum of this run of cargo, and returns the new sum.
-fn add_to_run(count: u32) -> Option<u32> {
+fn add_to_run(count: usize) -> Option<usize> {
     let folder = std::env::current_exe().ok()?.parent()?.to_owned();
     let parent = nix::unistd::getppid().as_raw();
     remove_old(&folder);
     let file = run_file(&folder, parent)?;
     let before = fs::read_to_string(&file).ok();
-    let before: u32 = before.and_then(|sum| sum.parse().ok()).unwrap_or(0);
+    let before: usize = before.and_then(|sum| sum.parse().ok()).unwrap_or(0);
     let sum = before + count;
     fs::write(&file, sum.to_string()).ok()?;
     Some(sum)

@@ -7,6 +7,7 @@ use crate::check::parse::assertion;
 use crate::check::{Baseline, Report, Run, StoredRun, judge};
 use crate::output::{check_junit, check_markdown, check_text};
 use crate::timeline::synthetic::{Ending, Route};
+use needs::needs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -100,6 +101,7 @@ fn validate(document: &str) -> Result<(), String> {
 
 #[test]
 fn junit_follows_its_schema() {
+    needs!(Program("xmllint"));
     let lossy = Run {
         problems: vec!["\u{0}7 events were <lost> & gone".to_owned()],
         lost: Some(7),
@@ -129,6 +131,7 @@ fn junit_follows_its_schema() {
 
 #[test]
 fn the_schema_refuses_what_is_wrong() {
+    needs!(Program("xmllint"));
     let document = check_junit::render(&report(whole())).expect("written");
     for (from, to) in [
         ("<testcase classname", "<testcase clasname"),

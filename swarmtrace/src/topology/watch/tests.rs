@@ -1,6 +1,7 @@
 //! What counts as a change, and a namespace coming and going for real.
 
 use super::*;
+use needs::needs;
 use proptest::prelude::*;
 
 fn message(kind: u16, state: u16) -> Vec<u8> {
@@ -44,10 +45,7 @@ impl Drop for Sandbox {
 
 #[tokio::test]
 async fn a_new_namespace_and_its_device_are_noticed_and_let_go() {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: needs root");
-        return;
-    }
+    needs!(Root);
     let directory = PathBuf::from("/run/netns");
     std::fs::create_dir_all(&directory).unwrap();
     let mut watch = Watch::start(vec![directory.clone()], None).unwrap();
