@@ -4,7 +4,6 @@
 
 use needs::needs;
 use serde_json::Value;
-use std::path::Path;
 use std::process::{Command, Output};
 
 /// Namespaces that are gone when the test is.
