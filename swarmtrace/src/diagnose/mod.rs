@@ -15,11 +15,11 @@ mod case;
 mod catalogue;
 mod confirm;
 mod entry;
+mod guess;
 mod path;
 mod reading;
 mod rules;
 mod scenarios;
-mod spot;
 mod stop;
 mod verdict;
 
@@ -31,7 +31,6 @@ pub use catalogue::catalogue;
 pub use entry::{Kind, kind};
 pub use path::{Expected, ExpectedDevice, Next, next};
 pub use rules::{INDISTINCT, Indistinct, RULES, Rule};
-pub use spot::{Spot, spot};
 pub use verdict::{Certainty, Site, Verdict};
 
 use crate::timeline::{Gap, Hop, Place, State, Timeline};

@@ -10,9 +10,10 @@
 
 use super::case::{Case, Tap};
 use super::entry::{Kind, holds, kind};
-use super::spot::{Spot, peer, spot};
 use crate::timeline::{Hop, Leg, Way};
-use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
+use crate::topology::role::role;
+use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Role, Topology};
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// What ought to follow a hop.
@@ -35,8 +36,8 @@ pub enum Next {
 pub struct Expected {
     /// Name of the node.
     pub node: String,
-    /// The devices' part on the path.
-    pub spot: Spot,
+    /// The role of each device.
+    pub role: Role,
     /// Direction.
     pub way: Way,
     /// The devices that it could be, never empty.
@@ -87,9 +88,6 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
     let Some((namespace, device)) = topology.device(at) else {
         return Next::Unknown;
     };
-    let Some(part) = spot(topology, namespace, device) else {
-        return Next::Unknown;
-    };
     let step = Step {
         case,
         topology,
@@ -97,21 +95,25 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
         namespace,
         device,
     };
-    match (part, hop.way) {
-        (Spot::Tunnel, Way::Out) => step.through_tunnel(),
-        (Spot::Underlay, Way::Out) => step.onto_wire(),
-        (Spot::Underlay, Way::In) => step.off_wire(),
-        (Spot::Tunnel | Spot::OverlayPort, Way::In) => step.bridged(),
-        (Spot::GatewayBridge, Way::Out) => step.gateway_port(hop.destination.ip()),
-        (Spot::GatewayBridge, Way::In) => step.past_gateway(),
-        (Spot::GatewayPort, Way::In) => step.onto_gateway(),
-        (Spot::IngressGateway, Way::In) => step.within(Spot::IngressOverlay),
-        (Spot::IngressOverlay, Way::In) if hop.leg == Leg::Reply => {
-            step.within(Spot::IngressGateway)
+    match (role(topology, namespace, device), hop.way) {
+        (Role::Vxlan, Way::Out) => step.through_tunnel(),
+        (Role::Underlay, Way::Out) => step.onto_wire(),
+        (Role::Underlay, Way::In) => step.off_wire(),
+        (Role::Vxlan | Role::OverlayPort, Way::In) => step.bridged(),
+        (Role::GatewayBridge, Way::Out) => step.gateway_port(hop.destination.ip()),
+        (Role::GatewayBridge, Way::In) => step.past_gateway(),
+        (Role::GatewayPort, Way::In) => step.onto_gateway(),
+        (Role::IngressGateway, Way::In) => step.within(Role::IngressOverlay),
+        (Role::IngressOverlay, Way::In) if hop.leg == Leg::Reply => {
+            step.within(Role::IngressGateway)
         }
-        (Spot::IngressOverlay, Way::In) => Next::Unknown,
-        (Spot::Balancer, Way::In) => step.within(Spot::Balancer),
-        (Spot::TaskOverlay | Spot::TaskGateway, Way::In) => Next::End,
+        (Role::IngressOverlay, Way::In) => Next::Unknown,
+        (Role::LoadBalancer, Way::In) => step.within(Role::LoadBalancer),
+        (Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal, Way::In) => Next::End,
+        (Role::LocalBridge | Role::LocalPort, Way::In) | (Role::LocalBridge, Way::Out) => {
+            Next::Unknown
+        }
+        (Role::OverlayBridge | Role::Loopback | Role::Other, _) => Next::Unknown,
         (_, Way::Out) => step.across_veth(),
     }
 }
@@ -128,12 +130,12 @@ struct Step<'a> {
 impl Step<'_> {
     /// Out of one end of a veth pair, into the other.
     fn across_veth(&self) -> Next {
-        let other: Vec<_> = peer(self.topology, self.device).into_iter().collect();
+        let other: Vec<_> = self.topology.peer_of(self.device).into_iter().collect();
         self.expect(&other, Way::In)
     }
 
     /// From a sandbox's one device to its device of the given part.
-    fn within(&self, part: Spot) -> Next {
+    fn within(&self, part: Role) -> Next {
         let out = self.parts_of(self.namespace, part);
         self.expect(&out, Way::Out)
     }
@@ -146,7 +148,7 @@ impl Step<'_> {
             .topology
             .networks
             .iter()
-            .any(|n| n.dsr && within(n, address))
+            .any(|n| n.dsr && n.contains(address))
         {
             return Next::Unknown;
         }
@@ -198,7 +200,8 @@ impl Step<'_> {
         };
         let devices: Vec<_> = (topology.host().into_iter())
             .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
-            .filter(|(_, d)| d.addresses.iter().any(|a| a.addr() == vxlan.to))
+            .filter(|(n, d)| role(topology, n, d) == Role::Underlay)
+            .filter(|(n, d)| addresses(n, d).any(|a| a.addr() == vxlan.to))
             .collect();
         expected(node, topology, &devices, Way::In).unwrap_or(Next::Node(vxlan.to))
     }
@@ -213,15 +216,20 @@ impl Step<'_> {
         if self.hop.leg == Leg::Reply || !published {
             return Next::Unknown;
         }
-        let bridges = self.parts_of(self.namespace, Spot::GatewayBridge);
+        // A task on a bridge network of its node is behind that network's bridge.
+        let local = || !self.parts_of(self.namespace, Role::LocalBridge).is_empty();
+        if kind(self.case) == Kind::PublishedOnHost && local() {
+            return Next::Unknown;
+        }
+        let bridges = self.parts_of(self.namespace, Role::GatewayBridge);
         self.expect(&bridges, Way::Out)
     }
 
     /// Out of `docker_gwbridge`: to the port behind which the address lives.
     fn gateway_port(&self, address: IpAddr) -> Next {
         let ports: Vec<_> = (holders(self.topology, address))
-            .filter_map(|(_, d)| peer(self.topology, d))
-            .filter(|(n, d)| spot(self.topology, n, d) == Some(Spot::GatewayPort))
+            .filter_map(|(_, d)| self.topology.peer_of(d))
+            .filter(|(n, d)| role(self.topology, n, d) == Role::GatewayPort)
             .collect();
         self.expect(&ports, Way::Out)
     }
@@ -237,7 +245,7 @@ impl Step<'_> {
         if let Next::Hop(_) = local {
             return local;
         }
-        let bridges = self.parts_of(self.namespace, Spot::GatewayBridge);
+        let bridges = self.parts_of(self.namespace, Role::GatewayBridge);
         self.expect(&bridges, Way::In)
     }
 
@@ -271,13 +279,10 @@ impl Step<'_> {
         let Some(host) = self.topology.host() else {
             return Vec::new();
         };
-        let all: Vec<_> = self
-            .parts_of(host, Spot::Underlay)
-            .into_iter()
-            .filter(|(_, d)| d.up && !d.addresses.is_empty())
-            .collect();
+        let all = self.parts_of(host, Role::Underlay);
+        let reaches = |n, d| towards.is_some_and(|to| addresses(n, d).any(|a| a.contains(&to)));
         let direct: Vec<_> = (all.iter().copied())
-            .filter(|(_, d)| towards.is_some_and(|to| d.addresses.iter().any(|a| a.contains(&to))))
+            .filter(|(n, d)| reaches(n, d))
             .collect();
         if direct.is_empty() { all } else { direct }
     }
@@ -285,39 +290,43 @@ impl Step<'_> {
     /// Ports of this bridge whose other end has that address.
     fn ports_of(&self, address: IpAddr) -> Vec<(&Namespace, &Device)> {
         holders(self.topology, address)
-            .filter_map(|(_, d)| peer(self.topology, d))
+            .filter_map(|(_, d)| self.topology.peer_of(d))
             .filter(|(n, d)| n.inode == self.namespace.inode && d.master == self.device.master)
             .collect()
     }
 
     /// Ports of this bridge whose other end is a load balancer's.
     fn balancer_ports(&self) -> Vec<(&Namespace, &Device)> {
-        self.parts_of(self.namespace, Spot::OverlayPort)
+        self.parts_of(self.namespace, Role::OverlayPort)
             .into_iter()
             .filter(|(_, d)| d.master == self.device.master)
             .filter(|(_, d)| {
-                peer(self.topology, d)
-                    .and_then(|(n, d)| spot(self.topology, n, d))
-                    .is_some_and(Spot::balances)
+                self.topology
+                    .peer_of(d)
+                    .is_some_and(|(n, d)| role(self.topology, n, d).balances())
             })
             .collect()
     }
 
     /// Ports of `docker_gwbridge` whose other end is in such a namespace.
     fn ports_to(&self, kind: &NamespaceKind) -> Vec<(&Namespace, &Device)> {
-        self.parts_of(self.namespace, Spot::GatewayPort)
+        self.parts_of(self.namespace, Role::GatewayPort)
             .into_iter()
-            .filter(|(_, d)| peer(self.topology, d).is_some_and(|(n, _)| n.kind == *kind))
+            .filter(|(_, d)| {
+                self.topology
+                    .peer_of(d)
+                    .is_some_and(|(n, _)| n.kind == *kind)
+            })
             .collect()
     }
 
     fn parts_of<'n>(
         &self,
         namespace: &'n Namespace,
-        part: Spot,
+        part: Role,
     ) -> Vec<(&'n Namespace, &'n Device)> {
         (namespace.devices.iter())
-            .filter(|d| spot(self.topology, namespace, d) == Some(part))
+            .filter(|d| role(self.topology, namespace, d) == part)
             .map(|d| (namespace, d))
             .collect()
     }
@@ -333,10 +342,14 @@ fn expected(
     devices: &[(&Namespace, &Device)],
     way: Way,
 ) -> Option<Next> {
-    let (namespace, device) = devices.first()?;
+    let mut roles = devices.iter().map(|(n, d)| role(topology, n, d));
+    let first = roles.next()?;
+    if !first.is_tapped() || !roles.all(Role::is_tapped) {
+        return None;
+    }
     Some(Next::Hop(Expected {
         node: node.to_owned(),
-        spot: spot(topology, namespace, device)?,
+        role: first,
         way,
         devices: devices
             .iter()
@@ -348,6 +361,15 @@ fn expected(
             })
             .collect(),
     }))
+}
+
+/// A NIC's addresses, and those of the bridge that it is a port of.
+fn addresses<'n>(namespace: &'n Namespace, nic: &'n Device) -> impl Iterator<Item = &'n IpNet> {
+    let master = nic.master;
+    let bridge = (namespace.devices.iter()).find(move |d| Some(d.ifindex) == master);
+    nic.addresses
+        .iter()
+        .chain(bridge.into_iter().flat_map(|b| &b.addresses))
 }
 
 /// The VXLAN devices of that network identifier.
@@ -368,10 +390,6 @@ pub fn holders(
         .filter(move |(_, d)| {
             d.kind != DeviceKind::Loopback && d.addresses.iter().any(|a| a.addr() == address)
         })
-}
-
-fn within(network: &Network, address: IpAddr) -> bool {
-    network.subnets.iter().any(|s| s.contains(&address))
 }
 
 fn is_vxlan(device: &Device) -> bool {

@@ -6,9 +6,10 @@
 
 use super::case::{Case, Drop, ResetSent, Tap};
 use super::entry::{Kind, kind};
-use super::spot::{Spot, guess, spot};
+use super::guess::guess;
 use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
-use crate::topology::{DeviceRef, Namespace, NamespaceKind, Service, Topology};
+use crate::topology::role::role;
+use crate::topology::{DeviceRef, Namespace, NamespaceKind, Role, Service, Topology};
 use std::net::IpAddr;
 
 impl<'a> Case<'a> {
@@ -23,9 +24,9 @@ impl<'a> Case<'a> {
     }
 
     /// The first hop of that leg at that part of the path, in any phase.
-    pub fn at(&self, leg: Leg, spot: Spot, way: Way) -> Option<(usize, &'a Hop)> {
+    pub fn at(&self, leg: Leg, role: Role, way: Way) -> Option<(usize, &'a Hop)> {
         self.hops()
-            .find(|(_, h)| h.leg == leg && h.way == way && self.spot(h) == Some(spot))
+            .find(|(_, h)| h.leg == leg && h.way == way && self.role(h) == Some(role))
     }
 
     /// What opens a flow of this protocol.
@@ -54,19 +55,14 @@ impl<'a> Case<'a> {
         kind(self)
     }
 
-    /// The part of the hop's device on the path.
-    pub fn spot(&self, hop: &Hop) -> Option<Spot> {
+    /// The role of the hop's device.
+    pub fn role(&self, hop: &Hop) -> Option<Role> {
         let at = DeviceRef {
             namespace: hop.netns,
             ifindex: hop.ifindex,
         };
-        match self
-            .topology_of(&hop.node)
-            .and_then(|t| t.device(at).map(|d| (t, d)))
-        {
-            Some((topology, (namespace, device))) => spot(topology, namespace, device),
-            None => guess(hop),
-        }
+        let known = self.topology_of(&hop.node).and_then(|t| t.role(at));
+        known.or_else(|| guess(hop))
     }
 
     /// The snapshot of that node.
@@ -145,14 +141,14 @@ impl<'a> Case<'a> {
         super::is_failing(self.timeline)
     }
 
-    /// Whether a tap was on every device of the node that plays that part.
-    pub fn watched(&self, node: &str, part: Spot, way: Way) -> bool {
+    /// Whether a tap was on every device of the node with that role.
+    pub fn watched(&self, node: &str, wanted: Role, way: Way) -> bool {
         let Some(topology) = self.topology_of(node) else {
             return false;
         };
         let mut devices = (topology.namespaces.iter())
             .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
-            .filter(|(n, d)| spot(topology, n, d) == Some(part))
+            .filter(|(n, d)| role(topology, n, d) == wanted)
             .map(|(n, d)| (n.inode, d.ifindex))
             .peekable();
         devices.peek().is_some()
@@ -240,9 +236,9 @@ pub fn refused_by_vxlan(drop: &Drop) -> bool {
 /// Whether an answer that was first seen leaving a sandbox was born in it: the
 /// kernel says so, or the sandbox's inner side was watched and nothing was lost.
 pub fn born_in_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
-    let inner = match case.spot(hop) {
-        Some(Spot::IngressGateway | Spot::IngressOverlay) => Spot::IngressOverlay,
-        Some(Spot::Balancer) => Spot::Balancer,
+    let inner = match case.role(hop) {
+        Some(Role::IngressGateway | Role::IngressOverlay) => Role::IngressOverlay,
+        Some(Role::LoadBalancer) => Role::LoadBalancer,
         _ => return false,
     };
     let sent = case.reset_sent(hop).is_some();

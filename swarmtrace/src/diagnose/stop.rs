@@ -7,9 +7,9 @@
 
 use super::case::{Case, Drop};
 use super::path::{Expected, Next, next};
-use super::spot::Spot;
 use super::verdict::Certainty;
 use crate::timeline::{Hop, Leg, Phase, Protocol, State, Way};
+use crate::topology::Role;
 
 /// Where a packet was last seen, and what ought to have followed.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct Stop<'a> {
     pub last: usize,
     /// The last hop.
     pub hop: &'a Hop,
-    /// Its device's part on the path.
-    pub spot: Option<Spot>,
+    /// The role of its device.
+    pub role: Option<Role>,
     /// What ought to have followed.
     pub next: Next,
     /// A drop of this leg at or after that hop.
@@ -30,8 +30,8 @@ pub struct Stop<'a> {
 
 impl Stop<'_> {
     /// Whether the last hop is there.
-    pub fn is_at(&self, spot: Spot, way: Way) -> bool {
-        self.spot == Some(spot) && self.hop.way == way
+    pub fn is_at(&self, role: Role, way: Way) -> bool {
+        self.role == Some(role) && self.hop.way == way
     }
 
     /// Whether it is known that the packet went no further.
@@ -153,7 +153,7 @@ impl<'a> Case<'a> {
         Some(Stop {
             last,
             hop,
-            spot: self.spot(hop),
+            role: self.role(hop),
             drop: self.drop_after(hop),
             silent,
             next,
@@ -165,7 +165,7 @@ impl<'a> Case<'a> {
     /// way, or seen by another node, may have become a flow of its own.
     pub fn recognised(&self, hop: &Hop, next: &Expected) -> bool {
         self.timeline.protocol == Protocol::Tcp
-            || next.node == *hop.node && !self.spot(hop).is_some_and(|s| rewrites(s, hop.way))
+            || next.node == *hop.node && !self.role(hop).is_some_and(|s| rewrites(s, hop.way))
     }
 
     /// A drop of the hop's leg: on its node since a packet first got to the
@@ -212,6 +212,6 @@ impl<'a> Case<'a> {
 }
 
 /// Whether addresses may change after that place.
-fn rewrites(spot: Spot, way: Way) -> bool {
-    way == Way::In && !matches!(spot, Spot::OverlayPort | Spot::Tunnel)
+fn rewrites(role: Role, way: Way) -> bool {
+    way == Way::In && !matches!(role, Role::OverlayPort | Role::Vxlan)
 }

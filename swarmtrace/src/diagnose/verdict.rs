@@ -7,9 +7,9 @@
 use super::case::{Case, Drop};
 use super::path::{Expected, Next};
 use super::rules::Rule;
-use super::spot::Spot;
 use super::stop::Stop;
 use crate::timeline::{Hop, Place, Way};
+use crate::topology::Role;
 use serde::{Deserialize, Serialize};
 
 /// What went wrong with a flow, where, and on what evidence.
@@ -164,11 +164,11 @@ pub fn expected(case: &Case<'_>, next: &Expected) -> String {
 }
 
 fn place_of(next: &Expected) -> String {
-    use Spot::{GatewayBridge, GatewayPort, Underlay};
+    use Role::{GatewayBridge, GatewayPort, Underlay};
     let devices: Vec<&str> = next.devices.iter().map(|d| d.device.as_str()).collect();
     let (devices, way) = (devices.join("/"), way(next.way));
     match next.devices.first() {
-        Some(first) if !matches!(next.spot, Underlay | GatewayBridge | GatewayPort) => {
+        Some(first) if !matches!(next.role, Underlay | GatewayBridge | GatewayPort) => {
             format!("{} {devices} {way}", first.namespace)
         }
         _ => format!("{devices} {way}"),

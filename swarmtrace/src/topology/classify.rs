@@ -11,6 +11,7 @@
 //! `GenerateKey`).
 
 use super::docker::Container;
+use super::role::is_gateway;
 use super::{DeviceKind, DeviceRef, IpvsMatch, Namespace, NamespaceKind, Network, Topology};
 
 /// The bridge that gives containers on overlays their way out of the node
@@ -131,7 +132,7 @@ fn has_gateway(topology: &Topology, namespace: &Namespace) -> bool {
     namespace.devices.iter().any(|device| {
         let bridge = topology.bridge(at(namespace, device.ifindex));
         bridge.is_some_and(|(host, bridge)| {
-            host.inode == topology.host_namespace && bridge.name == GATEWAY_BRIDGE
+            host.kind == NamespaceKind::Host && is_gateway(topology, host, bridge)
         })
     })
 }

@@ -3,9 +3,9 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, quoted, within};
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped};
 use crate::timeline::{Leg, Phase, Way};
+use crate::topology::Role;
 
 pub(super) const RULE: Rule = Rule {
     id: "checksum-corruption",
@@ -45,7 +45,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case
         .data_stop()
         .filter(|s| s.hop.leg == Leg::Forward && s.drop.is_none())?;
-    let inside = stop.spot.is_some_and(Spot::in_container) && stop.hop.way == Way::In;
+    let inside = stop.role.is_some_and(Role::in_container) && stop.hop.way == Way::In;
     let remote = case.hops().any(|(_, h)| {
         h.leg == Leg::Forward && h.vxlan.is_some() && h.way == Way::In && h.node == stop.hop.node
     });
@@ -60,7 +60,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
 
 fn confirmed(case: &Case<'_>, verdict: Verdict) -> Verdict {
     let task = case.hops().find(|(_, h)| {
-        h.leg == Leg::Forward && h.way == Way::In && case.spot(h).is_some_and(Spot::in_container)
+        h.leg == Leg::Forward && h.way == Way::In && case.role(h).is_some_and(Role::in_container)
     });
     let counted = task.and_then(|(_, h)| {
         within(

@@ -8,9 +8,9 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
 use crate::timeline::{Hop, Leg, Phase, Way};
+use crate::topology::Role;
 
 pub(super) const RULE: Rule = Rule {
     id: "ipvs-conn-reuse",
@@ -34,11 +34,11 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let drop = case.drop_where(|d| {
         d.node == *swallowed.node && d.netns == swallowed.netns && d.by_netfilter()
     });
-    let part = case.spot(swallowed)?;
-    let out = if part == Spot::Balancer {
+    let part = case.role(swallowed)?;
+    let out = if part == Role::LoadBalancer {
         part
     } else {
-        Spot::IngressOverlay
+        Role::IngressOverlay
     };
     if drop.is_none() && !(case.complete() && case.watched(&swallowed.node, out, Way::Out)) {
         return None;
@@ -73,7 +73,10 @@ fn is_swallowed(case: &Case<'_>, hop: &Hop) -> bool {
     let entered = hop.leg == Leg::Forward
         && hop.way == Way::In
         && hop.phase == Phase::Syn
-        && matches!(case.spot(hop), Some(Spot::IngressGateway | Spot::Balancer));
+        && matches!(
+            case.role(hop),
+            Some(Role::IngressGateway | Role::LoadBalancer)
+        );
     let left = |fits: &dyn Fn(u32) -> bool| {
         case.hops().any(|(_, h)| {
             h.leg == Leg::Forward

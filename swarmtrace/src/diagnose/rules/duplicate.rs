@@ -4,7 +4,6 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{inside, overlay_of, quoted};
 use crate::diagnose::path::holders;
-use crate::diagnose::spot::peer;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::Leg;
 use std::collections::BTreeSet;
@@ -79,7 +78,7 @@ fn owners(case: &Case<'_>, address: IpAddr) -> Owners {
     let topology = case.topology;
     let mut wired = Vec::new();
     for (namespace, device) in holders(topology, address) {
-        if let Some((other, port)) = peer(topology, device)
+        if let Some((other, port)) = topology.peer_of(device)
             && overlay_of(topology, address).is_some_and(|o| o.inode == other.inode)
         {
             wired.push((port.master, namespace.name.clone(), device.name.clone()));

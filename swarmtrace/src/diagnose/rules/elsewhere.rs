@@ -4,9 +4,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, quoted};
 use crate::diagnose::path::Next;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, State, Way};
+use crate::topology::Role;
 
 pub(super) const REFUSED: Rule = Rule {
     id: "refused-on-other-node",
@@ -114,10 +114,10 @@ fn left(case: &Case<'_>) -> Option<Verdict> {
 
 /// Whether the hop is where a packet comes out of the overlay from another node.
 fn enters_by_tunnel(case: &Case<'_>, hop: &Hop) -> bool {
-    let part = case.spot(hop);
+    let part = case.role(hop);
     hop.leg == Leg::Reply
         && hop.way == Way::In
-        && (part == Some(Spot::Tunnel) || part == Some(Spot::Underlay) && hop.vxlan.is_some())
+        && (part == Some(Role::Vxlan) || part == Some(Role::Underlay) && hop.vxlan.is_some())
 }
 
 /// The node that it came from, by name if there is one.

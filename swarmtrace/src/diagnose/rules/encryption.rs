@@ -8,10 +8,9 @@ use super::Rule;
 use crate::diagnose::case::{Case, Drop};
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::path::Next;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::Way;
-use crate::topology::{DeviceKind, DeviceRef};
+use crate::topology::{DeviceKind, DeviceRef, Role};
 
 pub(super) const RULE: Rule = Rule {
     id: "overlay-encryption",
@@ -32,7 +31,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
-    let stop = case.stop().filter(|s| s.is_at(Spot::Tunnel, Way::Out))?;
+    let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
     let topology = case.topology_of(&stop.hop.node)?;
     let at = DeviceRef {
         namespace: stop.hop.netns,

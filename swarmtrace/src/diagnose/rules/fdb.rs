@@ -5,11 +5,10 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{inside, overlay_of, quoted, within};
 use crate::diagnose::reading::neighbour_mac;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::Way;
-use crate::topology::{DeviceRef, Namespace};
+use crate::topology::{DeviceRef, Namespace, Role};
 use std::net::IpAddr;
 
 pub(super) const MISSING: Rule = Rule {
@@ -45,7 +44,7 @@ pub(super) const WRONG_NODE: Rule = Rule {
 };
 
 fn missing(case: &Case<'_>) -> Option<Verdict> {
-    let stop = case.stop().filter(|s| s.is_at(Spot::Tunnel, Way::Out))?;
+    let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
     let untargeted = |d: &&_| {
         let drop: &crate::diagnose::case::Drop = d;
         drop.is(&["NO_TX_TARGET"]) || drop.at(&["vxlan_xmit"])

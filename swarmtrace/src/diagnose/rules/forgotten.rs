@@ -8,9 +8,9 @@ use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::reading::born_in_sandbox;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::{Gap, Leg, State, Way};
+use crate::topology::Role;
 
 const IPVS_IDLE_NS: u64 = 890_000_000_000;
 
@@ -40,7 +40,10 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         return None;
     };
     let (index, hop) = case.reset_birth()?;
-    let leaves = matches!(case.spot(hop), Some(Spot::IngressGateway | Spot::Balancer));
+    let leaves = matches!(
+        case.role(hop),
+        Some(Role::IngressGateway | Role::LoadBalancer)
+    );
     if !leaves || (hop.leg, hop.way) != (Leg::Reply, Way::Out) {
         return None;
     }

@@ -4,11 +4,10 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, quoted};
-use crate::diagnose::spot::Spot;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::Way;
-use crate::topology::NamespaceKind;
+use crate::topology::{NamespaceKind, Role};
 
 pub(super) const FORWARD_DROP: Rule = Rule {
     id: "forward-drop",
@@ -77,7 +76,7 @@ fn reverse_path(case: &Case<'_>) -> Option<Verdict> {
 /// Whether the packet stopped where the node's own FORWARD chain comes next.
 fn in_node(stop: &Stop<'_>) -> bool {
     stop.hop.vxlan.is_none()
-        && (stop.is_at(Spot::Underlay, Way::In)
-            || stop.is_at(Spot::GatewayBridge, Way::In)
-            || stop.is_at(Spot::GatewayPort, Way::In))
+        && (stop.is_at(Role::Underlay, Way::In)
+            || stop.is_at(Role::GatewayBridge, Way::In)
+            || stop.is_at(Role::GatewayPort, Way::In))
 }

@@ -6,9 +6,9 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::{Leg, Way};
+use crate::topology::Role;
 
 pub(super) const RULE: Rule = Rule {
     id: "sandbox-ip-forward",
@@ -28,7 +28,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.reply_stop().filter(|s| s.hop.leg == Leg::Reply)?;
-    let inside = stop.is_at(Spot::IngressOverlay, Way::In) || stop.is_at(Spot::Balancer, Way::In);
+    let inside =
+        stop.is_at(Role::IngressOverlay, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
     if !inside {
         return None;
     }

@@ -9,10 +9,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_balancer, quoted};
 use crate::diagnose::reading::born_in_sandbox;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::{Hop, Leg, Protocol, State, Way};
-use crate::topology::{IpvsMatch, IpvsService};
+use crate::topology::{IpvsMatch, IpvsService, Role};
 
 pub(super) const NO_DESTINATION: Rule = Rule {
     id: "ipvs-no-destination",
@@ -70,8 +69,8 @@ fn no_destination(case: &Case<'_>) -> Option<Verdict> {
         Some(_) => return None,
         None => {
             let stop = case.forward_stop().filter(|_| empty)?;
-            let inside =
-                stop.is_at(Spot::IngressGateway, Way::In) || stop.is_at(Spot::Balancer, Way::In);
+            let inside = stop.is_at(Role::IngressGateway, Way::In)
+                || stop.is_at(Role::LoadBalancer, Way::In);
             if !inside || stop.drop.is_some_and(|d| !d.at(&["ip_vs_leave"])) && !stop.silent {
                 return None;
             }
@@ -123,16 +122,16 @@ fn no_service(case: &Case<'_>) -> Option<Verdict> {
 
 /// Whether the hop is where an answer leaves the sandbox for the client.
 fn leaves_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
-    let part = case.spot(hop);
+    let part = case.role(hop);
     hop.leg == Leg::Reply
         && hop.way == Way::Out
-        && matches!(part, Some(Spot::IngressGateway | Spot::Balancer))
+        && matches!(part, Some(Role::IngressGateway | Role::LoadBalancer))
 }
 
 /// Whether the opening packet was seen to leave the load balancer again.
 fn went_on(case: &Case<'_>) -> bool {
     case.hops().any(|(_, h)| {
-        h.leg == Leg::Forward && h.way == Way::Out && case.spot(h).is_some_and(Spot::balances)
+        h.leg == Leg::Forward && h.way == Way::Out && case.role(h).is_some_and(Role::balances)
     })
 }
 

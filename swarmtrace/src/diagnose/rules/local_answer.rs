@@ -9,9 +9,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::entry::Kind;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name, packet, seen};
 use crate::timeline::{Hop, Leg, Phase, State, Way};
+use crate::topology::Role;
 
 pub(super) const DNAT_MISSING: Rule = Rule {
     id: "ingress-dnat-missing",
@@ -103,14 +103,14 @@ fn verdict(rule: &Rule, case: &Case<'_>, kind: Kind) -> Option<Verdict> {
 fn own_answer<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop)> {
     let (_, first) = case.hops().next()?;
     let inbound = first.phase == case.opening()
-        && case.spot(first) == Some(Spot::Underlay)
+        && case.role(first) == Some(Role::Underlay)
         && (first.leg, first.way) == (Leg::Forward, Way::In)
         && first.vxlan.is_none();
     let stays = case
         .hops()
-        .all(|(_, h)| case.spot(h) == Some(Spot::Underlay) && h.vxlan.is_none());
+        .all(|(_, h)| case.role(h) == Some(Role::Underlay) && h.vxlan.is_none());
     let served = case.hops().any(|(_, h)| h.phase == Phase::Response);
-    let watched = case.watched(&first.node, Spot::GatewayBridge, Way::Out);
+    let watched = case.watched(&first.node, Role::GatewayBridge, Way::Out);
     if !inbound || !stays || served || !watched || !case.complete() {
         return None;
     }

@@ -8,10 +8,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::path::Next;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Hop, State, Way};
-use crate::topology::{DeviceKind, DeviceRef};
+use crate::topology::{DeviceKind, DeviceRef, Role};
 
 /// What VXLAN adds over IPv4.
 const VXLAN_OVERHEAD: u32 = 50;
@@ -52,8 +51,8 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     }
     let stop = case.data_stop()?;
     let too_big = stop.drop.filter(|d| d.is(&["PKT_TOO_BIG"]));
-    let leaving = stop.is_at(Spot::Tunnel, Way::Out)
-        || stop.is_at(Spot::Underlay, Way::Out) && stop.hop.vxlan.is_some();
+    let leaving = stop.is_at(Role::Vxlan, Way::Out)
+        || stop.is_at(Role::Underlay, Way::Out) && stop.hop.vxlan.is_some();
     let other_drop = stop.drop.is_some() && too_big.is_none();
     if too_big.is_none() && (!leaving || other_drop || !case.lossless()) {
         return None;
@@ -62,7 +61,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let misfit = misfit(case, stop.hop);
-    let inside = stop.is_at(Spot::Tunnel, Way::Out) && stop.silent && misfit.is_some();
+    let inside = stop.is_at(Role::Vxlan, Way::Out) && stop.silent && misfit.is_some();
     let certainty = Certainty::proven_if(too_big.is_some() || inside);
     let verdict = Verdict::stopped(&RULE, certainty, case, &stop)
         .because("the handshake passed, the first data is sent again and again")
@@ -76,7 +75,7 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, hop: &Hop) -> Verdict {
     let sender = tunnel.and_then(|v| v.from_node.as_deref());
     let inner = case
         .hops()
-        .find(|(_, h)| h.vxlan.is_some() || case.spot(h) == Some(Spot::Tunnel));
+        .find(|(_, h)| h.vxlan.is_some() || case.role(h) == Some(Role::Vxlan));
     let address = inner.map_or(hop.destination, |(_, h)| h.destination).ip();
     let overlay = in_overlay_of(case, &hop.node, address, "ip -d link show type vxlan");
     verdict

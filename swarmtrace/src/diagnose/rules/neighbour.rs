@@ -12,11 +12,10 @@ use crate::diagnose::case::{Case, Drop};
 use crate::diagnose::confirm::{in_balancer, in_overlay_of, overlay_of, within};
 use crate::diagnose::path::holders;
 use crate::diagnose::reading::{born_in_sandbox, neighbour_mac, unresolved};
-use crate::diagnose::spot::Spot;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
 use crate::timeline::{Leg, Way};
-use crate::topology::NamespaceKind;
+use crate::topology::{NamespaceKind, Role};
 use std::net::IpAddr;
 
 pub(super) const FORWARD: Rule = Rule {
@@ -55,13 +54,14 @@ pub(super) const RETURN: Rule = Rule {
 
 fn forward(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.forward_stop()?;
-    let inside = stop.is_at(Spot::IngressGateway, Way::In) || stop.is_at(Spot::Balancer, Way::In);
+    let inside =
+        stop.is_at(Role::IngressGateway, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
     if !inside {
         return None;
     }
     let drop = stop.drop.filter(|d| unresolved(d) && in_sandbox(case, d));
     let icmp = case.icmp_birth().filter(|(_, h, kind, code)| {
-        (*kind, *code) == (3, 1) && case.spot(h).is_some_and(Spot::in_sandbox)
+        (*kind, *code) == (3, 1) && case.role(h).is_some_and(Role::in_sandbox)
     });
     let proof = match (drop, icmp) {
         (Some(_), _) => true,
@@ -104,7 +104,7 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
 
 fn back(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.forward_stop()?;
-    if !stop.spot.is_some_and(Spot::in_container) || stop.hop.way != Way::In {
+    if !stop.role.is_some_and(Role::in_container) || stop.hop.way != Way::In {
         return None;
     }
     let here = |d: &Drop| d.netns == stop.hop.netns && d.node == *stop.hop.node;

@@ -4,10 +4,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, quoted};
 use crate::diagnose::reading::refused_by_vxlan;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::Way;
-use crate::topology::{DeviceKind, NamespaceKind, Topology};
+use crate::topology::{DeviceKind, NamespaceKind, Role, Topology};
 
 pub(super) const RULE: Rule = Rule {
     id: "overlay-network-absent",
@@ -33,7 +32,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     if let Some((index, hop, 3, 3)) = case.icmp_birth() {
-        let underlay = case.spot(hop) == Some(Spot::Underlay);
+        let underlay = case.role(hop) == Some(Role::Underlay);
         let peer = hop.icmp.as_ref().map(|i| i.from)?;
         let sent_to = case
             .hops()
@@ -50,7 +49,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         let verdict = Verdict::new(&RULE, Certainty::Proven, case, index).because(line);
         return Some(confirmed(case, verdict, &node, vxlan.vni));
     }
-    let stop = case.stop().filter(|s| s.is_at(Spot::Underlay, Way::In))?;
+    let stop = case.stop().filter(|s| s.is_at(Role::Underlay, Way::In))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
     let node = &stop.hop.node;
     let reported = stop.drop.is_some_and(|d| {

@@ -3,9 +3,9 @@
 use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::{quoted, within};
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, State, Way};
+use crate::topology::Role;
 
 pub(super) const TASK: Rule = Rule {
     id: "task-reset",
@@ -69,7 +69,7 @@ fn task_stopped(case: &Case<'_>) -> Option<Verdict> {
 
 fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
     let (index, hop) = broken_by(case, Leg::Reply)?;
-    if !case.spot(hop).is_some_and(Spot::in_container) || hop.way != Way::Out {
+    if !case.role(hop).is_some_and(Role::in_container) || hop.way != Way::Out {
         return None;
     }
     let why = case.reset_sent(hop).and_then(|r| r.reason()).map(explained);
@@ -100,14 +100,14 @@ fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
 
 fn client(case: &Case<'_>) -> Option<Verdict> {
     let (index, hop) = broken_by(case, Leg::Forward)?;
-    let part = case.spot(hop)?;
+    let part = case.role(hop)?;
     let from_afar = hop.way == Way::In
-        && (part == Spot::Tunnel || part == Spot::Underlay && hop.vxlan.is_some());
+        && (part == Role::Vxlan || part == Role::Underlay && hop.vxlan.is_some());
     let enters = match part {
         _ if from_afar => true,
-        Spot::Underlay => hop.way == Way::In,
-        Spot::TaskOverlay | Spot::TaskGateway => hop.way == Way::Out,
-        Spot::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
+        Role::Underlay => hop.way == Way::In,
+        Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal => hop.way == Way::Out,
+        Role::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
         _ => false,
     };
     let misled = super::untranslated::is_misled(case);

@@ -8,10 +8,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::entry::Kind;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::{Leg, Way};
-use crate::topology::NamespaceKind;
+use crate::topology::{NamespaceKind, Role};
 
 pub(super) const RULE: Rule = Rule {
     id: "ingress-sandbox-gone",
@@ -32,9 +31,9 @@ pub(super) const RULE: Rule = Rule {
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.forward_stop()?;
     // An old neighbour entry may lead into the sandbox that lost the address.
-    let inside = stop.is_at(Spot::IngressGateway, Way::In) && stop.silent;
+    let inside = stop.is_at(Role::IngressGateway, Way::In) && stop.silent;
     let here =
-        inside || stop.is_at(Spot::GatewayBridge, Way::Out) || stop.is_at(Spot::Underlay, Way::In);
+        inside || stop.is_at(Role::GatewayBridge, Way::Out) || stop.is_at(Role::Underlay, Way::In);
     if case.kind() != Kind::Published || !here || stop.hop.vxlan.is_some() {
         return None;
     }
@@ -43,7 +42,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             && case.drop_place(d) == Some(&NamespaceKind::Host)
     });
     let sent_to = match (
-        case.at(Leg::Forward, Spot::GatewayBridge, Way::Out),
+        case.at(Leg::Forward, Role::GatewayBridge, Way::Out),
         unresolved,
     ) {
         (Some((_, hop)), _) => Some(hop.destination.ip()),

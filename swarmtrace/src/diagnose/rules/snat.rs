@@ -7,9 +7,9 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_balancer, on_node};
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Way};
+use crate::topology::Role;
 
 pub(super) const RULE: Rule = Rule {
     id: "snat-missing",
@@ -56,7 +56,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
 
 /// Whether it left a load balancer for a task, still under the client's address.
 fn leaves_balancer(case: &Case<'_>, hop: &Hop) -> bool {
-    let out = hop.way == Way::Out && case.spot(hop).is_some_and(Spot::balances);
+    let out = hop.way == Way::Out && case.role(hop).is_some_and(Role::balances);
     let mut networks = case.topology.networks.iter();
     let network = networks.find(|n| n.subnets.iter().any(|s| s.contains(&hop.destination.ip())));
     out && hop.source.ip() == case.timeline.client.ip() && network.is_some_and(|n| !n.dsr)

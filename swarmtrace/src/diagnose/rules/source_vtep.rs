@@ -9,9 +9,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_overlay_of, on_node, overlay_of};
 use crate::diagnose::reading::refused_by_vxlan;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::Way;
+use crate::topology::Role;
 
 pub(super) const RULE: Rule = Rule {
     id: "source-vtep-mismatch",
@@ -38,7 +38,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let vxlan = hop
         .vxlan
         .as_ref()
-        .filter(|_| stop.spot == Some(Spot::Underlay))?;
+        .filter(|_| stop.role == Some(Role::Underlay))?;
     let source = hop.source.ip();
     let (certainty, line) = if hop.way == Way::In {
         let topology = case.topology_of(&hop.node);

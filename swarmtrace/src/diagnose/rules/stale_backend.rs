@@ -9,11 +9,10 @@ use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::{in_balancer, quoted};
 use crate::diagnose::reading::unresolved;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Leg, Phase, Way};
-use crate::topology::Topology;
+use crate::topology::{Role, Topology};
 use std::net::IpAddr;
 
 pub(super) const RULE: Rule = Rule {
@@ -66,12 +65,13 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
 /// packet cannot be sent to.
 fn chosen(case: &Case<'_>, stop: &Stop<'_>) -> Option<IpAddr> {
     let left = case.hops().find(|(_, h)| {
-        h.leg == Leg::Forward && h.way == Way::Out && case.spot(h).is_some_and(Spot::balances)
+        h.leg == Leg::Forward && h.way == Way::Out && case.role(h).is_some_and(Role::balances)
     });
     if let Some((_, hop)) = left {
         return Some(hop.destination.ip());
     }
-    let inside = stop.is_at(Spot::IngressGateway, Way::In) || stop.is_at(Spot::Balancer, Way::In);
+    let inside =
+        stop.is_at(Role::IngressGateway, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
     match stop.drop.filter(|d| inside && unresolved(d)) {
         Some(drop) => Some(drop.destination.ip()),
         None if inside && stop.silent && stop.drop.is_none() => {

@@ -4,10 +4,9 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
 use crate::timeline::{Hop, Leg, Protocol, Way};
-use crate::topology::{NamespaceKind, PublishMode};
+use crate::topology::{NamespaceKind, PublishMode, Role};
 
 pub(super) const RULE: Rule = Rule {
     id: "task-firewall",
@@ -82,7 +81,7 @@ fn rejected(case: &Case<'_>) -> Option<Verdict> {
     let (index, hop, kind, code) = case.icmp_birth()?;
     let by_rule =
         matches!(code, 9 | 10 | 13) || code == 3 && case.timeline.protocol == Protocol::Tcp;
-    let born_inside = hop.way == Way::Out && case.spot(hop).is_some_and(Spot::in_container);
+    let born_inside = hop.way == Way::Out && case.role(hop).is_some_and(Role::in_container);
     if kind != 3 || !by_rule || !born_inside {
         return None;
     }

@@ -9,10 +9,10 @@ use super::duplicate::is_shared;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::{quoted, within};
 use crate::diagnose::entry::Kind;
-use crate::diagnose::spot::{Spot, peer, spot};
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
-use crate::topology::DeviceRef;
+use crate::topology::role::role;
+use crate::topology::{DeviceRef, Role};
 use std::net::SocketAddr;
 
 pub(super) const NO_LISTENER: Rule = Rule {
@@ -149,7 +149,7 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
 /// on the way out, the one at the other end of a veth on the way in.
 fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
     if hop.way == Way::Out {
-        let inside = case.spot(hop).is_some_and(Spot::in_container);
+        let inside = case.role(hop).is_some_and(Role::in_container);
         return inside.then_some(hop.netns);
     }
     let topology = case.topology_of(&hop.node)?;
@@ -158,8 +158,8 @@ fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
         ifindex: hop.ifindex,
     };
     let (_, device) = topology.device(at)?;
-    let (namespace, device) = peer(topology, device)?;
-    let part = spot(topology, namespace, device)?;
+    let (namespace, device) = topology.peer_of(device)?;
+    let part = role(topology, namespace, device);
     part.in_container().then_some(namespace.inode)
 }
 

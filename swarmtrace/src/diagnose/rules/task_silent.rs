@@ -3,9 +3,9 @@
 use super::Rule;
 use crate::diagnose::case::{Case, Tap};
 use crate::diagnose::confirm::within;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::{Leg, Protocol, Way};
+use crate::topology::Role;
 
 pub(super) const RULE: Rule = Rule {
     id: "task-silent",
@@ -27,7 +27,7 @@ pub(super) const RULE: Rule = Rule {
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.forward_stop().filter(|s| s.drop.is_none())?;
     let hop = stop.hop;
-    if !stop.spot.is_some_and(Spot::in_container) || hop.way != Way::In {
+    if !stop.role.is_some_and(Role::in_container) || hop.way != Way::In {
         return None;
     }
     let (netns, ifindex, way) = (hop.netns, hop.ifindex, Way::Out);

@@ -8,10 +8,9 @@ use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, within};
 use crate::diagnose::entry::Kind;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg};
-use crate::topology::NamespaceKind;
+use crate::topology::{NamespaceKind, Role};
 
 pub(super) const UNTRANSLATED: Rule = Rule {
     id: "reply-not-translated",
@@ -118,15 +117,15 @@ fn is_mirror(case: &Case<'_>, forward: &Hop, reply: &Hop) -> bool {
         && (&forward.node, forward.netns, forward.ifindex)
             == (&reply.node, reply.netns, reply.ifindex)
         && forward.vxlan.is_some() == reply.vxlan.is_some()
-        && case.spot(forward) != Some(Spot::GatewayBridge)
+        && case.role(forward) != Some(Role::GatewayBridge)
 }
 
 /// Whether the client is a container that dialled a published port and the
 /// answer is at its end.
 fn is_hairpin(case: &Case<'_>, reply: &Hop) -> bool {
     let at_client = matches!(
-        case.spot(reply),
-        Some(Spot::GatewayPort | Spot::TaskGateway)
+        case.role(reply),
+        Some(Role::GatewayPort | Role::TaskGateway)
     );
     let client = case.timeline.client.ip();
     let container = case.topology.namespaces.iter().any(|n| {

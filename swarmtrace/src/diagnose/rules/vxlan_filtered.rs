@@ -3,11 +3,10 @@
 use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
-use crate::diagnose::spot::Spot;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Vxlan, Way};
-use crate::topology::NamespaceKind;
+use crate::topology::{NamespaceKind, Role};
 
 pub(super) const ON_PATH: Rule = Rule {
     id: "vxlan-blocked-on-path",
@@ -42,7 +41,7 @@ pub(super) const ON_NODE: Rule = Rule {
 };
 
 fn on_path(case: &Case<'_>) -> Option<Verdict> {
-    let stop = case.stop().filter(|s| s.is_at(Spot::Underlay, Way::Out))?;
+    let stop = case.stop().filter(|s| s.is_at(Role::Underlay, Way::Out))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
     if let Some((_, hop, code)) = prohibited(case) {
         let from = hop.icmp.as_ref().map(|i| i.from);
@@ -61,7 +60,7 @@ fn on_path(case: &Case<'_>) -> Option<Verdict> {
 }
 
 fn on_node_itself(case: &Case<'_>) -> Option<Verdict> {
-    let stop = case.stop().filter(|s| s.spot == Some(Spot::Underlay))?;
+    let stop = case.stop().filter(|s| s.role == Some(Role::Underlay))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
     if let Some((_, hop, code)) = prohibited(case) {
         hop.icmp.as_ref().filter(|i| i.from == vxlan.to)?;

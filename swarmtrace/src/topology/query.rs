@@ -98,6 +98,14 @@ impl Topology {
         }
     }
 
+    /// The other end of a veth pair, with its namespace.
+    pub fn peer_of(&self, device: &Device) -> Option<(&Namespace, &Device)> {
+        match device.kind {
+            DeviceKind::Veth { peer } => self.device(peer?),
+            _ => None,
+        }
+    }
+
     /// The bridge that a device, or else the other end of its veth pair, is a
     /// port of.
     pub fn bridge(&self, at: DeviceRef) -> Option<(&Namespace, &Device)> {
@@ -157,6 +165,16 @@ impl Namespace {
 }
 
 impl Network {
+    /// Whether it is an overlay: Docker says so, or it has a VNI.
+    pub fn is_overlay(&self) -> bool {
+        self.driver == "overlay" || !self.vnis.is_empty()
+    }
+
+    /// Whether the address is in one of its subnets.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.subnets.iter().any(|s| s.contains(&address))
+    }
+
     /// What is known of one of its addresses: `vote.2`, `lb`.
     pub fn endpoint(&self, address: IpAddr) -> Option<&Endpoint> {
         self.endpoints.iter().find(|e| e.address == address)
