@@ -3,7 +3,6 @@
 
 use crate::doctor::{self, Severity};
 use crate::output::{self, doctor_text};
-use crate::topology::{PublishMode, Service, Topology};
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -52,10 +51,10 @@ impl Args {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let (topology, mut report) = doctor::examine().await?;
         if let Some(asked) = &self.service {
-            let service = topology
-                .service(asked)
-                .ok_or_else(|| unknown(&topology, asked))?;
-            report.only(service, &networks_of(&topology, service));
+            let service = topology.require_service(asked)?;
+            let networks = topology.networks_of(service);
+            let networks: Vec<&str> = networks.map(|n| n.name.as_str()).collect();
+            report.only(service, &networks);
         }
         output::print(&match self.output {
             Format::Text => doctor_text::render(&report),
@@ -67,29 +66,5 @@ impl Args {
             (0, None) => ExitCode::from(NOT_EXAMINED),
             _ => ExitCode::from(FOUND),
         })
-    }
-}
-
-/// Names of the networks that a service is on, the routing mesh's included where
-/// it publishes a port.
-fn networks_of<'a>(topology: &'a Topology, service: &Service) -> Vec<&'a str> {
-    let mesh = (service.ports.iter()).any(|p| p.mode == PublishMode::Ingress);
-    let on = |id: &str| {
-        let tasks = topology.tasks.iter().filter(|t| t.service == service.name);
-        service.vips.iter().any(|v| v.network == id)
-            || tasks.flat_map(|t| &t.addresses).any(|a| a.network == id)
-    };
-    (topology.networks.iter())
-        .filter(|n| on(&n.id) || (n.ingress && mesh))
-        .map(|n| n.name.as_str())
-        .collect()
-}
-
-/// One line that says what there is instead.
-pub(super) fn unknown(topology: &Topology, asked: &str) -> anyhow::Error {
-    let names: Vec<&str> = topology.services.iter().map(|s| s.name.as_str()).collect();
-    match names.is_empty() {
-        true => anyhow::anyhow!("no service {asked}: this node knows of none"),
-        false => anyhow::anyhow!("no service {asked}; there are: {}", names.join(", ")),
     }
 }

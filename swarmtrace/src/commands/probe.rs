@@ -79,8 +79,7 @@ impl Args {
         if let Some(from) = &self.from {
             here(&topology, from, &self.service)?;
         }
-        let service = (topology.service(&self.service))
-            .ok_or_else(|| super::doctor::unknown(&topology, &self.service))?;
+        let service = topology.require_service(&self.service)?;
         let plan = probe::plan(&topology, service, limits);
         if plan.targets.is_empty() {
             let why = match plan.not_probed.is_empty() {
@@ -108,22 +107,15 @@ impl Args {
 
 /// Refuses another node than this one, with what to run there.
 fn here(topology: &Topology, from: &str, service: &str) -> anyhow::Result<()> {
-    let named = |n: &&crate::topology::Node| {
-        n.hostname == from || n.id == from || n.addresses.iter().any(|a| a.to_string() == from)
-    };
-    match topology.nodes.iter().find(named) {
-        Some(node) if node.local => Ok(()),
-        None if topology.hostname == from => Ok(()),
-        Some(node) => bail!(
+    if topology.hostname == from {
+        return Ok(());
+    }
+    match topology.require_node(from)? {
+        node if node.local => Ok(()),
+        node => bail!(
             "{0}'s part can only be probed there: run on {0}: sudo swarmtrace probe --service \
              {service}",
             topology.node_name(node)
         ),
-        None => {
-            let names: Vec<String> = (topology.nodes.iter())
-                .map(|n| topology.node_name(n))
-                .collect();
-            bail!("no node {from}; there are: {}", names.join(", "))
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! `swarmtrace topology`: what this node is made of, on one screen.
 
 use crate::output::{self, topology_dot, topology_text};
-use crate::topology::{Selection, Topology};
+use crate::topology::{Excerpt, Topology};
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -44,7 +44,7 @@ impl Args {
         for gap in &topology.gaps {
             anstream::eprintln!("swarmtrace: note: {gap}");
         }
-        let topology = topology.select(&Selection {
+        let topology = topology.excerpt(&Excerpt {
             services: self.service,
             networks: self.network,
         })?;

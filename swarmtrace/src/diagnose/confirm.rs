@@ -6,18 +6,12 @@
 //! container could have chosen (a device's name) is quoted.
 
 use super::case::Case;
-use crate::topology::{Namespace, NamespaceKind, Topology};
+use crate::topology::{Namespace, shell};
 use std::net::IpAddr;
 
 /// `command` in that namespace of that node.
 pub fn inside(case: &Case<'_>, node: &str, namespace: &Namespace, command: &str) -> String {
-    let mut line = match namespace.kind {
-        NamespaceKind::Host => command.to_owned(),
-        _ => {
-            let path = namespace.path.to_string_lossy();
-            format!("nsenter --net={} {command}", quoted(&path))
-        }
-    };
+    let mut line = shell::inside(namespace, command);
     if case.topology.hostname != node {
         line.push_str(&format!("  # on {}", plain(node)));
     }
@@ -52,31 +46,8 @@ pub fn in_overlay_of(
     address: IpAddr,
     command: &str,
 ) -> Option<String> {
-    let overlay = overlay_of(case.topology_of(node)?, address)?;
+    let overlay = case.topology_of(node)?.overlay_of(address)?;
     Some(inside(case, node, overlay, command))
-}
-
-/// The namespace that holds the VXLAN device of the network with that address.
-pub fn overlay_of(topology: &Topology, address: IpAddr) -> Option<&Namespace> {
-    use crate::topology::DeviceKind::Vxlan;
-    let networks = topology.networks.iter();
-    let vnis: Vec<u32> = networks
-        .filter(|n| n.subnets.iter().any(|s| s.contains(&address)))
-        .flat_map(|n| n.vnis.iter().copied())
-        .collect();
-    topology.namespaces.iter().find(|n| {
-        (n.devices.iter()).any(|d| matches!(d.kind, Vxlan { vni, .. } if vnis.contains(&vni)))
-    })
-}
-
-/// `word` as one word of a shell command.
-pub fn quoted(word: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=".contains(c);
-    if !word.is_empty() && word.chars().all(safe) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// `text` on one line, for a comment.

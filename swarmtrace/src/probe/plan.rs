@@ -78,12 +78,12 @@ pub fn plan(topology: &Topology, service: &Service, limits: Limits) -> Plan {
         ..Plan::default()
     };
     plan.mesh(topology, service, limits);
-    for (sandbox, network) in swarm::balancers(topology) {
+    for (sandbox, network) in topology.load_balancers() {
         plan.direct(topology, service, sandbox, network);
     }
     for network in &topology.networks {
-        let reached = swarm::balancers(topology).any(|(_, n)| n.id == network.id);
-        let tasks = swarm::backends(topology, &service.name, &network.id).count();
+        let reached = topology.load_balancers().any(|(_, n)| n.id == network.id);
+        let tasks = topology.backends(&service.name, &network.id).count();
         if tasks > 0 && !reached {
             plan.not_probed.push(format!(
                 "{tasks} tasks on {}: this node has no load balancer there to send from",
@@ -105,12 +105,12 @@ impl Plan {
     fn mesh(&mut self, topology: &Topology, service: &Service, limits: Limits) {
         let (Some(host), Some(own), Some(ingress)) = (
             topology.host(),
-            swarm::own_address(topology),
-            swarm::ingress_network(topology),
+            topology.own_address(),
+            topology.ingress_network(),
         ) else {
             return;
         };
-        let tasks = swarm::backends(topology, &service.name, &ingress.id).count();
+        let tasks = topology.backends(&service.name, &ingress.id).count();
         let mesh = |p: &&_| {
             matches!(
                 p,
@@ -160,10 +160,10 @@ impl Plan {
         sandbox: &Namespace,
         network: &Network,
     ) {
-        let Some(device) = swarm::port_on(topology, sandbox, network) else {
+        let Some(device) = topology.nic_on(sandbox, network) else {
             return;
         };
-        let local = swarm::local_node(topology);
+        let local = topology.local_node();
         // A task is reached on the published port from the mesh, and on its own
         // from other networks.
         let mut tcp = service.ports.iter().filter(|p| p.protocol == TCP);
@@ -171,7 +171,7 @@ impl Plan {
             true => (tcp.find(|p| p.mode == PublishMode::Ingress)).map(|p| p.published),
             false => tcp.next().map(|p| p.target),
         };
-        for (task, address) in swarm::backends(topology, &service.name, &network.id) {
+        for (task, address) in topology.backends(&service.name, &network.id) {
             let IpAddr::V4(address) = address else {
                 self.not_probed
                     .push(format!("{} ({address}): IPv6 is not probed", task.name));

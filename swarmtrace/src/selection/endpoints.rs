@@ -7,7 +7,7 @@
 
 use super::{Filter, Ports};
 use crate::topology::{
-    Namespace, NamespaceKind, Network, PublishMode, PublishedPort, Service, Task, Topology,
+    Namespace, NamespaceKind, Network, PublishMode, PublishedPort, Service, Topology,
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -104,7 +104,7 @@ impl<'t> Endpoints<'t> {
         }
         self.add_anywhere(port.published, port.protocol);
         let topology = self.topology;
-        for task in tasks(topology, service) {
+        for task in topology.tasks_of(&service.name) {
             let ingress = |id: &str| topology.network(id).is_none_or(|n| n.ingress);
             for at in task.addresses.iter().filter(|a| ingress(&a.network)) {
                 self.add(at.address, port.published, port.protocol);
@@ -118,7 +118,7 @@ impl<'t> Endpoints<'t> {
         for address in topology.host().into_iter().flat_map(addresses) {
             self.add(address, port.published, port.protocol);
         }
-        for task in tasks(topology, service) {
+        for task in topology.tasks_of(&service.name) {
             let own = |n: &&Namespace| topology.task_of_namespace(n) == Some(task);
             for address in topology.namespaces.iter().filter(own).flat_map(addresses) {
                 self.add(address, port.target, port.protocol);
@@ -133,7 +133,7 @@ impl<'t> Endpoints<'t> {
             None => !topology.network(id).is_some_and(|n| n.ingress),
         };
         let vips = service.vips.iter().filter(|v| wanted(&v.network));
-        let tasks = tasks(topology, service).flat_map(|t| &t.addresses);
+        let tasks = topology.tasks_of(&service.name).flat_map(|t| &t.addresses);
         let found: Vec<IpAddr> = vips
             .map(|v| v.address)
             .chain(tasks.filter(|a| wanted(&a.network)).map(|a| a.address))
@@ -165,19 +165,6 @@ impl<'t> Endpoints<'t> {
         self.anywhere
             .insert(Endpoint::new(ANY_ADDRESS, port, protocol));
     }
-}
-
-/// Whether a service has a virtual address or a task on that network.
-pub(super) fn is_attached(topology: &Topology, service: &Service, network: &Network) -> bool {
-    service.vips.iter().any(|v| v.network == network.id)
-        || tasks(topology, service)
-            .flat_map(|t| &t.addresses)
-            .any(|a| a.network == network.id)
-}
-
-fn tasks<'t>(topology: &'t Topology, service: &Service) -> impl Iterator<Item = &'t Task> {
-    let name = service.name.clone();
-    topology.tasks.iter().filter(move |t| t.service == name)
 }
 
 /// Every address of a namespace but the loopback's.

@@ -8,7 +8,7 @@
 
 mod endpoints;
 
-use crate::topology::{Network, PublishedPort, Service, Topology};
+use crate::topology::{Network, PublishedPort, Service, Topology, UnknownName};
 use endpoints::{ANY_ADDRESS, Endpoints, TCP, UDP};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -95,14 +95,9 @@ pub enum Ports {
 /// Why a selection cannot be compiled. Each is one line that says what to do.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SelectionError {
-    /// `--service` names nothing that Docker knows.
-    #[error("no service '{name}' is known on this node; there are: {known}")]
-    UnknownService {
-        /// The name as given.
-        name: String,
-        /// Names that exist.
-        known: String,
-    },
+    /// `--service` or `--network` names nothing that Docker knows.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
     /// `--port` is neither published by the service nor one of its targets.
     #[error(
         "port {port} is not published by {service} (published: {published}); for a port that is \
@@ -115,14 +110,6 @@ pub enum SelectionError {
         port: u16,
         /// What is published.
         published: String,
-    },
-    /// `--network` names nothing that Docker knows.
-    #[error("no network '{name}' is known on this node; there are: {known}")]
-    UnknownNetwork {
-        /// The name as given.
-        name: String,
-        /// Names that exist.
-        known: String,
     },
     /// `--network` names a network that the service is not attached to.
     #[error("service {service} is not attached to network '{network}'")]
@@ -155,7 +142,7 @@ impl Wanted {
         let services = self.find_services(topology)?;
         let named = !services.is_empty();
         if let (Some(network), true) = (network, named) {
-            let attached = |s: &Service| endpoints::is_attached(topology, s, network);
+            let attached = |s: &Service| topology.networks_of(s).any(|n| n == network);
             if !services.iter().any(|s| attached(s)) {
                 return Err(SelectionError::NotAttached {
                     service: names(&services),
@@ -216,16 +203,8 @@ impl Wanted {
         if topology.docker.is_none() {
             return Err(SelectionError::NoDocker { option: "service" });
         }
-        let find = |name: &String| {
-            let known = || list(topology.services.iter().map(|s| s.name.as_str()));
-            topology
-                .service(name)
-                .ok_or_else(|| SelectionError::UnknownService {
-                    name: name.clone(),
-                    known: known(),
-                })
-        };
-        self.services.iter().map(find).collect()
+        let services = (self.services.iter()).map(|name| topology.require_service(name));
+        Ok(services.collect::<Result<_, _>>()?)
     }
 
     fn find_network<'t>(
@@ -238,14 +217,7 @@ impl Wanted {
         if topology.docker.is_none() {
             return Err(SelectionError::NoDocker { option: "network" });
         }
-        let is_it = |n: &&Network| &n.name == name || (!n.id.is_empty() && &n.id == name);
-        match topology.networks.iter().find(is_it) {
-            Some(network) => Ok(Some(network)),
-            None => Err(SelectionError::UnknownNetwork {
-                name: name.clone(),
-                known: list(topology.networks.iter().map(|n| n.name.as_str())),
-            }),
-        }
+        Ok(Some(topology.require_network(name)?))
     }
 }
 

@@ -9,6 +9,7 @@ mod assemble;
 mod classify;
 mod discover;
 pub mod docker;
+mod excerpt;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod ipvs;
@@ -20,13 +21,14 @@ mod nsid;
 mod query;
 mod read;
 pub mod role;
-mod select;
+pub mod shell;
 pub mod taps;
 mod watch;
 
+pub use excerpt::Excerpt;
 pub use lives::{ContainerEvent, Happening, Life, Lives};
 pub use model::*;
+pub use query::{Named, UnknownName};
 pub use read::{DockerAnswer, ReadError, Reader};
 pub use role::Role;
-pub use select::{Selection, Unknown};
 pub use watch::{Changes, Watch};

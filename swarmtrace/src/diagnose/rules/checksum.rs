@@ -2,10 +2,11 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{on_node, quoted, within};
+use crate::diagnose::confirm::{on_node, within};
 use crate::diagnose::verdict::{Certainty, Verdict, dropped};
 use crate::timeline::{Leg, Phase, Way};
 use crate::topology::Role;
+use crate::topology::shell::quoted;
 
 pub(super) const RULE: Rule = Rule {
     id: "checksum-corruption",

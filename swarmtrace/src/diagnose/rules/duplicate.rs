@@ -2,10 +2,11 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{inside, overlay_of, quoted};
+use crate::diagnose::confirm::inside;
 use crate::diagnose::path::holders;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::Leg;
+use crate::topology::shell::quoted;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -45,7 +46,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let network = (case.topology.networks.iter())
         .find(|n| n.subnets.iter().any(|s| s.contains(&address)))
         .map(|n| quoted(&n.name));
-    let learnt = overlay_of(case.topology, address).map(|o| {
+    let learnt = case.topology.overlay_of(address).map(|o| {
         let command = "bridge fdb show br br0";
         inside(case, &case.topology.hostname, o, command)
     });
@@ -79,7 +80,9 @@ fn owners(case: &Case<'_>, address: IpAddr) -> Owners {
     let mut wired = Vec::new();
     for (namespace, device) in holders(topology, address) {
         if let Some((other, port)) = topology.peer_of(device)
-            && overlay_of(topology, address).is_some_and(|o| o.inode == other.inode)
+            && topology
+                .overlay_of(address)
+                .is_some_and(|o| o.inode == other.inode)
         {
             wired.push((port.master, namespace.name.clone(), device.name.clone()));
         }

@@ -2,11 +2,12 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{on_node, quoted};
+use crate::diagnose::confirm::on_node;
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, State, Way};
 use crate::topology::Role;
+use crate::topology::shell::quoted;
 
 pub(super) const REFUSED: Rule = Rule {
     id: "refused-on-other-node",

@@ -3,11 +3,12 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{inside, overlay_of, quoted, within};
+use crate::diagnose::confirm::{inside, within};
 use crate::diagnose::reading::neighbour_mac;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::Way;
+use crate::topology::shell::quoted;
 use crate::topology::{DeviceRef, Namespace, Role};
 use std::net::IpAddr;
 
@@ -96,7 +97,7 @@ pub(super) fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
     let right = home.first().and_then(|a| topology.node_by_address(*a));
     let right = right.map_or_else(|| "another node".to_owned(), |n| n.hostname.clone());
     let sent = known.map_or_else(|| "nobody Docker knows".to_owned(), |n| n.hostname.clone());
-    let overlay = overlay_of(topology, address);
+    let overlay = topology.overlay_of(address);
     let list = overlay.map(|o| {
         let node = &topology.hostname;
         inside(case, node, o, "bridge fdb show dev vxlan0")

@@ -3,10 +3,11 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{on_node, quoted};
+use crate::diagnose::confirm::on_node;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::Way;
+use crate::topology::shell::quoted;
 use crate::topology::{NamespaceKind, Role};
 
 pub(super) const FORWARD_DROP: Rule = Rule {

@@ -7,10 +7,11 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{in_balancer, quoted};
+use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::reading::born_in_sandbox;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::{Hop, Leg, Protocol, State, Way};
+use crate::topology::shell::quoted;
 use crate::topology::{IpvsMatch, IpvsService, Role};
 
 pub(super) const NO_DESTINATION: Rule = Rule {

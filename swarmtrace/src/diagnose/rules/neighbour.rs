@@ -9,7 +9,7 @@
 use super::Rule;
 use super::stale_backend::unknown_to_docker;
 use crate::diagnose::case::{Case, Drop};
-use crate::diagnose::confirm::{in_balancer, in_overlay_of, overlay_of, within};
+use crate::diagnose::confirm::{in_balancer, in_overlay_of, within};
 use crate::diagnose::path::holders;
 use crate::diagnose::reading::{born_in_sandbox, neighbour_mac, unresolved};
 use crate::diagnose::stop::Stop;
@@ -152,7 +152,7 @@ fn absent(case: &Case<'_>, node: &str, address: IpAddr) -> bool {
     let local = holders(topology, address).next().is_some();
     let read = topology.gaps.is_empty();
     let unlisted = |o| neighbour_mac(o, address).is_none();
-    read && !local && overlay_of(topology, address).is_some_and(unlisted)
+    read && !local && topology.overlay_of(address).is_some_and(unlisted)
 }
 
 /// The address that could not be resolved, or every destination that it may

@@ -2,10 +2,11 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{on_node, quoted};
+use crate::diagnose::confirm::on_node;
 use crate::diagnose::reading::refused_by_vxlan;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::Way;
+use crate::topology::shell::quoted;
 use crate::topology::{DeviceKind, NamespaceKind, Role, Topology};
 
 pub(super) const RULE: Rule = Rule {

@@ -2,10 +2,11 @@
 
 use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
-use crate::diagnose::confirm::{quoted, within};
+use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, State, Way};
 use crate::topology::Role;
+use crate::topology::shell::quoted;
 
 pub(super) const TASK: Rule = Rule {
     id: "task-reset",

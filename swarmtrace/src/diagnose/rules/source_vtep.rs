@@ -7,7 +7,7 @@
 
 use super::Rule;
 use crate::diagnose::case::Case;
-use crate::diagnose::confirm::{in_overlay_of, on_node, overlay_of};
+use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::reading::refused_by_vxlan;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::Way;
@@ -42,7 +42,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let source = hop.source.ip();
     let (certainty, line) = if hop.way == Way::In {
         let topology = case.topology_of(&hop.node);
-        let overlay = topology.and_then(|t| overlay_of(t, source));
+        let overlay = topology.and_then(|t| t.overlay_of(source));
         let known = overlay.and_then(|o| case.vtep_of(o, source));
         let other = known.filter(|vtep| *vtep != vxlan.from);
         let reported = stop.drop.is_some_and(|d| d.is(&["VXLAN_ENTRY_EXISTS"]));

@@ -7,11 +7,12 @@
 
 use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
-use crate::diagnose::confirm::{in_balancer, quoted};
+use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::reading::unresolved;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Leg, Phase, Way};
+use crate::topology::shell::quoted;
 use crate::topology::{Role, Topology};
 use std::net::IpAddr;
 

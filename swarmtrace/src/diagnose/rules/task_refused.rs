@@ -7,11 +7,12 @@
 use super::Rule;
 use super::duplicate::is_shared;
 use crate::diagnose::case::{Case, TaskState};
-use crate::diagnose::confirm::{quoted, within};
+use crate::diagnose::confirm::within;
 use crate::diagnose::entry::Kind;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
 use crate::topology::role::role;
+use crate::topology::shell::quoted;
 use crate::topology::{DeviceRef, Role};
 use std::net::SocketAddr;
 

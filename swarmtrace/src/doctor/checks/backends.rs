@@ -11,11 +11,11 @@ use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     (examined.topology.namespaces.iter())
-        .filter_map(|n| mixture(examined, n, examined.rules(n)?))
+        .filter_map(|n| mixture(n, examined.rules(n)?))
         .collect()
 }
 
-fn mixture(examined: &Examined, namespace: &Namespace, rules: &Rules) -> Option<Finding> {
+fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
     if rules.sets.len() < 2 {
         return None;
     }
@@ -44,11 +44,7 @@ fn mixture(examined: &Examined, namespace: &Namespace, rules: &Rules) -> Option<
     Some(Finding {
         why: why.to_owned(),
         issues: &["moby#46636"],
-        confirm: command(
-            &examined.topology,
-            namespace,
-            "sh -c 'iptables-nft-save; iptables-legacy-save'",
-        ),
+        confirm: command(namespace, "sh -c 'iptables-nft-save; iptables-legacy-save'"),
         fix: "Choose one (update-alternatives --config iptables), flush the other one's rules, \
               restart the node."
             .to_owned(),

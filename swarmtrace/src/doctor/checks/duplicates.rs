@@ -52,7 +52,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         network: place.network,
                         ..Place::namespace(&at.name).device(&device.name)
                     };
-                    let show = swarm::command(topology, at, &show);
+                    let show = swarm::command(at, &show);
                     (place, format!("{show}; {inspect}"))
                 }
                 None => (place, inspect),
@@ -90,7 +90,7 @@ fn on_device<'a>(
         namespace.kind,
         NamespaceKind::IngressSandbox | NamespaceKind::LoadBalancer { .. }
     );
-    if let Some(device) = swarm::port_on(topology, namespace, network)
+    if let Some(device) = topology.nic_on(namespace, network)
         && !matches!(
             namespace.kind,
             NamespaceKind::Overlay { .. } | NamespaceKind::Host
@@ -131,7 +131,8 @@ fn on_device<'a>(
         {
             let local = topology.namespaces.iter().any(|n| {
                 !matches!(n.kind, NamespaceKind::Overlay { .. } | NamespaceKind::Host)
-                    && swarm::port_on(topology, n, network)
+                    && topology
+                        .nic_on(n, network)
                         .is_some_and(|d| d.addresses.iter().any(|a| a.addr() == entry.address))
             });
             let fdb = namespace.fdb.iter().find(|e| e.mac == entry.mac);
@@ -145,7 +146,7 @@ fn on_device<'a>(
                 if node.is_some_and(|n| task.is_some_and(|t| t.node == n.id)) {
                     continue;
                 }
-                let node = swarm::node_of(topology, fdb.vtep);
+                let node = topology.node_name_at(fdb.vtep);
                 add(entry.address, format!("something on {node}"), None);
             }
         }

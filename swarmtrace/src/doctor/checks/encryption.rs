@@ -4,7 +4,6 @@
 
 use super::finding;
 use crate::doctor::facts::iptables::Target;
-use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::Network;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +20,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut peers: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
     let mut any: Option<&Network> = None;
-    for (namespace, device, network) in swarm::overlays(topology) {
+    for (namespace, device, network) in topology.overlays() {
         if !network.encrypted {
             continue;
         }
@@ -48,7 +47,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             if missing.is_empty() {
                 continue;
             }
-            let node = swarm::node_of(topology, *vtep);
+            let node = topology.node_name_at(*vtep);
             let names: Vec<&str> = networks.iter().copied().collect();
             found.push(Finding {
                 why: "What this node sends there on encrypted overlays is dropped, or arrives in \

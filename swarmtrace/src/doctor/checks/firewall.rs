@@ -3,7 +3,6 @@
 
 use super::{doubtful, finding};
 use crate::doctor::facts::walk::{Fate, Packet};
-use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,8 +24,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     };
     let (Some(rules), Some(uplink), Some(own)) = (
         examined.rules(host),
-        swarm::uplink(topology),
-        swarm::own_address(topology),
+        topology.uplink(),
+        topology.own_address(),
     ) else {
         return Vec::new();
     };

@@ -8,18 +8,18 @@ use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
-    let (Some(host), Some(sandbox)) = (topology.host(), swarm::ingress_sandbox(topology)) else {
+    let (Some(host), Some(sandbox)) = (topology.host(), topology.ingress_sandbox()) else {
         return Vec::new();
     };
     let (Some(rules), Some(bridge), Some((_, gateway))) = (
         examined.rules(host),
-        swarm::gateway_bridge(topology),
-        swarm::gateway_port(topology, sandbox),
+        topology.gateway_bridge(),
+        topology.gateway_nic(sandbox),
     ) else {
         return Vec::new();
     };
     let mut found = Vec::new();
-    for (service, port) in swarm::mesh_ports(topology) {
+    for (service, port) in topology.mesh_ports() {
         let Some(client) = swarm::from_client(topology, port) else {
             continue;
         };

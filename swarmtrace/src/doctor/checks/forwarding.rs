@@ -2,7 +2,7 @@
 //! load balancer from one of its devices to another: both need IP forwarding.
 
 use super::finding;
-use crate::doctor::swarm::{self, command};
+use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::Namespace;
 
@@ -10,9 +10,9 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
     if let Some(host) = topology.host()
-        && swarm::ingress_sandbox(topology).is_some()
+        && topology.ingress_sandbox().is_some()
     {
-        let devices = [swarm::uplink(topology), swarm::gateway_bridge(topology)];
+        let devices = [topology.uplink(), topology.gateway_bridge()];
         let names: Vec<&str> = devices
             .into_iter()
             .flatten()
@@ -26,10 +26,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
              do not get out. Something has reset it after Docker had set it.",
         ));
     }
-    for (sandbox, network) in swarm::balancers(topology) {
+    for (sandbox, network) in topology.load_balancers() {
         let devices = [
-            swarm::port_on(topology, sandbox, network),
-            swarm::gateway_port(topology, sandbox).map(|(d, _)| d),
+            topology.nic_on(sandbox, network),
+            topology.gateway_nic(sandbox).map(|(d, _)| d),
         ];
         let names: Vec<&str> = devices
             .into_iter()
@@ -50,7 +50,6 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 /// One finding a namespace: the device's setting counts, the namespace's sets
 /// them all.
 fn one(examined: &Examined, namespace: &Namespace, devices: &[&str], why: &str) -> Option<Finding> {
-    let topology = &examined.topology;
     let off = |name: &str| examined.sysctl(namespace, name) == Some("0");
     let place = Place::namespace(&namespace.name);
     let (name, place) = if off("net.ipv4.ip_forward") {
@@ -67,8 +66,8 @@ fn one(examined: &Examined, namespace: &Namespace, devices: &[&str], why: &str) 
     };
     Some(Finding {
         why: why.to_owned(),
-        confirm: command(topology, namespace, &format!("sysctl {key}")),
-        fix: command(topology, namespace, &format!("sysctl -w {key}=1")),
+        confirm: command(namespace, &format!("sysctl {key}")),
+        fix: command(namespace, &format!("sysctl -w {key}=1")),
         ..finding(
             Id::IpForwardOff,
             Severity::Broken,

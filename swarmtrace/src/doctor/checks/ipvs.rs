@@ -2,7 +2,7 @@
 //! and no fewer.
 
 use super::{finding, marks};
-use crate::doctor::swarm::{self, command};
+use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{
     EndpointMode, IpvsMatch, IpvsService, Namespace, Network, Service, Topology,
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    for (sandbox, network) in swarm::balancers(topology) {
+    for (sandbox, network) in topology.load_balancers() {
         for service in &topology.services {
             let Some(ipvs) = ipvs_of(examined, sandbox, network, service) else {
                 continue;
@@ -52,13 +52,14 @@ fn compare(
     service: &Service,
     ipvs: &IpvsService,
 ) -> Vec<Finding> {
-    let tasks: BTreeMap<IpAddr, &str> = swarm::backends(topology, &service.name, &network.id)
+    let tasks: BTreeMap<IpAddr, &str> = topology
+        .backends(&service.name, &network.id)
         .map(|(task, address)| (address, task.name.as_str()))
         .collect();
     let place = Place::namespace(&sandbox.name)
         .network(&network.name)
         .service(&service.name);
-    let confirm = command(topology, sandbox, "ipvsadm -Ln");
+    let confirm = command(sandbox, "ipvsadm -Ln");
     let mut found = Vec::new();
     let (addresses, missing): (Vec<String>, Vec<String>) = (tasks.iter())
         .filter(|(address, _)| !ipvs.destinations.iter().any(|d| d.address == **address))
@@ -78,7 +79,7 @@ fn compare(
             fix: format!(
                 "docker service update --force {}. At once: {}",
                 service.name,
-                edit(topology, sandbox, ipvs, "-a", &addresses)
+                edit(sandbox, ipvs, "-a", &addresses)
             ),
             ..finding(
                 Id::IpvsDestinationMissing,
@@ -107,7 +108,7 @@ fn compare(
             fix: format!(
                 "Docker removes no destination that it has forgotten, before it is restarted. \
                  At once: {}",
-                edit(topology, sandbox, ipvs, "-d", &extra)
+                edit(sandbox, ipvs, "-d", &extra)
             ),
             ..finding(
                 Id::IpvsDestinationStale,
@@ -127,7 +128,7 @@ fn compare(
         found.push(Finding {
             why: "A destination of weight 0 takes no new connections.".to_owned(),
             issues: &["moby#30321"],
-            confirm: command(topology, sandbox, "ipvsadm -Ln"),
+            confirm: command(sandbox, "ipvsadm -Ln"),
             fix: format!("docker service update --force {}", service.name),
             ..finding(
                 Id::IpvsWeightsZero,
@@ -148,13 +149,7 @@ fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> b
 }
 
 /// Adds (`-a`) or removes (`-d`) destinations.
-fn edit(
-    topology: &Topology,
-    sandbox: &Namespace,
-    ipvs: &IpvsService,
-    option: &str,
-    addresses: &[String],
-) -> String {
+fn edit(sandbox: &Namespace, ipvs: &IpvsService, option: &str, addresses: &[String]) -> String {
     let IpvsMatch::Fwmark(mark) = ipvs.matches else {
         return format!("ipvsadm {option}");
     };
@@ -168,7 +163,7 @@ fn edit(
     let commands: Vec<String> = (addresses.iter())
         .map(|a| {
             let text = format!("ipvsadm {option} -f {mark} -r {a}:0{how}");
-            command(topology, sandbox, &text)
+            command(sandbox, &text)
         })
         .collect();
     commands.join("; ")

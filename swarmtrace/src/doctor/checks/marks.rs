@@ -5,7 +5,7 @@ use super::finding;
 use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::facts::walk::Packet;
-use crate::doctor::swarm::{self, command, port_name};
+use crate::doctor::swarm::{command, port_name};
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const LASTING: &str = "Docker writes rule, virtual address and virtual service t
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    for (sandbox, network) in swarm::balancers(topology) {
+    for (sandbox, network) in topology.load_balancers() {
         let Some(rules) = examined.rules(sandbox) else {
             continue;
         };
@@ -63,9 +63,9 @@ struct Sandbox<'a> {
 
 impl Sandbox<'_> {
     fn ports(&self) -> Vec<Finding> {
-        let gateway = swarm::gateway_port(self.topology, self.namespace);
+        let gateway = self.topology.gateway_nic(self.namespace);
         let mut found = Vec::new();
-        for (service, port) in swarm::mesh_ports(self.topology) {
+        for (service, port) in self.topology.mesh_ports() {
             let mut packet = Packet {
                 input: gateway.map(|(d, _)| d.name.clone()),
                 destination: gateway.map(|(_, a)| a),
@@ -89,7 +89,9 @@ impl Sandbox<'_> {
         let mut found = Vec::new();
         for service in &self.topology.services {
             let balanced = service.endpoint_mode == EndpointMode::Vip
-                && swarm::backends(self.topology, &service.name, &self.network.id)
+                && self
+                    .topology
+                    .backends(&service.name, &self.network.id)
                     .next()
                     .is_some();
             let vips = service.vips.iter().filter(|v| v.network == self.network.id);
@@ -162,7 +164,7 @@ impl Sandbox<'_> {
                   cannot connect to the service by name."
                 .to_owned(),
             confirm: self.command("ip -4 address"),
-            fix: match swarm::port_on(self.topology, self.namespace, self.network) {
+            fix: match self.topology.nic_on(self.namespace, self.network) {
                 Some(device) => format!(
                     "{LASTING} At once: {}",
                     self.command(&format!("ip address add {vip}/32 dev {}", device.name))
@@ -233,9 +235,11 @@ impl Sandbox<'_> {
             false => "-m",
         };
         let destinations =
-            swarm::backends(self.topology, &service.name, &self.network.id).map(|(_, address)| {
-                self.command(&format!("ipvsadm -a -f {mark} -r {address}:0 {to} -w 1"))
-            });
+            self.topology
+                .backends(&service.name, &self.network.id)
+                .map(|(_, address)| {
+                    self.command(&format!("ipvsadm -a -f {mark} -r {address}:0 {to} -w 1"))
+                });
         let service = self.command(&format!("ipvsadm -A -f {mark} -s rr"));
         let all: Vec<String> = std::iter::once(service).chain(destinations).collect();
         all.join("; ")
@@ -248,7 +252,7 @@ impl Sandbox<'_> {
     }
 
     fn command(&self, text: &str) -> String {
-        command(self.topology, self.namespace, text)
+        command(self.namespace, text)
     }
 
     /// Marks that Docker says its services with running tasks have here.

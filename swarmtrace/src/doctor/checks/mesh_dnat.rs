@@ -16,17 +16,17 @@ const FIX: &str = "Let Docker write its rules anew: restart dockerd on this node
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
-    let (Some(host), Some(sandbox)) = (topology.host(), swarm::ingress_sandbox(topology)) else {
+    let (Some(host), Some(sandbox)) = (topology.host(), topology.ingress_sandbox()) else {
         return Vec::new();
     };
     let Some(rules) = examined.rules(host) else {
         return Vec::new();
     };
-    let Some((_, gateway)) = swarm::gateway_port(topology, sandbox) else {
+    let Some((_, gateway)) = topology.gateway_nic(sandbox) else {
         return Vec::new();
     };
     let mut found = Vec::new();
-    let ports = swarm::mesh_ports(topology);
+    let ports = topology.mesh_ports();
     let mut outside = Vec::new();
     let mut inside = Vec::new();
     for (service, port) in &ports {
@@ -215,7 +215,7 @@ fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
 /// The node's own clients come from 127.0.0.1 or from an address that the
 /// sandbox would answer by another way.
 fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<Finding> {
-    let bridge = swarm::gateway_bridge(&examined.topology)?;
+    let bridge = examined.topology.gateway_bridge()?;
     let packet = Packet {
         output: Some(bridge.name.clone()),
         source: Some(Ipv4Addr::LOCALHOST),

@@ -3,7 +3,6 @@
 
 use super::finding;
 use crate::doctor::facts::iptables::{Asks, Rule, Target};
-use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -11,19 +10,15 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let Some(modules) = &examined.facts.modules else {
         return Vec::new();
     };
-    let wanted = swarm::balancers(topology).next().is_some()
+    let wanted = topology.load_balancers().next().is_some()
         && (topology.services.iter()).any(|s| {
-            (s.vips.iter()).any(|v| {
-                swarm::backends(topology, &s.name, &v.network)
-                    .next()
-                    .is_some()
-            })
+            (s.vips.iter()).any(|v| topology.backends(&s.name, &v.network).next().is_some())
         });
-    let encrypted = swarm::overlays(topology).any(|(_, _, n)| n.encrypted);
+    let encrypted = topology.overlays().any(|(_, _, n)| n.encrypted);
     // What is seen at work is there, under whatever name.
-    let balances = swarm::balancers(topology).any(|(n, _)| !n.ipvs.is_empty());
+    let balances = topology.load_balancers().any(|(n, _)| !n.ipvs.is_empty());
     let rule = |says: &dyn Fn(&Rule) -> bool| {
-        swarm::balancers(topology).any(|(n, _)| {
+        topology.load_balancers().any(|(n, _)| {
             let rules = examined.rules(n);
             rules.is_some_and(|r| r.all("mangle").chain(r.all("nat")).any(|(_, r)| says(r)))
         })

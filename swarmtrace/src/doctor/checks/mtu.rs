@@ -20,7 +20,7 @@ const ESP: u32 = 26;
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    for (namespace, device, network) in swarm::overlays(topology) {
+    for (namespace, device, network) in topology.overlays() {
         found.extend(below(examined, namespace, device, network));
         found.extend(within(topology, namespace, device, network));
     }
@@ -41,9 +41,7 @@ fn below(
         devices.find(|d| d.addresses.iter().any(|a| a.addr() == address))
     };
     let source = examined.facts.routes.iter().find_map(|r| r.source);
-    let card = source
-        .and_then(carrier)
-        .or_else(|| swarm::uplink(topology))?;
+    let card = source.and_then(carrier).or_else(|| topology.uplink())?;
     let header = match source {
         Some(IpAddr::V6(_)) => OVER_IPV6,
         _ => OVER_IPV4,
@@ -57,11 +55,7 @@ fn below(
         confirm: format!(
             "ip link show {}; {}",
             card.name,
-            swarm::command(
-                topology,
-                namespace,
-                &format!("ip link show {}", device.name)
-            )
+            swarm::command(namespace, &format!("ip link show {}", device.name))
         ),
         fix: format!(
             "Make the network anew with --opt com.docker.network.driver.mtu={}, or raise the MTU \
@@ -119,17 +113,13 @@ fn within(
         issues: &["libnetwork#2661"],
         confirm: format!(
             "{}; {}",
-            swarm::command(topology, at, &format!("ip link show {}", odd.name)),
-            swarm::command(
-                topology,
-                namespace,
-                &format!("ip link show {}", device.name)
-            )
+            swarm::command(at, &format!("ip link show {}", odd.name)),
+            swarm::command(namespace, &format!("ip link show {}", device.name))
         ),
         fix: (parts.iter())
             .map(|(at, part)| {
                 let set = format!("ip link set {} mtu {common}", part.name);
-                swarm::command(topology, at, &set)
+                swarm::command(at, &set)
             })
             .collect::<Vec<_>>()
             .join("; "),

@@ -5,7 +5,6 @@
 mod say;
 
 use super::finding;
-use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Id, Severity};
 use crate::topology::{Device, FdbEntry, Namespace, Neighbour, Network, Topology};
 use say::Lacks;
@@ -15,7 +14,7 @@ use std::net::IpAddr;
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    for (namespace, device, network) in swarm::overlays(topology) {
+    for (namespace, device, network) in topology.overlays() {
         let overlay = Overlay::new(topology, namespace, device, network);
         found.extend(overlay.compare());
         found.extend(overlay.balancers());
@@ -61,7 +60,7 @@ impl<'a> Overlay<'a> {
     /// Addresses elsewhere, with a name and the node's address where known.
     fn elsewhere(&self) -> BTreeMap<IpAddr, (String, Option<IpAddr>)> {
         let here = self.here();
-        let local = swarm::local_node(self.topology);
+        let local = self.topology.local_node();
         let mut all = BTreeMap::new();
         for endpoint in &self.network.endpoints {
             let remote = endpoint
@@ -99,7 +98,7 @@ impl<'a> Overlay<'a> {
     fn here(&self) -> BTreeSet<IpAddr> {
         let mut all = BTreeSet::new();
         for namespace in &self.topology.namespaces {
-            if let Some(device) = swarm::port_on(self.topology, namespace, self.network)
+            if let Some(device) = self.topology.nic_on(namespace, self.network)
                 && namespace.inode != self.namespace.inode
             {
                 all.extend(device.addresses.iter().map(|a| a.addr()));
@@ -179,7 +178,7 @@ impl<'a> Overlay<'a> {
         if self.network.load_balancer.is_none() || self.network.dsr {
             return Vec::new();
         }
-        let local = swarm::local_node(self.topology);
+        let local = self.topology.local_node();
         let hosts: BTreeSet<IpAddr> = (self.network.endpoints.iter())
             .filter(|e| e.service.is_some() && self.serves(e.address))
             .filter_map(|e| e.host)
@@ -213,7 +212,7 @@ impl<'a> Overlay<'a> {
         (hosts.iter())
             .filter(|host| !orphans && !behind(host))
             .map(|host| {
-                let node = swarm::node_of(self.topology, *host);
+                let node = self.topology.node_name_at(*host);
                 Finding {
                     why: "Connections that come in by that node, or start on it, and are \
                           balanced to a task here get no answer: the reply has nowhere to go."

@@ -1,11 +1,10 @@
 //! Cards that are known to get the checksums of VXLAN's inner packets wrong.
 
 use super::finding;
-use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
-    if swarm::overlays(&examined.topology).next().is_none() {
+    if examined.topology.overlays().next().is_none() {
         return Vec::new();
     }
     (examined.facts.nics.iter())

@@ -3,7 +3,7 @@
 
 use super::finding;
 use crate::doctor::facts::Listener;
-use crate::doctor::swarm::{self, port_name};
+use crate::doctor::swarm::port_name;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -12,7 +12,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         return Vec::new();
     };
     let mut found = Vec::new();
-    for (service, port) in swarm::mesh_ports(topology) {
+    for (service, port) in topology.mesh_ports() {
         let Some((name, pid)) = taken(listeners, port.protocol, port.published) else {
             continue;
         };

@@ -2,15 +2,15 @@
 //! to the routing mesh's network and to docker_gwbridge, `lb_…` to its network.
 
 use super::finding;
-use crate::doctor::swarm::{self, command};
+use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    let ports = swarm::mesh_ports(topology);
-    match swarm::ingress_sandbox(topology) {
+    let ports = topology.mesh_ports();
+    match topology.ingress_sandbox() {
         None if !ports.is_empty() => {
             let names: Vec<&str> = ports.iter().map(|(s, _)| s.name.as_str()).collect();
             found.push(Finding {
@@ -35,15 +35,14 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         None => {}
         Some(sandbox) => {
-            if !ports.is_empty() && swarm::gateway_port(topology, sandbox).is_none() {
+            if !ports.is_empty() && topology.gateway_nic(sandbox).is_none() {
                 found.push(detached(
-                    topology,
                     sandbox,
                     "is not attached to docker_gwbridge",
                     "Clients' packets enter the sandbox by that bridge.",
                 ));
             }
-            if let Some(address) = swarm::gateway_port(topology, sandbox).map(|(_, a)| a)
+            if let Some(address) = topology.gateway_nic(sandbox).map(|(_, a)| a)
                 && let Some(host) = topology.host()
                 && let Some(failed) =
                     (host.neighbours.iter()).find(|n| n.address == address && n.state == "failed")
@@ -69,10 +68,9 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             }
         }
     }
-    for (sandbox, network) in swarm::balancers(topology) {
-        if swarm::port_on(topology, sandbox, network).is_none() {
+    for (sandbox, network) in topology.load_balancers() {
+        if topology.nic_on(sandbox, network).is_none() {
             found.push(detached(
-                topology,
                 sandbox,
                 &format!("is not attached to the overlay {}", network.name),
                 "What it balances cannot reach the tasks.",
@@ -84,11 +82,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-fn detached(topology: &Topology, sandbox: &Namespace, what: &str, why: &str) -> Finding {
+fn detached(sandbox: &Namespace, what: &str, why: &str) -> Finding {
     Finding {
         why: why.to_owned(),
         issues: &["moby#36876"],
-        confirm: command(topology, sandbox, "ip -d address"),
+        confirm: command(sandbox, "ip -d address"),
         fix: "Restart dockerd on this node: it attaches the sandbox anew.".to_owned(),
         ..finding(
             Id::SandboxDetached,
@@ -108,16 +106,14 @@ fn missing_balancers(topology: &Topology) -> Vec<Finding> {
         return Vec::new();
     }
     let missing = |network: &&Network| {
-        let balanced = swarm::balancers(topology).any(|(_, n)| n.id == network.id);
+        let balanced = topology.load_balancers().any(|(_, n)| n.id == network.id);
         let wanted = topology.services.iter().any(|s| {
             s.vips.iter().any(|v| v.network == network.id)
-                && swarm::backends(topology, &s.name, &network.id)
-                    .next()
-                    .is_some()
+                && topology.backends(&s.name, &network.id).next().is_some()
         });
         let here = topology.namespaces.iter().any(|n| {
             matches!(n.kind, NamespaceKind::Container { .. })
-                && swarm::port_on(topology, n, network).is_some()
+                && topology.nic_on(n, network).is_some()
         });
         network.driver == "overlay" && !network.ingress && wanted && here && !balanced
     };
@@ -154,7 +150,7 @@ fn down(topology: &Topology) -> Vec<Finding> {
                 | NamespaceKind::LoadBalancer { .. }
                 | NamespaceKind::Overlay { .. }
         );
-        let gateway = swarm::gateway_bridge(topology).map(|b| b.ifindex);
+        let gateway = topology.gateway_bridge().map(|b| b.ifindex);
         for device in namespace.devices.iter().filter(|d| !d.up) {
             let ours = (sandbox && device.kind != DeviceKind::Loopback && used(device))
                 || (namespace.inode == topology.host_namespace
@@ -166,18 +162,10 @@ fn down(topology: &Topology) -> Vec<Finding> {
                           while another process has its UDP port."
                         .to_owned(),
                     issues: &["moby#33416"],
-                    confirm: command(
-                        topology,
-                        namespace,
-                        &format!("ip link show {}", device.name),
-                    ),
+                    confirm: command(namespace, &format!("ip link show {}", device.name)),
                     fix: format!(
                         "{}; if that fails, its message says why.",
-                        command(
-                            topology,
-                            namespace,
-                            &format!("ip link set {} up", device.name)
-                        )
+                        command(namespace, &format!("ip link set {} up", device.name))
                     ),
                     ..finding(
                         Id::DeviceDown,

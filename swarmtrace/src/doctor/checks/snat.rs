@@ -3,18 +3,18 @@
 
 use super::finding;
 use crate::doctor::facts::walk::{Fate, Packet};
-use crate::doctor::swarm::{self, command};
+use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use std::net::IpAddr;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    for (sandbox, network) in swarm::balancers(topology) {
+    for (sandbox, network) in topology.load_balancers() {
         let Some(rules) = examined.rules(sandbox) else {
             continue;
         };
-        let Some(device) = swarm::port_on(topology, sandbox, network) else {
+        let Some(device) = topology.nic_on(sandbox, network) else {
             continue;
         };
         let destination = (sandbox.ipvs.iter().flat_map(|s| &s.destinations))
@@ -23,7 +23,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 IpAddr::V4(address) => Some(address),
                 IpAddr::V6(_) => None,
             });
-        let (Some(destination), Some(own)) = (destination, swarm::v4(device)) else {
+        let (Some(destination), Some(own)) = (destination, device.ipv4()) else {
             continue;
         };
         if network.dsr {
@@ -56,11 +56,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                   balancer that must rewrite them, and the client resets or ignores them."
                 .to_owned(),
             issues: &["moby#40374"],
-            confirm: command(topology, sandbox, "iptables -t nat -S POSTROUTING"),
+            confirm: command(sandbox, "iptables -t nat -S POSTROUTING"),
             fix: format!(
                 "Restart dockerd on this node. At once: {}",
                 command(
-                    topology,
                     sandbox,
                     &format!(
                         "iptables -t nat -A POSTROUTING -d {} -m ipvs --ipvs -j SNAT \

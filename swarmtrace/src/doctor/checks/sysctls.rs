@@ -2,7 +2,7 @@
 //! the node.
 
 use super::finding;
-use crate::doctor::swarm::{self, command};
+use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 
 /// Setting, value, how bad another value is, why, and where it was reported.
@@ -50,7 +50,7 @@ const IN_BALANCERS: [Wanted; 4] = [
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let mut found = Vec::new();
-    for (sandbox, network) in swarm::balancers(topology) {
+    for (sandbox, network) in topology.load_balancers() {
         if sandbox.ipvs.is_empty() {
             continue;
         }
@@ -65,8 +65,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             found.push(Finding {
                 why: why.to_owned(),
                 issues,
-                confirm: command(topology, sandbox, &format!("sysctl {name}")),
-                fix: command(topology, sandbox, &format!("sysctl -w {name}={value}")),
+                confirm: command(sandbox, &format!("sysctl {name}")),
+                fix: command(sandbox, &format!("sysctl -w {name}={value}")),
                 ..finding(
                     Id::IpvsSetting,
                     severity,
@@ -87,7 +87,7 @@ fn bridge(examined: &Examined) -> Option<Finding> {
     let host = topology.host()?;
     // Not known where the namespace's settings were not read.
     examined.sysctl(host, "net.ipv4.ip_forward")?;
-    if swarm::mesh_ports(topology).is_empty() {
+    if topology.mesh_ports().is_empty() {
         return None;
     }
     let name = "net.bridge.bridge-nf-call-iptables";

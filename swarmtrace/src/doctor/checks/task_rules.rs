@@ -4,7 +4,7 @@
 
 use super::finding;
 use crate::doctor::facts::walk::{Fate, Packet};
-use crate::doctor::swarm::{self, command, port_name};
+use crate::doctor::swarm::{command, port_name};
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::PublishMode;
 
@@ -21,11 +21,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let (Some(service), Some(rules), Some(network)) = (
             topology.service(&task.service),
             examined.rules(namespace),
-            swarm::ingress_network(topology),
+            topology.ingress_network(),
         ) else {
             continue;
         };
-        let Some(device) = swarm::port_on(topology, namespace, network) else {
+        let Some(device) = topology.nic_on(namespace, network) else {
             continue;
         };
         let ports = service
@@ -39,7 +39,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                     std::net::IpAddr::V4(a) => Some(a),
                     std::net::IpAddr::V6(_) => None,
                 }),
-                destination: swarm::v4(device),
+                destination: device.ipv4(),
                 destination_local: true,
                 protocol: port.protocol,
                 destination_port: Some(port.published),
@@ -62,7 +62,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                          are reset.",
                         port.published
                     ),
-                    confirm: command(topology, namespace, "iptables -t nat -S PREROUTING"),
+                    confirm: command(namespace, "iptables -t nat -S PREROUTING"),
                     fix: format!("docker service update --force {}", service.name),
                     ..finding(
                         Id::TaskRedirectMissing,
@@ -84,7 +84,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         "The task's own filter drops what the routing mesh sends: {}.",
                         ending.by
                     ),
-                    confirm: command(topology, namespace, "iptables -S INPUT"),
+                    confirm: command(namespace, "iptables -S INPUT"),
                     fix: format!("docker service update --force {}", service.name),
                     ..finding(
                         Id::TaskFilterDrops,

@@ -14,7 +14,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let mut found = ports(topology);
     let expected = own_vteps(topology);
     for route in &examined.facts.routes {
-        let node = swarm::node_of(topology, route.to);
+        let node = topology.node_name_at(route.to);
         let place = Place::namespace("host").node(&node);
         match route.source {
             None => found.push(Finding {
@@ -62,7 +62,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 /// Where other nodes believe this node's data path to end: what the gossip says
 /// of local tasks, else any address of the node.
 fn own_vteps(topology: &Topology) -> BTreeSet<IpAddr> {
-    let Some(node) = swarm::local_node(topology) else {
+    let Some(node) = topology.local_node() else {
         return BTreeSet::new();
     };
     let of_tasks: BTreeSet<IpAddr> = (topology.networks.iter())
@@ -101,7 +101,7 @@ fn ports(topology: &Topology) -> Vec<Finding> {
                  nodes arrive at a port where nothing listens."
             ),
             issues: &["moby#33416"],
-            confirm: swarm::command(topology, namespace, "ip -d link show type vxlan"),
+            confirm: swarm::command(namespace, "ip -d link show type vxlan"),
             fix: "Move the network's tasks away from this node and back, so that the device is \
                   made anew."
                 .to_owned(),

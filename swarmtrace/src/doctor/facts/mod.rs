@@ -168,7 +168,7 @@ impl Facts {
             Some(Err(error)) => self.gap(Need::Encryption, None, error.to_string()),
             None => {}
         }
-        if let Some(uplink) = super::swarm::uplink(topology) {
+        if let Some(uplink) = topology.uplink() {
             match nic::read(&uplink.name) {
                 Ok(nics) => self.nics = nics,
                 Err(error) => {
@@ -194,7 +194,7 @@ fn wanted(topology: &Topology, namespace: &Namespace) -> bool {
         | NamespaceKind::IngressSandbox
         | NamespaceKind::LoadBalancer { .. } => true,
         NamespaceKind::Container { task, .. } => {
-            task.is_some() && super::swarm::ingress_address(topology, namespace).is_some()
+            task.is_some() && topology.ingress_address(namespace).is_some()
         }
         NamespaceKind::Overlay { .. } | NamespaceKind::Other => false,
     }

@@ -1,6 +1,7 @@
 //! The sites on real Swarms, and on hosts of other makes.
 
 use super::*;
+use crate::topology::Device;
 use crate::topology::fixtures::{topology, topology_without_docker};
 
 fn names(topology: &Topology, scope: &Scope) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::super::finding;
 use super::{Overlay, ip_of, mac_of};
-use crate::doctor::swarm::{self, command};
+use crate::doctor::swarm::command;
 use crate::doctor::{Finding, Id, Place, Severity};
 use crate::topology::{FdbEntry, Neighbour};
 use std::net::IpAddr;
@@ -68,7 +68,7 @@ impl Overlay<'_> {
         Finding {
             why: format!(
                 "Packets for it are sent to {}, which does not have it.",
-                swarm::node_of(self.topology, entry.vtep)
+                self.topology.node_name_at(entry.vtep)
             ),
             issues: &["moby#35401"],
             confirm: self.confirm(),
@@ -117,7 +117,7 @@ impl Overlay<'_> {
 
     /// Docker's own forwarding entry for an address that has no name here.
     pub(super) fn without_neighbour(&self, entry: &FdbEntry) -> Finding {
-        let node = swarm::node_of(self.topology, entry.vtep);
+        let node = self.topology.node_name_at(entry.vtep);
         let address = ip_of(&entry.mac).filter(|address| self.serves(*address));
         let who = match address {
             Some(address) => format!("{address}, behind {node}"),
@@ -149,7 +149,7 @@ impl Overlay<'_> {
     fn place_of(&self, address: IpAddr, host: Option<IpAddr>) -> Place {
         let mut place = self.place();
         if let Some(host) = host {
-            place = place.node(&swarm::node_of(self.topology, host));
+            place = place.node(&self.topology.node_name_at(host));
         }
         if let Some(task) = self.topology.task_by_address(address) {
             place = place.service(&task.service);
@@ -160,7 +160,7 @@ impl Overlay<'_> {
     fn name(&self, address: IpAddr, name: &str, host: Option<IpAddr>) -> String {
         match (name, host) {
             ("" | "lb", Some(host)) => {
-                let node = swarm::node_of(self.topology, host);
+                let node = self.topology.node_name_at(host);
                 format!("the load balancer of {node} ({address})")
             }
             ("" | "lb", None) => format!("a load balancer ({address})"),
@@ -172,7 +172,7 @@ impl Overlay<'_> {
         let device = &self.device.name;
         let neigh = format!("ip neigh show dev {device}");
         let fdb = format!("bridge fdb show dev {device}");
-        let command = |text: &str| command(self.topology, self.namespace, text);
+        let command = |text: &str| command(self.namespace, text);
         format!("{}; {}", command(&neigh), command(&fdb))
     }
 
@@ -193,7 +193,7 @@ impl Overlay<'_> {
             return lasting;
         };
         let device = &self.device.name;
-        let command = |text: &str| command(self.topology, self.namespace, text);
+        let command = |text: &str| command(self.namespace, text);
         format!(
             "{lasting} At once: {}; {}",
             command(&format!(

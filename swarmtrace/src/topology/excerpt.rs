@@ -1,70 +1,41 @@
 //! A part of a snapshot: some services, some networks, and what belongs to
 //! them.
 
-use super::{DeviceKind, IpvsMatch, NamespaceKind, Network, PublishMode, Service, Topology};
+use super::{DeviceKind, IpvsMatch, NamespaceKind, Network, Service, Topology, UnknownName};
 use std::collections::BTreeSet;
 
-/// What to keep; empty keeps everything.
+/// The part of a snapshot to keep; empty keeps everything.
 #[derive(Clone, Debug, Default)]
-pub struct Selection {
+pub struct Excerpt {
     /// Services by name or id, with the networks they are on.
     pub services: Vec<String>,
     /// Networks by name or id, with the services on them.
     pub networks: Vec<String>,
 }
 
-/// A name that nothing has.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("no {kind} \"{name}\" is known on this node{}", among(.known))]
-pub struct Unknown {
-    /// `service` or `network`
-    pub kind: &'static str,
-    /// The name asked for.
-    pub name: String,
-    /// The names there are.
-    pub known: Vec<String>,
-}
-
-fn among(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        names => format!(" (known: {})", names.join(", ")),
-    }
-}
-
 impl Topology {
-    /// Keeps what was selected and what belongs to it. The node's own namespace
+    /// Keeps the wanted part. The node's own namespace
     /// always stays, and so do nodes and gaps.
-    pub fn select(mut self, selection: &Selection) -> Result<Self, Unknown> {
-        if selection.services.is_empty() && selection.networks.is_empty() {
+    pub fn excerpt(mut self, wanted: &Excerpt) -> Result<Self, UnknownName> {
+        if wanted.services.is_empty() && wanted.networks.is_empty() {
             return Ok(self);
         }
         let mut services = BTreeSet::new();
-        for name in &selection.services {
-            let service = self.service(name).ok_or_else(|| Unknown {
-                kind: "service",
-                name: name.clone(),
-                known: self.services.iter().map(|s| s.name.clone()).collect(),
-            })?;
+        for name in &wanted.services {
+            let service = self.require_service(name)?;
             services.insert(service.name.clone());
         }
         let mut networks = BTreeSet::new();
-        for name in &selection.networks {
-            let network = (self.networks.iter())
-                .find(|n| &n.name == name || (!n.id.is_empty() && &n.id == name));
-            let network = network.ok_or_else(|| Unknown {
-                kind: "network",
-                name: name.clone(),
-                known: self.networks.iter().map(|n| n.name.clone()).collect(),
-            })?;
+        for name in &wanted.networks {
+            let network = self.require_network(name)?;
             networks.insert(key(network));
         }
-        if selection.services.is_empty() {
+        if wanted.services.is_empty() {
             let on = |s: &&Service| self.networks_of(s).any(|n| networks.contains(&key(n)));
             services = (self.services.iter().filter(on))
                 .map(|s| s.name.clone())
                 .collect();
-        } else if selection.networks.is_empty() {
+        } else if wanted.networks.is_empty() {
             networks = (self.services.iter())
                 .filter(|s| services.contains(&s.name))
                 .flat_map(|s| self.networks_of(s))
@@ -88,7 +59,7 @@ impl Topology {
                     }
                     // One that is not known to be a service's may be anyone's.
                     NamespaceKind::Container { task: None, .. } => {
-                        selection.services.is_empty() && attached()
+                        wanted.services.is_empty() && attached()
                     }
                     _ => attached(),
                 }
@@ -117,20 +88,6 @@ impl Topology {
         self.tasks.retain(|t| services.contains(&t.service));
         Ok(self)
     }
-
-    /// The networks a service is on: by its virtual addresses, its tasks and
-    /// its published ports.
-    pub fn networks_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a Network> {
-        let mesh = service.ports.iter().any(|p| p.mode == PublishMode::Ingress);
-        let ids: BTreeSet<&str> = (service.vips.iter().map(|v| v.network.as_str()))
-            .chain(
-                (self.tasks.iter())
-                    .filter(|t| t.service == service.name)
-                    .flat_map(|t| t.addresses.iter().map(|a| a.network.as_str())),
-            )
-            .collect();
-        (self.networks.iter()).filter(move |n| ids.contains(n.id.as_str()) || (mesh && n.ingress))
-    }
 }
 
 /// Identity of a network: an id where Docker gave one, else its VNIs.
@@ -143,15 +100,15 @@ mod tests {
     use super::*;
     use crate::topology::fixtures;
 
-    fn selected(services: &[&str], networks: &[&str]) -> Result<Topology, Unknown> {
+    fn selected(services: &[&str], networks: &[&str]) -> Result<Topology, UnknownName> {
         let names = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
-        fixtures::topology("swarm/a").select(&Selection {
+        fixtures::topology("swarm/a").excerpt(&Excerpt {
             services: names(services),
             networks: names(networks),
         })
     }
 
-    fn select(services: &[&str], networks: &[&str]) -> Result<Vec<String>, Unknown> {
+    fn select(services: &[&str], networks: &[&str]) -> Result<Vec<String>, UnknownName> {
         let topology = selected(services, networks)?;
         Ok(topology.namespaces.into_iter().map(|n| n.name).collect())
     }
@@ -194,7 +151,7 @@ mod tests {
         let error = select(&["voet"], &[]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no service \"voet\" is known on this node (known: client, vote)"
+            "no service 'voet' is known on this node; there are: client, vote"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! Questions that the rest of the program asks a snapshot.
+//! Things by what identifies them: inode, index, VNI, id, address, mark.
 
-use super::{
-    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Node,
-    PublishedPort, Service, Task, Topology,
+use crate::topology::{
+    Device, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Node, PublishedPort, Service,
+    Task, Topology,
 };
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 impl Topology {
     /// The namespace with that inode.
@@ -27,13 +27,6 @@ impl Topology {
     /// The network with that Docker id.
     pub fn network(&self, id: &str) -> Option<&Network> {
         self.networks.iter().find(|n| n.id == id)
-    }
-
-    /// The service of that name or id.
-    pub fn service(&self, name: &str) -> Option<&Service> {
-        self.services
-            .iter()
-            .find(|s| s.name == name || (!s.id.is_empty() && s.id == name))
     }
 
     /// The task that has that overlay address.
@@ -63,6 +56,11 @@ impl Topology {
         self.nodes.iter().find(|n| n.addresses.contains(&address))
     }
 
+    /// This node.
+    pub fn local_node(&self) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.local)
+    }
+
     /// The node with that Swarm id.
     pub fn node(&self, id: &str) -> Option<&Node> {
         self.nodes.iter().find(|n| n.id == id)
@@ -90,57 +88,6 @@ impl Topology {
             .filter(move |(_, p)| p.published == port)
     }
 
-    /// The other end of a veth pair.
-    pub fn peer(&self, at: DeviceRef) -> Option<DeviceRef> {
-        match self.device(at)?.1.kind {
-            DeviceKind::Veth { peer } => peer,
-            _ => None,
-        }
-    }
-
-    /// The other end of a veth pair, with its namespace.
-    pub fn peer_of(&self, device: &Device) -> Option<(&Namespace, &Device)> {
-        match device.kind {
-            DeviceKind::Veth { peer } => self.device(peer?),
-            _ => None,
-        }
-    }
-
-    /// The bridge that a device, or else the other end of its veth pair, is a
-    /// port of.
-    pub fn bridge(&self, at: DeviceRef) -> Option<(&Namespace, &Device)> {
-        let own = |at: DeviceRef| {
-            let (_, device) = self.device(at)?;
-            self.device(DeviceRef {
-                namespace: at.namespace,
-                ifindex: device.master?,
-            })
-        };
-        own(at).or_else(|| own(self.peer(at)?))
-    }
-
-    /// The VNI of the overlay that a device belongs to: the VXLAN device
-    /// itself, its bridge, the bridge's ports and what they lead to.
-    pub fn vni(&self, at: DeviceRef) -> Option<u32> {
-        let (namespace, device) = self.device(at)?;
-        if let DeviceKind::Vxlan { vni, .. } = device.kind {
-            return Some(vni);
-        }
-        let (namespace, bridge) = match device.kind {
-            DeviceKind::Bridge => (namespace, device),
-            _ => self.bridge(at)?,
-        };
-        namespace.devices.iter().find_map(|d| match d.kind {
-            DeviceKind::Vxlan { vni, .. } if d.master == Some(bridge.ifindex) => Some(vni),
-            _ => None,
-        })
-    }
-
-    /// The overlay network that a device belongs to: see [`Topology::vni`].
-    pub fn network_of_device(&self, at: DeviceRef) -> Option<&Network> {
-        self.network_by_vni(self.vni(at)?)
-    }
-
     /// The name of a node for people: host name, else its address, else the
     /// start of its id.
     pub fn node_name(&self, node: &Node) -> String {
@@ -152,9 +99,38 @@ impl Topology {
             None => node.id.chars().take(12).collect(),
         }
     }
+
+    /// The name of the node that an underlay address stands for, else the address.
+    pub fn node_name_at(&self, address: IpAddr) -> String {
+        match self.node_by_address(address) {
+            Some(node) => self.node_name(node),
+            None => address.to_string(),
+        }
+    }
+}
+
+impl Device {
+    /// Its own IPv4 address: the one that is not a single host's, as a virtual
+    /// address is.
+    pub fn ipv4(&self) -> Option<Ipv4Addr> {
+        self.addresses.iter().find_map(|a| match a.addr() {
+            IpAddr::V4(v4) if a.prefix_len() < 32 => Some(v4),
+            _ => None,
+        })
+    }
+
+    /// Whether it has that address.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|a| a.addr() == address)
+    }
 }
 
 impl Namespace {
+    /// Whether one of its devices has that address.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.devices.iter().any(|d| d.holds(address))
+    }
+
     /// Refers to one of its devices.
     pub fn at(&self, device: &Device) -> DeviceRef {
         DeviceRef {

@@ -1,0 +1,87 @@
+//! Services, networks and nodes by the name or id that a user gives.
+
+use crate::topology::{Network, Node, Service, Topology};
+use std::fmt;
+
+/// A name that nothing has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no {kind} '{name}' is known on this node{}", alternatives(.known))]
+pub struct UnknownName {
+    /// What was looked for.
+    pub kind: Named,
+    /// The name as given.
+    pub name: String,
+    /// The names that exist.
+    pub known: Vec<String>,
+}
+
+/// What a name can stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A [`Service`].
+    Service,
+    /// A [`Network`].
+    Network,
+    /// A [`Node`].
+    Node,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Service => "service",
+            Self::Network => "network",
+            Self::Node => "node",
+        })
+    }
+}
+
+fn alternatives(known: &[String]) -> String {
+    match known {
+        [] => "; there are none".to_owned(),
+        known => format!("; there are: {}", known.join(", ")),
+    }
+}
+
+impl Topology {
+    /// The service of that name or id.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        (self.services.iter()).find(|s| is_called(name, &s.name, &s.id))
+    }
+
+    /// The service of that name or id. Errors if there is none.
+    pub fn require_service(&self, name: &str) -> Result<&Service, UnknownName> {
+        self.service(name).ok_or_else(|| UnknownName {
+            kind: Named::Service,
+            name: name.to_owned(),
+            known: self.services.iter().map(|s| s.name.clone()).collect(),
+        })
+    }
+
+    /// The network of that name or id. Errors if there is none.
+    pub fn require_network(&self, name: &str) -> Result<&Network, UnknownName> {
+        let mut networks = self.networks.iter();
+        let found = networks.find(|n| is_called(name, &n.name, &n.id));
+        found.ok_or_else(|| UnknownName {
+            kind: Named::Network,
+            name: name.to_owned(),
+            known: self.networks.iter().map(|n| n.name.clone()).collect(),
+        })
+    }
+
+    /// The node of that host name, id or address. Errors if there is none.
+    pub fn require_node(&self, name: &str) -> Result<&Node, UnknownName> {
+        let found = self.nodes.iter().find(|n| {
+            is_called(name, &n.hostname, &n.id) || n.addresses.iter().any(|a| a.to_string() == name)
+        });
+        found.ok_or_else(|| UnknownName {
+            kind: Named::Node,
+            name: name.to_owned(),
+            known: self.nodes.iter().map(|n| self.node_name(n)).collect(),
+        })
+    }
+}
+
+fn is_called(wanted: &str, name: &str, id: &str) -> bool {
+    name == wanted || (!id.is_empty() && id == wanted)
+}
