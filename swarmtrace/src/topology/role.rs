@@ -129,6 +129,7 @@ fn on_host(topology: &Topology, host: &Namespace, device: &Device) -> Role {
         // without a bridge is another program's network.
         (DeviceKind::Vxlan { .. }, Some(_)) => Role::Vxlan,
         (DeviceKind::Bridge | DeviceKind::Vxlan { .. }, _) => Role::Other,
+        (DeviceKind::Veth { .. }, Some(bridge)) if bridge.kind != DeviceKind::Bridge => Role::Other,
         (DeviceKind::Veth { .. }, Some(bridge)) => match on_host(topology, host, bridge) {
             Role::OverlayBridge => Role::OverlayPort,
             Role::GatewayBridge => Role::GatewayPort,
@@ -240,14 +241,16 @@ fn has_vxlan(namespace: &Namespace, bridge: &Device) -> bool {
     (ports(namespace, bridge)).any(|d| matches!(d.kind, DeviceKind::Vxlan { .. }))
 }
 
-/// Whether a bridge of the node, without a VXLAN port, is `docker_gwbridge`: by
-/// its name, or by having `ingress_sbox` on a port (its name can be chosen with
-/// `com.docker.network.bridge.name`).
+/// Whether a bridge of the node is `docker_gwbridge`: by its name, or by having
+/// `ingress_sbox` on a port (its name can be chosen with
+/// `com.docker.network.bridge.name`) and no VXLAN port.
 pub(super) fn is_gateway(topology: &Topology, host: &Namespace, bridge: &Device) -> bool {
-    bridge.name == GATEWAY_BRIDGE
-        || (ports(host, bridge))
+    let on_port = || {
+        (ports(host, bridge))
             .filter_map(|port| topology.peer_of(port))
             .any(|(namespace, _)| namespace.kind == NamespaceKind::IngressSandbox)
+    };
+    !has_vxlan(host, bridge) && (bridge.name == GATEWAY_BRIDGE || on_port())
 }
 
 /// Whether a port of that bridge leads into a task's container (services may

@@ -11,8 +11,20 @@ pub struct UnknownName {
     pub kind: Named,
     /// The name as given.
     pub name: String,
-    /// The names that exist.
+    /// The names that exist, sorted.
     pub known: Vec<String>,
+}
+
+impl UnknownName {
+    fn new(kind: Named, name: &str, known: impl Iterator<Item = String>) -> Self {
+        let mut known = Vec::from_iter(known);
+        known.sort();
+        Self {
+            kind,
+            name: name.to_owned(),
+            known,
+        }
+    }
 }
 
 /// What a name can stand for.
@@ -51,10 +63,9 @@ impl Topology {
 
     /// The service of that name or id. Errors if there is none.
     pub fn require_service(&self, name: &str) -> Result<&Service, UnknownName> {
-        self.service(name).ok_or_else(|| UnknownName {
-            kind: Named::Service,
-            name: name.to_owned(),
-            known: self.services.iter().map(|s| s.name.clone()).collect(),
+        self.service(name).ok_or_else(|| {
+            let known = self.services.iter().map(|s| s.name.clone());
+            UnknownName::new(Named::Service, name, known)
         })
     }
 
@@ -62,10 +73,9 @@ impl Topology {
     pub fn require_network(&self, name: &str) -> Result<&Network, UnknownName> {
         let mut networks = self.networks.iter();
         let found = networks.find(|n| is_called(name, &n.name, &n.id));
-        found.ok_or_else(|| UnknownName {
-            kind: Named::Network,
-            name: name.to_owned(),
-            known: self.networks.iter().map(|n| n.name.clone()).collect(),
+        found.ok_or_else(|| {
+            let known = self.networks.iter().map(|n| n.name.clone());
+            UnknownName::new(Named::Network, name, known)
         })
     }
 
@@ -74,10 +84,9 @@ impl Topology {
         let found = self.nodes.iter().find(|n| {
             is_called(name, &n.hostname, &n.id) || n.addresses.iter().any(|a| a.to_string() == name)
         });
-        found.ok_or_else(|| UnknownName {
-            kind: Named::Node,
-            name: name.to_owned(),
-            known: self.nodes.iter().map(|n| self.node_name(n)).collect(),
+        found.ok_or_else(|| {
+            let known = self.nodes.iter().map(|n| self.node_name(n));
+            UnknownName::new(Named::Node, name, known)
         })
     }
 }
