@@ -14,6 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 use std::time::Instant;
 use swarmtrace::capture::{AttachMode, Capture, Events, LoadOptions, TapSite};
+use swarmtrace::topology::DeviceRef;
 use swarmtrace_common::{Endpoint, Mode, PortSet, Settings};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -239,10 +240,12 @@ fn attaching(
         net.batch(&commands)?;
         let inode = std::fs::metadata(net.path())?.ino();
         sites.extend((0..DEVICES).map(|device| TapSite {
-            netns_inode: u32::try_from(inode).unwrap_or(0),
+            at: DeviceRef {
+                namespace: u32::try_from(inode).expect("a namespace's inode has 32 bits"),
+                // The loopback device is the first.
+                ifindex: device + 2,
+            },
             netns_path: net.path().into(),
-            // The loopback device is the first.
-            ifindex: device + 2,
             device: format!("device {}", device + 2),
             has_ethernet: true,
         }));

@@ -199,7 +199,7 @@ fn a_packet_that_a_rule_drops() {
         for drop in segments.clone().chain(datagrams.clone()) {
             let packet = &drop.packet;
             assert_eq!(packet.netns, pair.right.inode());
-            assert_eq!(packet.ifindex, pair.right.site("right0").ifindex);
+            assert_eq!(packet.ifindex, pair.right.site("right0").at.ifindex);
             assert_eq!(packet.tuple.destination(), address(host, PORT));
             assert_eq!(packet.has(flags::IPV6), host.contains(':'));
             assert_ne!(packet.skb, 0);
@@ -223,7 +223,7 @@ fn a_port_that_nobody_listens_on() {
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         }
         let events = watch.taken();
-        let at = (pair.right.inode(), pair.right.site("right0").ifindex);
+        let at = (pair.right.inode(), pair.right.site("right0").at.ifindex);
         let syn = tapped(&events, at, SYN, 0);
         let reset = tapped(&events, at, tcp::RST, 1);
         let drops = (events.iter()).filter_map(|event| match event {
@@ -321,7 +321,7 @@ fn resets_of_open_connections() {
                 (&pair.left, "left0")
             };
             let events = watch.taken();
-            let at = (sender.inode(), sender.site(device).ifindex);
+            let at = (sender.inode(), sender.site(device).at.ifindex);
             let reset = tapped(&events, at, tcp::RST, 1);
             let sent = resets(&events);
             let [sent] = sent[..] else {

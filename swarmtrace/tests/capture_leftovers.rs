@@ -134,16 +134,16 @@ fn devices_and_namespaces_may_vanish_and_come_back() {
         net.ip(&["link", "del", "port0"]);
         net.ip(&add);
         let changes = capture.reconcile(std::slice::from_ref(&site)).unwrap();
-        assert_eq!(changes.attached, [site.id()], "{changes:?}");
-        assert_eq!(changes.detached, [site.id()]);
+        assert_eq!(changes.attached, [site.at], "{changes:?}");
+        assert_eq!(changes.detached, [site.at]);
         // Somebody removes our filter.
         if mode == AttachMode::Clsact {
             net.tc(&["qdisc", "del", "dev", "port0", "clsact"]);
             let changes = capture.reconcile(std::slice::from_ref(&site)).unwrap();
-            assert_eq!(changes.attached, [site.id()], "{changes:?}");
+            assert_eq!(changes.attached, [site.at], "{changes:?}");
             net.tc(&["filter", "del", "dev", "port0", "egress"]);
             let changes = capture.reconcile(std::slice::from_ref(&site)).unwrap();
-            assert_eq!(changes.attached, [site.id()], "{changes:?}");
+            assert_eq!(changes.attached, [site.at], "{changes:?}");
             capture.detach_all().unwrap();
             assert!(!net.has_clsact("port0"), "it was ours all the time");
             attach(&mut capture, std::slice::from_ref(&site));
@@ -186,9 +186,11 @@ fn child_that_waits() {
     needs!(Root, Btf);
     let read = |name| std::env::var(name).unwrap();
     let site = TapSite {
-        netns_inode: read("SWT_INODE").parse().unwrap(),
+        at: swarmtrace::topology::DeviceRef {
+            namespace: read("SWT_INODE").parse().unwrap(),
+            ifindex: read("SWT_IFINDEX").parse().unwrap(),
+        },
         netns_path: PathBuf::from(read("SWT_PATH")),
-        ifindex: read("SWT_IFINDEX").parse().unwrap(),
         device: String::from("port0"),
         has_ethernet: true,
     };
@@ -208,9 +210,9 @@ fn start_child(mode: &str, site: &TapSite, folder: &Path, name: &str) -> Child {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "child_that_waits"])
         .env("SWT_MODE", mode)
-        .env("SWT_INODE", site.netns_inode.to_string())
+        .env("SWT_INODE", site.at.namespace.to_string())
         .env("SWT_PATH", &site.netns_path)
-        .env("SWT_IFINDEX", site.ifindex.to_string())
+        .env("SWT_IFINDEX", site.at.ifindex.to_string())
         .env("SWT_RUN_DIR", folder.join("run"))
         .env("SWT_READY", &ready)
         .stdout(Stdio::null())
@@ -268,7 +270,7 @@ fn a_killed_run_is_cleaned_up_after() {
         2
     );
     let result = cleanup(&run_dir).unwrap();
-    assert_eq!((result.dead_runs, result.swept), (1, vec![site.id()]));
+    assert_eq!((result.dead_runs, result.swept), (1, vec![site.at]));
     assert_eq!(
         net.filters("port0")
             .matches("swarmtrace_in direct-action")

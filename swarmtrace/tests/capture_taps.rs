@@ -19,7 +19,7 @@ use swarmtrace_common::{Direction, PacketEvent, Settings, flags, tcp};
 /// How many TCP events have these flags, at a tap, in a direction.
 fn count(events: &[PacketEvent], site: &TapSite, direction: Direction, bits: u8) -> usize {
     let at = events.iter().filter(|event| {
-        (event.netns, event.ifindex) == (site.netns_inode, site.ifindex)
+        (event.netns, event.ifindex) == (site.at.namespace, site.at.ifindex)
             && event.direction() == direction
     });
     at.filter(|event| event.tcp_flags & (tcp::SYN | tcp::ACK | tcp::FIN) == bits)
@@ -70,7 +70,7 @@ fn a_connection_is_seen_at_every_tap() {
             // Time only goes forward along the way of the SYN.
             let syn = |site: &TapSite| {
                 let mut at = events.iter().filter(|e| e.tcp_flags == tcp::SYN);
-                at.find(|e| e.netns == site.netns_inode).unwrap().time
+                at.find(|e| e.netns == site.at.namespace).unwrap().time
             };
             assert!(syn(left) < syn(right));
             assert_eq!(capture.counters().unwrap().lost(), 0);
@@ -141,7 +141,7 @@ fn inject(site: &TapSite, frame: &[u8]) {
         assert!(socket >= 0);
         let mut address: libc::sockaddr_ll = std::mem::zeroed();
         address.sll_family = libc::AF_PACKET as u16;
-        address.sll_ifindex = site.ifindex as i32;
+        address.sll_ifindex = site.at.ifindex as i32;
         address.sll_halen = 6;
         let size = size_of::<libc::sockaddr_ll>() as u32;
         let (data, length) = (frame.as_ptr().cast(), frame.len());
@@ -170,7 +170,7 @@ fn tags_in_the_frame_and_beside_it() {
         (&sites[1], Direction::Ingress, frame.len() - 4),
     ] {
         let mut at = events.iter().filter(|event| event.tuple.dst_port == 999);
-        let event = at.find(|event| event.netns == site.netns_inode).unwrap();
+        let event = at.find(|event| event.netns == site.at.namespace).unwrap();
         assert_eq!((event.vlan, event.has(flags::VLAN)), (42, true));
         assert_eq!((event.payload_length, event.direction()), (8, direction));
         assert_eq!(event.length as usize, length);

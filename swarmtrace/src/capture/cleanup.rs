@@ -1,27 +1,28 @@
-//! Cleaning up after runs that were killed, by what their journals say.
+//! Removes the filters that killed runs have left, as their journals list them.
 
 use super::journal;
-use super::site::TapId;
 use super::tc::Tc;
 use crate::sys::netns::{self, Netns};
+use crate::topology::DeviceRef;
 use std::io;
 use std::path::Path;
 
-/// What [`cleanup`] found.
+/// What [`cleanup`] found and removed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cleanup {
     /// Runs that had been killed.
     pub dead_runs: usize,
-    /// Devices that were swept.
-    pub swept: Vec<TapId>,
-    /// Devices that could not be swept, and why.
-    pub failed: Vec<(TapId, String)>,
+    /// Devices whose filters were removed.
+    pub swept: Vec<DeviceRef>,
+    /// Devices that could not be swept, and why; no device if a journal could not be
+    /// removed.
+    pub failed: Vec<(Option<DeviceRef>, String)>,
 }
 
 /// Removes what killed runs have left, and nothing else.
 ///
 /// # Errors
-/// Where no thread could be started.
+/// Errors if no thread can be started.
 pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
     let dead: Vec<_> = (journal::found(run_dir).into_iter())
         .filter(|found| !found.is_live())
@@ -34,7 +35,7 @@ pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
         for found in dead {
             let failures = result.failed.len();
             for entry in &found.record.entries {
-                let id = (entry.netns_inode, entry.ifindex);
+                let at = entry.at();
                 let swept = Netns::open_known(&entry.netns_path, entry.netns_inode)
                     .and_then(|namespace| visitor.enter(&namespace))
                     .map_err(io::Error::from)
@@ -44,16 +45,16 @@ pub fn cleanup(run_dir: &Path) -> io::Result<Cleanup> {
                         tc.sweep(entry.ifindex, found.record.handle, entry.added_clsact)
                     });
                 match swept {
-                    Ok(()) => result.swept.push(id),
+                    Ok(()) => result.swept.push(at),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => result.failed.push((id, error.to_string())),
+                    Err(error) => result.failed.push((Some(at), error.to_string())),
                 }
             }
             result.dead_runs += 1;
             if result.failed.len() == failures
                 && let Err(error) = found.remove()
             {
-                result.failed.push(((0, 0), error.to_string()));
+                result.failed.push((None, error.to_string()));
             }
         }
         result

@@ -1,7 +1,9 @@
 //! Why capturing cannot start: each a single line that says what to do.
 
 use super::btf::BtfError;
+use crate::sys::kernel;
 use aya::EbpfError;
+use aya::maps::MapError;
 use aya::programs::ProgramError;
 use std::io;
 
@@ -11,7 +13,7 @@ pub const MINIMUM_KERNEL: &str = "5.10";
 /// Why capturing cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Not the rights that loading programs takes.
+    /// Capabilities are missing.
     #[error(
         "swarmtrace must run as root (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and \
          CAP_SYS_ADMIN): try `sudo swarmtrace …`"
@@ -23,7 +25,7 @@ pub enum Error {
          every current distribution's is"
     )]
     NoBtf(#[source] BtfError),
-    /// The kernel lacks what the programs need.
+    /// The kernel is older than the programs need.
     #[error("Linux {found} is too old: swarmtrace needs {MINIMUM_KERNEL} or newer")]
     KernelTooOld {
         /// The running kernel's version.
@@ -39,21 +41,21 @@ pub enum Error {
         kernel: String,
         /// The program's name.
         program: String,
-        /// The verifier's last words.
+        /// The kernel's error and the verifier's last line.
         reason: String,
-        /// All it said, many lines.
+        /// The verifier's log, many lines.
         log: String,
     },
     /// The embedded object or one of its maps could not be used.
     #[error("the kernel side could not be loaded: {0}")]
     Object(String),
-    /// The system's.
+    /// A file or thread could not be opened or started.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl Error {
-    /// Reads the meaning of a failed program load.
+    /// The error for a failed program load.
     pub fn of_program(program: &str, error: ProgramError) -> Self {
         match error {
             ProgramError::LoadError {
@@ -63,7 +65,7 @@ impl Error {
                 || !verifier_log.to_string().trim().is_empty() =>
             {
                 let log = verifier_log.to_string();
-                // The last line but the statistics says what was wrong.
+                // The last line except for the statistics is the reason.
                 let last = log.lines().rev().find(|line| {
                     let statistics = [
                         "processed ",
@@ -74,7 +76,7 @@ impl Error {
                     !line.trim().is_empty() && !statistics.iter().any(|word| line.starts_with(word))
                 });
                 Self::Verifier {
-                    kernel: kernel_release(),
+                    kernel: kernel::release(),
                     program: program.to_owned(),
                     reason: format!("{io_error}: {}", last.unwrap_or("no reason given").trim()),
                     log,
@@ -85,7 +87,7 @@ impl Error {
         }
     }
 
-    /// Reads the meaning of a failed object load.
+    /// The error for a failed object load.
     pub fn of_object(error: EbpfError) -> Self {
         let text = chain(&error);
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
@@ -98,12 +100,16 @@ impl Error {
         }
         Self::Object(text)
     }
-}
 
-/// The running kernel's version, as `uname -r` prints it.
-pub fn kernel_release() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease")
-        .map_or_else(|_| String::from("?"), |release| release.trim().to_owned())
+    /// The error for a failed map operation.
+    pub fn of_map(error: MapError) -> Self {
+        Self::Object(chain(&error))
+    }
+
+    /// The error for a map that the object does not have.
+    pub fn no_map(name: &str) -> Self {
+        Self::Object(format!("no map {name}"))
+    }
 }
 
 /// An error and its causes on one line.
@@ -133,13 +139,13 @@ mod tests {
                 field: "dev",
             }),
             Error::KernelTooOld {
-                found: String::from("4.19.0"),
+                found: "4.19.0".to_owned(),
             },
             Error::Verifier {
-                kernel: String::from("5.10.0"),
-                program: String::from("swarmtrace_in"),
-                reason: String::from("Permission denied: R1 invalid mem access 'scalar'"),
-                log: String::from("many\nlines"),
+                kernel: "5.10.0".to_owned(),
+                program: "swarmtrace_in".to_owned(),
+                reason: "Permission denied: R1 invalid mem access 'scalar'".to_owned(),
+                log: "many\nlines".to_owned(),
             },
         ];
         for (error, hint) in errors.iter().zip(["sudo", "BTF=y", "5.10", "-v"]) {

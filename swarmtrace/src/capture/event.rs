@@ -1,8 +1,8 @@
-//! What the ring buffer holds, told apart.
+//! Decoding the records of the ring buffer.
 
 use swarmtrace_common::{EventKind, FateEvent, PacketEvent};
 
-/// One record of the kernel side's.
+/// One record of the kernel side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A packet was seen at a tap.
@@ -14,12 +14,12 @@ pub enum Event {
 }
 
 impl Event {
-    /// CLOCK_MONOTONIC, nanoseconds.
+    /// When it happened: CLOCK_MONOTONIC, nanoseconds.
     pub fn time(&self) -> u64 {
         self.described().time
     }
 
-    /// The packet that it is about: see [`FateEvent`] for drops and resets.
+    /// The packet that was seen, dropped or answered with a reset; see [`FateEvent`].
     pub fn described(&self) -> &PacketEvent {
         match self {
             Self::Packet(packet) => packet,
@@ -35,7 +35,7 @@ impl Event {
         }
     }
 
-    /// A record's event: of a known kind and of that kind's length.
+    /// Decodes a record; none unless its kind is known and its length is that kind's.
     pub(super) fn decode(record: &[u8]) -> Option<Self> {
         const PACKET: u8 = EventKind::Packet as u8;
         const DROP: u8 = EventKind::Drop as u8;
@@ -63,7 +63,7 @@ impl From<&Self> for Event {
     }
 }
 
-/// A record as what its kind says.
+/// A type that a record can be read as.
 trait Record: Copy {}
 impl Record for PacketEvent {}
 impl Record for FateEvent {}
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_and_resets_are_told_apart() {
+    fn drops_and_resets_are_distinguished() {
         let mut bytes = [0_u8; size_of::<FateEvent>()];
         let reason = std::mem::offset_of!(FateEvent, reason);
         bytes[reason..reason + 4].copy_from_slice(&7_u32.to_ne_bytes());

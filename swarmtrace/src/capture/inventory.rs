@@ -1,39 +1,39 @@
-//! What the kernel made of each program: what its verifier had to look at, and
-//! how large the program is.
+//! Each program as the kernel loaded it: what the verifier had to walk, and how large
+//! the program is.
 
 use super::error::Error;
 use super::programs::Programs;
 use aya::programs::{Program, ProgramError};
 use serde::Serialize;
 
-/// What the benchmark compares the others with; no user needs it.
+/// The program that the benchmark compares the others with.
 const BENCHMARK: &str = "swarmtrace_nop";
 
-/// A program of the kernel side, as the running kernel took it.
+/// A program of the kernel side, as the running kernel loaded it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LoadedProgram {
     /// Its name.
     pub name: String,
-    /// Whether it is attached to devices; else it is to a tracepoint.
+    /// Whether it is for devices; else it is for a tracepoint.
     pub is_tap: bool,
-    /// Instructions that the verifier looked at, paths counted each: its limit is
-    /// a million. Kernels before 5.16 do not tell.
+    /// Instructions that the verifier walked, on every path: its limit is a million.
+    /// None before Linux 5.16, which does not report it.
     pub verified_instructions: Option<u32>,
-    /// Instructions as the kernel keeps them.
+    /// Instructions after the verifier's rewrites.
     pub instructions: Option<u32>,
-    /// Bytes of machine code; none where the kernel interprets.
+    /// Bytes of machine code; none if the kernel interprets the program.
     pub compiled_bytes: Option<u32>,
-    /// Why the kernel did not take it, in one line.
+    /// Why the kernel refused it, in one line.
     pub refused: Option<String>,
-    /// All that the verifier said of what it refused, many lines.
+    /// The verifier's log of a refused program, many lines.
     #[serde(skip)]
     pub log: Option<String>,
 }
 
-/// Loads every program that is not loaded yet, and asks the kernel about each;
-/// those that it refuses are among them.
+/// Loads every program that is not loaded yet, and asks the kernel about each. Refused
+/// programs are listed too.
 pub fn inventory(programs: &mut Programs) -> Vec<LoadedProgram> {
-    let mut all: Vec<_> = (programs.object().programs_mut())
+    let mut all: Vec<_> = (programs.all())
         .filter(|(name, _)| *name != BENCHMARK)
         .map(|(name, program)| examine(name, program))
         .collect();
@@ -42,35 +42,35 @@ pub fn inventory(programs: &mut Programs) -> Vec<LoadedProgram> {
 }
 
 fn examine(name: &str, program: &mut Program) -> LoadedProgram {
-    let loaded = match program {
+    let result = match program {
         Program::SchedClassifier(program) => program.load(),
         Program::RawTracePoint(program) => program.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
     };
-    let facts = match loaded {
+    let facts = match result {
         Ok(()) | Err(ProgramError::AlreadyLoaded) => program.info(),
         Err(error) => Err(error),
     };
-    let mut told = LoadedProgram {
+    let mut loaded = LoadedProgram {
         name: name.to_owned(),
         is_tap: matches!(program, Program::SchedClassifier(_)),
         ..LoadedProgram::default()
     };
     match facts {
         Ok(facts) => {
-            told.verified_instructions = facts.verified_instruction_count();
+            loaded.verified_instructions = facts.verified_instruction_count();
             // An instruction is 8 bytes, and the size is in bytes.
-            told.instructions = facts.size_translated().map(|bytes| bytes / 8);
-            told.compiled_bytes = Some(facts.size_jitted()).filter(|bytes| *bytes > 0);
+            loaded.instructions = facts.size_translated().map(|bytes| bytes / 8);
+            loaded.compiled_bytes = Some(facts.size_jitted()).filter(|bytes| *bytes > 0);
         }
-        // The kernel and the program are said beside it already.
+        // The kernel and the program are printed beside it already.
         Err(error) => match Error::of_program(name, error) {
             Error::Verifier { reason, log, .. } => {
-                told.refused = Some(reason);
-                told.log = Some(log);
+                loaded.refused = Some(reason);
+                loaded.log = Some(log);
             }
-            other => told.refused = Some(other.to_string()),
+            other => loaded.refused = Some(other.to_string()),
         },
     }
-    told
+    loaded
 }

@@ -1,14 +1,15 @@
-//! What a killed run leaves behind, written down before it is there.
+//! A record of the filters that a run adds, written before they are added.
 //!
 //! Only classic tc filters outlive their process. Before one is added, a file
-//! in the run directory (`/run/swarmtrace`) says which device of which
+//! in the run directory (`/run/swarmtrace`) records which device of which
 //! namespace gets it, under which handle, and whether the clsact qdisc is
-//! swarmtrace's own. Beside it lies a lock file that its process holds locked:
-//! the kernel lets go of it however the process ends, and, unlike a process id,
-//! a lock means the same in every container. A journal whose lock is free is
-//! the work list of a clean-up; one whose lock is held belongs to a live
-//! swarmtrace and is left alone.
+//! swarmtrace's own. Beside it is a lock file that the process holds locked:
+//! the kernel releases the lock however the process ends, and, unlike a process id,
+//! a lock means the same in every container. A journal whose lock is free lists what
+//! [`super::cleanup`] removes; one whose lock is held is a live swarmtrace's and is
+//! left alone.
 
+use crate::topology::DeviceRef;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -33,23 +34,31 @@ pub struct Entry {
     pub added_clsact: bool,
 }
 
-/// The file's content.
+impl Entry {
+    /// The device.
+    pub fn at(&self) -> DeviceRef {
+        DeviceRef {
+            namespace: self.netns_inode,
+            ifindex: self.ifindex,
+        }
+    }
+}
+
+/// The journal file's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Process id, for people.
+    /// Process id, for whoever reads the file.
     pub pid: u32,
-    /// Handle of all its filters.
+    /// Handle of all its filters, which no other run has.
     pub handle: u32,
-    /// Where they are.
+    /// The devices that have them.
     pub entries: Vec<Entry>,
 }
 
 impl Record {
     /// Its entry for a device.
-    pub fn entry(&self, netns_inode: u32, ifindex: u32) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find(|entry| entry.netns_inode == netns_inode && entry.ifindex == ifindex)
+    pub fn entry(&self, at: DeviceRef) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.at() == at)
     }
 }
 
@@ -58,7 +67,7 @@ impl Record {
 pub struct Journal {
     path: PathBuf,
     lock: Option<File>,
-    /// What it says.
+    /// Its content.
     pub record: Record,
 }
 
@@ -90,7 +99,7 @@ impl Journal {
     /// Writes the files, or removes them when there are no entries.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the run directory is not writable.
     pub fn save(&mut self) -> io::Result<()> {
         if self.record.entries.is_empty() {
             if self.lock.take().is_some() {
@@ -120,15 +129,15 @@ impl Journal {
 #[derive(Debug)]
 pub struct Found {
     path: PathBuf,
-    /// What it says.
+    /// Its content.
     pub record: Record,
-    /// The lock, where it was free: the run is dead, and as long as this is
-    /// held nobody else cleans up after it.
+    /// The lock, if it was free: the run is dead, and as long as the lock is held
+    /// nobody else cleans up after it.
     lock: Option<File>,
 }
 
 impl Found {
-    /// Whether its process is still there.
+    /// Whether its process still runs.
     pub fn is_live(&self) -> bool {
         self.lock.is_none()
     }
@@ -136,7 +145,7 @@ impl Found {
     /// Removes a dead run's files.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the run directory is not writable.
     pub fn remove(self) -> io::Result<()> {
         if self.is_live() {
             return Ok(());
@@ -203,8 +212,8 @@ mod tests {
         assert_eq!(seen.len(), 1);
         assert!(seen[0].is_live());
         assert_eq!(seen[0].record, journal.record);
-        assert!(seen[0].record.entry(4_026_531_840, 7).is_some());
-        assert!(seen[0].record.entry(4_026_531_840, 8).is_none());
+        assert!(seen[0].record.entry(entry(7).at()).is_some());
+        assert!(seen[0].record.entry(entry(8).at()).is_none());
         seen.remove(0).remove().unwrap();
         assert_eq!(
             found(&directory).len(),

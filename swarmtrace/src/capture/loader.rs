@@ -1,21 +1,23 @@
-//! Loads the kernel side and keeps its filter current.
+//! Loads the kernel side, and is the handle to it: taps, filter, tracepoints, events.
 
 use super::attach::Taps;
-use super::btf::KernelTypes;
+use super::attach::tcx::has_tcx;
 use super::cleanup::cleanup;
-use super::error::{Error, kernel_release};
-use super::fate::{self, FateTypes};
+use super::counters::Counters;
+use super::error::Error;
+use super::fate_types::FateTypes;
+use super::filter::Filter;
 use super::inventory::{LoadedProgram, inventory};
 use super::journal::RUN_DIR;
+use super::kernel_types::KernelTypes;
 use super::log::Stderr;
-use super::programs::Programs;
+use super::programs::{Programs, TRACEPOINTS};
 use super::reader::Events;
-use super::rights::missing_rights;
-use super::site::{AttachMode, Changes, TapSite};
-use super::tcx::has_tcx;
+use super::tap::{AttachMode, Changes, TapSite};
 use crate::sys::kernel_names::KernelNames;
+use crate::sys::{capabilities, kernel};
 use aya::EbpfLoader;
-use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
+use aya::maps::RingBuf;
 use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{TestRun as _, TestRunOptions, TestRunResult};
 use aya::util::KernelVersion;
@@ -24,18 +26,18 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use swarmtrace_common::{Endpoint, PortSet, Settings, counters};
+use swarmtrace_common::{Endpoint, PortSet, Settings};
 
 /// The kernel side, built by build.rs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/swarmtrace"));
 
 /// The kernel side as it is embedded and loaded: an ELF object. For tests and
-/// benchmarks that look into it.
+/// benchmarks that inspect it.
 pub fn object() -> &'static [u8] {
     OBJECT
 }
 
-/// Which toolchain the kernel side was built with, for people.
+/// The toolchain that the kernel side was built with, as text.
 pub const BPF_TOOLCHAIN: &str = env!("SWARMTRACE_BPF_TOOLCHAIN");
 
 /// How to load.
@@ -74,8 +76,7 @@ pub struct Capture {
     programs: Programs,
     taps: Taps,
     events: Option<Events>,
-    settings: Settings,
-    endpoints: BTreeSet<Endpoint>,
+    filter: Filter,
     no_conntrack: Option<String>,
     fate: FateTypes,
     fate_links: Vec<RawTracePointLink>,
@@ -87,18 +88,18 @@ impl Capture {
     /// runs have left.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// Errors without the capabilities, without BTF, on a kernel that is too old, and
+    /// if the kernel refuses a program: see [`Error`].
     pub fn load(options: &LoadOptions) -> Result<Self, Error> {
-        if !missing_rights().is_empty() {
+        if !capabilities::missing().is_empty() {
             return Err(Error::NotRoot);
         }
-        let version = KernelVersion::current().map_err(|_| Error::KernelTooOld {
-            found: kernel_release(),
-        })?;
-        if version < KernelVersion::new(5, 10, 0) {
-            return Err(Error::KernelTooOld {
-                found: kernel_release(),
-            });
+        match KernelVersion::current() {
+            Ok(version) if version >= KernelVersion::new(5, 10, 0) => {}
+            _ => {
+                let found = kernel::release();
+                return Err(Error::KernelTooOld { found });
+            }
         }
         // Before 5.11 maps count as locked memory; later this changes nothing.
         let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
@@ -110,7 +111,7 @@ impl Capture {
             let loader = EbpfLoader::new();
             types.join().map(|types| (types, loader))
         })
-        .map_err(|_| Error::Object(String::from("reading BTF panicked")))?;
+        .map_err(|_| Error::Object("reading BTF panicked".to_owned()))?;
         let types = types.map_err(Error::NoBtf)?;
 
         let ring_bytes = options
@@ -128,8 +129,9 @@ impl Capture {
             .map_max_entries("EVENTS", ring_bytes)
             .load(OBJECT)
             .map_err(Error::of_object)?;
-        let ring = object.take_map("EVENTS").ok_or_else(|| no_map("EVENTS"))?;
-        let ring = RingBuf::try_from(ring).map_err(map_error)?;
+        let ring = object.take_map("EVENTS");
+        let ring = ring.ok_or_else(|| Error::no_map("EVENTS"))?;
+        let ring = RingBuf::try_from(ring).map_err(Error::of_map)?;
         let logger = if options.verbose {
             let logger = aya_log::EbpfLogger::init_with_logger(&mut object, Stderr);
             Some(logger.map_err(|error| Error::Object(error.to_string()))?)
@@ -149,8 +151,7 @@ impl Capture {
             programs,
             taps: Taps::new(attach, &options.run_dir),
             events: Some(Events::new(ring, logger)),
-            settings: Settings::default(),
-            endpoints: BTreeSet::new(),
+            filter: Filter::default(),
             no_conntrack: types.no_conntrack,
             names: Arc::new(KernelNames::new(types.fate.reasons.clone())),
             fate: types.fate,
@@ -160,27 +161,26 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Why events carry no conntrack tuples, where they do not.
+    /// Why events carry no conntrack tuples, if so.
     pub fn no_conntrack(&self) -> Option<&str> {
         self.no_conntrack.as_deref()
     }
 
-    /// Every program as the kernel took it. Those that are loaded only when they
-    /// are needed are loaded now.
+    /// Every program, with what the verifier and the compiler report of it. Those that
+    /// are loaded only when they are needed are loaded now.
     pub fn inventory(&mut self) -> Vec<LoadedProgram> {
         inventory(&mut self.programs)
     }
 
-    /// Reports from now on what the kernel says of packets that the filter
-    /// selects: dropped, or answered with a reset. In every namespace, whether or
-    /// not anything is tapped there. Returns what will not be seen, a line each;
-    /// that is never a reason to give up.
+    /// Attaches to the tracepoints of dropped packets and sent resets, of packets that
+    /// the filter selects, in every namespace, whether or not anything is tapped
+    /// there. Returns what will not be seen, a line each; tracing works without.
     pub fn watch_fate(&mut self) -> Vec<String> {
         if !self.fate_links.is_empty() {
             return Vec::new();
         }
-        let mut unseen = self.fate.silences();
-        for (program, tracepoint, what) in fate::PROGRAMS {
+        let mut unseen = self.fate.missing();
+        for (program, tracepoint, what) in TRACEPOINTS {
             let attached = match &self.fate.unusable {
                 Some(why) => Err(why.clone()),
                 None => (self.programs.trace(program, tracepoint)).map_err(|e| e.to_string()),
@@ -193,7 +193,7 @@ impl Capture {
         unseen
     }
 
-    /// The running kernel's names for what it says of a packet's fate.
+    /// The running kernel's names for the numbers in drops and resets.
     pub fn names(&self) -> Arc<KernelNames> {
         Arc::clone(&self.names)
     }
@@ -207,113 +207,72 @@ impl Capture {
     /// what has vanished. Cheap when nothing has changed.
     ///
     /// # Errors
-    /// Where no thread could be started; everything else is in [`Changes`].
+    /// Errors if no thread can be started; every other failure is in [`Changes`].
     pub fn reconcile(&mut self, sites: &[TapSite]) -> io::Result<Changes> {
         self.taps.reconcile(&mut self.programs, sites)
     }
 
-    /// What is attached.
+    /// The sites that are tapped.
     pub fn attached(&self) -> impl Iterator<Item = &TapSite> {
         self.taps.attached()
     }
 
     /// Detaches everything. Safe to call again; dropping does it as well, but
-    /// cannot say what went wrong.
+    /// without reporting errors.
     ///
     /// # Errors
-    /// Where a filter could not be removed.
+    /// Errors if a filter cannot be removed.
     pub fn detach_all(&mut self) -> io::Result<()> {
         self.fate_links.clear();
         self.taps.detach_all()
     }
 
-    /// Has the kernel side report nothing, from now until ports, endpoints and
+    /// Selects nothing: the kernel side reports nothing until ports, endpoints and
     /// settings are set anew.
     ///
     /// # Errors
-    /// The kernel's.
+    /// [`Error::Object`] if the kernel refuses.
     pub fn select_nothing(&mut self) -> Result<(), Error> {
-        self.set_ports(&PortSet::from_iter([]))?;
-        self.set_endpoints(&BTreeSet::new())?;
-        self.set_settings(Settings {
-            match_any: 0,
-            ..self.settings
-        })
+        self.filter.select_nothing(&mut self.programs)
     }
 
     /// Changes the settings; `endpoint_kinds` is filled in here.
     ///
     /// # Errors
-    /// The kernel's.
+    /// [`Error::Object`] if the kernel refuses.
     pub fn set_settings(&mut self, settings: Settings) -> Result<(), Error> {
-        let kinds = self
-            .endpoints
-            .iter()
-            .fold(0, |kinds, one| kinds | one.kind());
-        self.settings = Settings {
-            endpoint_kinds: kinds,
-            ..settings
-        };
-        let mut map: Array<_, Settings> = map(&mut self.programs, "SETTINGS")?;
-        map.set(0, self.settings, 0).map_err(map_error)
+        self.filter.set_settings(&mut self.programs, settings)
     }
 
     /// Changes the set of ports.
     ///
     /// # Errors
-    /// The kernel's.
+    /// [`Error::Object`] if the kernel refuses.
     pub fn set_ports(&mut self, ports: &PortSet) -> Result<(), Error> {
-        let mut map: Array<_, PortSet> = map(&mut self.programs, "PORTS")?;
-        map.set(0, ports, 0).map_err(map_error)
+        Filter::set_ports(&mut self.programs, ports)
     }
 
     /// Changes the endpoints, by adding and removing what differs.
     ///
     /// # Errors
-    /// The kernel's, for instance with more than 65,536 of them.
+    /// [`Error::Object`] if the kernel refuses, for instance more than 65,536 of them.
     pub fn set_endpoints(&mut self, endpoints: &BTreeSet<Endpoint>) -> Result<(), Error> {
-        let mut map: HashMap<_, Endpoint, u8> = map(&mut self.programs, "ENDPOINTS")?;
-        for gone in self.endpoints.difference(endpoints) {
-            match map.remove(gone) {
-                Ok(()) | Err(MapError::KeyNotFound) => {}
-                Err(error) => return Err(map_error(error)),
-            }
-        }
-        for new in endpoints.difference(&self.endpoints) {
-            map.insert(new, 1, 0).map_err(map_error)?;
-        }
-        self.endpoints.clone_from(endpoints);
-        self.set_settings(self.settings)
+        self.filter.set_endpoints(&mut self.programs, endpoints)
     }
 
     /// What the kernel side has counted.
     ///
     /// # Errors
-    /// The kernel's.
+    /// [`Error::Object`] if the kernel refuses.
     pub fn counters(&self) -> Result<Counters, Error> {
-        let map = self.programs.object_ref().map("COUNTERS");
-        let map: PerCpuArray<_, [u64; counters::COUNT as usize]> = map
-            .ok_or_else(|| no_map("COUNTERS"))?
-            .try_into()
-            .map_err(map_error)?;
-        let mut per_cpu: Vec<[u64; counters::COUNT as usize]> = Vec::new();
-        for depth in 0..counters::DEPTHS {
-            let counted = map.get(&depth, 0).map_err(map_error)?;
-            per_cpu.resize(counted.len(), Default::default());
-            for (sums, counts) in per_cpu.iter_mut().zip(counted.iter()) {
-                for (sum, count) in sums.iter_mut().zip(counts) {
-                    *sum = sum.wrapping_add(*count);
-                }
-            }
-        }
-        Ok(Counters { per_cpu })
+        Counters::read(&self.programs)
     }
 
     /// Runs a program over a frame without a network (`BPF_PROG_TEST_RUN`), for
     /// tests and benchmarks.
     ///
     /// # Errors
-    /// The kernel's, for instance for a frame shorter than an Ethernet header.
+    /// Errors if the kernel refuses, for instance a frame shorter than an Ethernet header.
     pub fn test_run(
         &mut self,
         program: &'static str,
@@ -328,62 +287,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        // `detach_all` is for those who want to know.
+        // `detach_all` reports errors.
         let _ = self.detach_all();
     }
-}
-
-/// What the kernel side has counted, a CPU each; see [`counters`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// By CPU, then by counter.
-    pub per_cpu: Vec<[u64; counters::COUNT as usize]>,
-}
-
-impl Counters {
-    fn sum(&self, counter: u32) -> u64 {
-        (self.per_cpu.iter()).fold(0, |sum, cpu| sum.wrapping_add(cpu[counter as usize]))
-    }
-
-    /// Packets that reached a tap.
-    pub fn seen(&self) -> u64 {
-        self.sum(counters::SEEN)
-    }
-
-    /// Packets that matched the filter.
-    pub fn matched(&self) -> u64 {
-        self.sum(counters::MATCHED)
-    }
-
-    /// Events of packets at taps written.
-    pub fn reported(&self) -> u64 {
-        self.sum(counters::REPORTED)
-    }
-
-    /// Events of drops and resets written.
-    pub fn fates(&self) -> u64 {
-        self.sum(counters::FATES)
-    }
-
-    /// Events lost because the ring buffer was full.
-    pub fn lost(&self) -> u64 {
-        self.sum(counters::LOST)
-    }
-}
-
-fn map<'a, T>(programs: &'a mut Programs, name: &'static str) -> Result<T, Error>
-where
-    T: TryFrom<&'a mut Map, Error = MapError>,
-{
-    let map = programs.object().map_mut(name);
-    T::try_from(map.ok_or_else(|| no_map(name))?).map_err(map_error)
-}
-
-fn no_map(name: &str) -> Error {
-    Error::Object(format!("no map {name}"))
-}
-
-fn map_error(error: MapError) -> Error {
-    let cause = std::error::Error::source(&error).map(ToString::to_string);
-    Error::Object(cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")))
 }

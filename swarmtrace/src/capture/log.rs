@@ -1,4 +1,4 @@
-//! Prints the kernel side's own diagnostics (`-v`) on standard error.
+//! Prints the kernel side's diagnostics (`-v`) on standard error.
 
 use log::{Log, Metadata, Record};
 

@@ -1,5 +1,5 @@
-//! Capture: the kernel side loaded, attached wherever packets are to be seen,
-//! and its events read.
+//! Capture: loads the kernel side, attaches it wherever packets are to be seen, and
+//! reads its events.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,44 +19,43 @@
 //! # }
 //! ```
 //!
-//! Besides packets at taps, the kernel's own word on dropped packets and on the
-//! resets it sends can be had, from every namespace at once: see
-//! [`Capture::watch_fate`].
+//! Besides packets at taps, the kernel side reports dropped packets and the resets
+//! that the kernel sends, in every namespace at once: see [`Capture::watch_fate`].
 //!
-//! Nothing is left behind: tcx links end with the process, and what outlives it
-//! on kernels without tcx is written down beforehand and removed by the next
-//! start or by [`cleanup`].
+//! Nothing is left behind: tcx links end with the process, and filters, which outlive
+//! it on kernels without tcx, are journaled beforehand and removed by the next start or
+//! by [`cleanup`].
 
 mod attach;
 pub mod btf;
 mod cleanup;
-mod clock;
+mod counters;
 mod error;
 mod event;
-mod fate;
+mod fate_types;
+mod filter;
 mod inventory;
 mod journal;
+mod kernel_types;
 mod loader;
 mod log;
 mod programs;
 mod reader;
-mod rights;
-mod site;
+mod tap;
 mod tc;
-mod tcx;
 
 pub use attach::TCX_MOST;
+pub use attach::tcx::has_tcx;
 pub use cleanup::{Cleanup, cleanup};
-pub use clock::realtime_offset;
-pub use error::{Error, MINIMUM_KERNEL, kernel_release};
+pub use counters::Counters;
+pub use error::{Error, MINIMUM_KERNEL};
 pub use event::Event;
 pub use inventory::LoadedProgram;
 pub use journal::RUN_DIR;
-pub use loader::{BPF_TOOLCHAIN, Capture, Counters, LoadOptions, object};
+pub use kernel_types::KernelTypes;
+pub use loader::{BPF_TOOLCHAIN, Capture, LoadOptions, object};
 pub use reader::{BATCH, Events, POLL, Reader};
-pub use rights::missing_rights;
-pub use site::{AttachMode, Changes, TapId, TapSite};
-pub use tcx::has_tcx;
+pub use tap::{AttachMode, Changes, TapSite};
 
 #[cfg(test)]
 mod tests {

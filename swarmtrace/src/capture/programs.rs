@@ -6,14 +6,28 @@
 //! never.
 
 use super::error::Error;
-use super::fate;
 use aya::Ebpf;
+use aya::maps::{Map, MapError};
 use aya::programs::raw_trace_point::RawTracePointLink;
-use aya::programs::{ProgramError, RawTracePoint, SchedClassifier};
+use aya::programs::{Program, ProgramError, RawTracePoint, SchedClassifier};
 use std::io;
 use swarmtrace_common::Direction;
 
-/// The programs of one loaded object.
+/// Each program on a tracepoint, its tracepoint, and what is not seen without it.
+pub const TRACEPOINTS: [(&str, &str, &str); 2] = [
+    (
+        "swarmtrace_drop",
+        "kfree_skb",
+        "packets that the kernel drops",
+    ),
+    (
+        "swarmtrace_rst",
+        "tcp_send_reset",
+        "resets that the kernel sends",
+    ),
+];
+
+/// The programs and maps of one loaded object.
 pub struct Programs {
     object: Ebpf,
 }
@@ -22,7 +36,7 @@ impl Programs {
     /// Takes the object, and loads the programs for Ethernet devices.
     ///
     /// # Errors
-    /// [`Error::Verifier`] where the kernel refuses one.
+    /// [`Error::Verifier`] if the kernel refuses one.
     pub fn load(object: Ebpf) -> Result<Self, Error> {
         let mut programs = Self { object };
         for direction in [Direction::Ingress, Direction::Egress] {
@@ -34,7 +48,7 @@ impl Programs {
     /// The program for a device, loaded, and its name.
     ///
     /// # Errors
-    /// [`Error`] as text where it had to be loaded and could not.
+    /// Errors if it had to be loaded and the kernel refused it.
     pub fn get(
         &mut self,
         has_ethernet: bool,
@@ -44,21 +58,40 @@ impl Programs {
         Ok((name, self.loaded(name).map_err(io::Error::other)?))
     }
 
-    /// The object, for its maps.
-    pub fn object(&mut self) -> &mut Ebpf {
-        &mut self.object
+    /// Every program of the object.
+    pub fn all(&mut self) -> impl Iterator<Item = (&str, &mut Program)> {
+        self.object.programs_mut()
     }
 
-    /// The object, for its maps.
-    pub fn object_ref(&self) -> &Ebpf {
-        &self.object
+    /// A map, to be read.
+    ///
+    /// # Errors
+    /// [`Error::Object`] if there is no such map of that type.
+    pub fn map<'a, T>(&'a self, name: &str) -> Result<T, Error>
+    where
+        T: TryFrom<&'a Map, Error = MapError>,
+    {
+        let map = self.object.map(name).ok_or_else(|| Error::no_map(name))?;
+        T::try_from(map).map_err(Error::of_map)
+    }
+
+    /// A map, to be changed.
+    ///
+    /// # Errors
+    /// [`Error::Object`] if there is no such map of that type.
+    pub fn map_mut<'a, T>(&'a mut self, name: &str) -> Result<T, Error>
+    where
+        T: TryFrom<&'a mut Map, Error = MapError>,
+    {
+        let map = self.object.map_mut(name);
+        T::try_from(map.ok_or_else(|| Error::no_map(name))?).map_err(Error::of_map)
     }
 
     /// Attaches a program to a tracepoint, for as long as the link is held.
     ///
     /// # Errors
-    /// [`Error::Verifier`] where the kernel refuses it, [`Error::Object`] where it
-    /// has no such tracepoint.
+    /// [`Error::Verifier`] if the kernel refuses it, [`Error::Object`] if the kernel does
+    /// not have that tracepoint.
     pub fn trace(
         &mut self,
         name: &'static str,
@@ -70,13 +103,21 @@ impl Programs {
             .ok_or(Error::Object(format!("no program {name}")))?
             .try_into()
             .map_err(|error: ProgramError| Error::Object(error.to_string()))?;
-        fate::attach(program, tracepoint).map_err(|error| Error::of_program(name, error))
+        let mut attach = || {
+            match program.load() {
+                Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
+                Err(error) => return Err(error),
+            }
+            let link = program.attach(tracepoint)?;
+            program.take_link(link)
+        };
+        attach().map_err(|error| Error::of_program(name, error))
     }
 
-    /// A program by name, loaded if it was not.
+    /// A program for devices by name, loaded if it was not.
     ///
     /// # Errors
-    /// [`Error::Verifier`] where the kernel refuses it.
+    /// [`Error::Verifier`] if the kernel refuses it.
     pub fn loaded(&mut self, name: &'static str) -> Result<&mut SchedClassifier, Error> {
         let program: &mut SchedClassifier = self
             .object

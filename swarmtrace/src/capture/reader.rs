@@ -1,10 +1,9 @@
 //! Hands the kernel side's events to user space, in batches.
 //!
-//! The kernel side wakes nobody for a single event (see `emit.rs` there): the
-//! reader looks by itself now and then, as often as its owner asks ([`POLL`] is
-//! often enough for people), and is woken in between only when much has piled up.
-//! So an event is at most that much old when it is handed out, and a burst costs
-//! few system calls.
+//! The kernel side does not wake the reader for a single event (see `emit.rs` there):
+//! the reader polls at an interval ([`POLL`] is short enough for people), and is woken in
+//! between only when much has piled up. So an event is at most one interval old when it
+//! is handed out, and a burst costs few system calls.
 
 use super::event::Event;
 use aya::maps::{MapData, RingBuf};
@@ -13,8 +12,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// How often the ring buffer of a trace that people look at is looked at without
-/// being woken.
+/// The interval at which the ring buffer of an interactive trace is polled.
 pub const POLL: Duration = Duration::from_millis(8);
 
 /// The largest batch, in events.
@@ -39,8 +37,7 @@ impl Events {
         }
     }
 
-    /// Appends what is there, at most [`BATCH`] events, and says how many.
-    /// Never waits.
+    /// Appends what is there, at most [`BATCH`] events, and returns how many. Never waits.
     pub fn drain(&mut self, into: &mut Vec<Event>) -> usize {
         if let Some(logger) = &mut self.logger {
             logger.flush();
@@ -61,16 +58,16 @@ impl Events {
         count
     }
 
-    /// Records that were no event of a known kind.
+    /// How many records were no event of a known kind.
     pub fn ignored(&self) -> u64 {
         self.ignored
     }
 
-    /// Registers with the async runtime that the caller runs in. An event is
-    /// handed out `poll` after it happened, at most.
+    /// Registers with the async runtime that the caller runs in. An event is handed out
+    /// at most `poll` after it happened.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the ring buffer cannot be registered with epoll.
     pub fn into_reader(self, poll: Duration) -> io::Result<Reader> {
         // SAFETY: the descriptor is the ring buffer's, which `Ring` keeps open and
         // unchanged for as long as it lives.
@@ -101,7 +98,7 @@ impl Reader {
     /// are either in `into` or still in the ring buffer.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the runtime is shut down.
     pub async fn next(&mut self, into: &mut Vec<Event>) -> io::Result<usize> {
         loop {
             let count = self.drain(into);
@@ -114,7 +111,7 @@ impl Reader {
         }
     }
 
-    /// Appends what is there and never waits; see [`Events::drain`].
+    /// Appends what is there without waiting; see [`Events::drain`].
     pub fn drain(&mut self, into: &mut Vec<Event>) -> usize {
         self.events.get_mut().0.drain(into)
     }

@@ -2,11 +2,12 @@
 //!
 //! For kernels without tcx (before 6.6). Unlike a tcx link, a filter outlives
 //! the process that added it, so each one is recognisable: by its name, its
-//! priority, and a handle that is this process's alone. Every call works in the
-//! network namespace of the calling thread. Modelled on iproute2's `tc`; the
-//! kernel's side is net/sched/cls_api.c and net/sched/sch_ingress.c.
+//! priority, and a handle that no other run has. Every call works in the network
+//! namespace of the thread that opened the socket. Modelled on iproute2's `tc`.
+//!
+//! Relied on: net/sched/cls_api.c, net/sched/sch_ingress.c.
 
-use crate::sys::netlink::{Netlink, Protocol};
+use crate::sys::netlink::{Family, Netlink};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{
@@ -32,7 +33,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a swarmtrace with this handle added it.
+    /// Whether the run with this handle added it.
     pub fn is_ours(&self, handle: u32) -> bool {
         self.priority == PRIORITY
             && self.handle == handle
@@ -40,7 +41,7 @@ impl Filter {
     }
 }
 
-/// What occupies the place where clsact is or would be.
+/// The qdisc in clsact's place: a device has one or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Qdisc {
     /// A clsact qdisc.
@@ -58,17 +59,17 @@ impl Tc {
     /// Opens the socket.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the process has no file descriptors left.
     pub fn open() -> io::Result<Self> {
         Ok(Self {
-            netlink: Netlink::open(Protocol::Route)?,
+            netlink: Netlink::open(Family::Route)?,
         })
     }
 
-    /// What the namespace's devices have at their ingress, by device index.
+    /// The clsact and ingress qdiscs of the namespace's devices, by device index.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the kernel refuses, or its answer cannot be decoded.
     pub fn qdiscs(&mut self) -> io::Result<BTreeMap<u32, Qdisc>> {
         let message = RouteNetlinkMessage::GetQueueDiscipline(message(0));
         let replies = self.netlink.dump(message)?.complete()?;
@@ -89,7 +90,7 @@ impl Tc {
     /// Adds clsact to a device.
     ///
     /// # Errors
-    /// `AlreadyExists` where it has one; else the system's.
+    /// `AlreadyExists` if it has one; else errors if the kernel refuses.
     pub fn add_clsact(&mut self, ifindex: u32) -> io::Result<()> {
         let message = RouteNetlinkMessage::NewQueueDiscipline(clsact(ifindex));
         Ok(self.netlink.change(message, NLM_F_CREATE | NLM_F_EXCL)?)
@@ -98,7 +99,7 @@ impl Tc {
     /// Removes clsact, and with it all filters, from a device.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the kernel refuses.
     pub fn delete_clsact(&mut self, ifindex: u32) -> io::Result<()> {
         let message = RouteNetlinkMessage::DelQueueDiscipline(clsact(ifindex));
         Ok(self.netlink.change(message, 0)?)
@@ -107,7 +108,8 @@ impl Tc {
     /// Every filter of one direction of a device.
     ///
     /// # Errors
-    /// The system's, also where there is no clsact.
+    /// Errors if the kernel refuses, also if the device has no clsact, or its answer
+    /// cannot be decoded.
     pub fn filters(&mut self, ifindex: u32, direction: Direction) -> io::Result<Vec<Filter>> {
         let mut message = message(ifindex);
         message.header.parent = parent(direction);
@@ -117,12 +119,12 @@ impl Tc {
             RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
             _ => None,
         });
-        // Each priority is listed once by itself, with handle 0.
+        // The kernel also lists each priority by itself, with handle 0.
         Ok(filters
             .map(|filter| Filter {
                 priority: (filter.header.info >> 16) as u16,
                 handle: filter.header.handle.into(),
-                name: bpf_name(&filter).map(String::from),
+                name: bpf_name(&filter).map(str::to_owned),
             })
             .filter(|filter| filter.handle != 0)
             .collect())
@@ -131,7 +133,7 @@ impl Tc {
     /// Adds a program as a direct-action filter.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the kernel refuses.
     pub fn add_filter(
         &mut self,
         ifindex: u32,
@@ -145,7 +147,7 @@ impl Tc {
             TcOption::Bpf(TcFilterBpfOption::ProgFd(
                 program.as_raw_fd().unsigned_abs(),
             )),
-            TcOption::Bpf(TcFilterBpfOption::ProgName(String::from(name))),
+            TcOption::Bpf(TcFilterBpfOption::ProgName(name.to_owned())),
             TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
         ]));
         let message = RouteNetlinkMessage::NewTrafficFilter(message);
@@ -155,7 +157,7 @@ impl Tc {
     /// Removes the filter that [`Tc::add_filter`] added.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the kernel refuses.
     pub fn delete_filter(
         &mut self,
         ifindex: u32,
@@ -166,12 +168,11 @@ impl Tc {
         Ok(self.netlink.change(message, 0)?)
     }
 
-    /// Removes what a swarmtrace with this handle has left on a device, and
-    /// clsact too where that swarmtrace had added it and it is now empty.
-    /// Nothing there any more is no error.
+    /// Removes the filters of the run with this handle from a device, and clsact too if
+    /// that run had added it and it is now empty. It is no error if there are none.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors if the kernel refuses.
     pub fn sweep(&mut self, ifindex: u32, handle: u32, added_clsact: bool) -> io::Result<()> {
         if self.qdiscs()?.get(&ifindex) != Some(&Qdisc::Clsact) {
             return Ok(());
@@ -194,6 +195,7 @@ impl Tc {
 }
 
 fn message(ifindex: u32) -> TcMessage {
+    // A damaged journal may have an index that is no int: no device has i32::MAX.
     TcMessage::with_index(i32::try_from(ifindex).unwrap_or(i32::MAX))
 }
 
@@ -206,7 +208,7 @@ fn clsact(ifindex: u32) -> TcMessage {
     };
     message
         .attributes
-        .push(TcAttribute::Kind(String::from("clsact")));
+        .push(TcAttribute::Kind("clsact".to_owned()));
     message
 }
 
@@ -216,9 +218,7 @@ fn filter(ifindex: u32, direction: Direction, handle: u32) -> TcMessage {
     message.header.parent = parent(direction);
     message.header.handle = handle.into();
     message.header.info = u32::from(PRIORITY) << 16 | u32::from(ALL_PROTOCOLS.to_be());
-    message
-        .attributes
-        .push(TcAttribute::Kind(String::from("bpf")));
+    message.attributes.push(TcAttribute::Kind("bpf".to_owned()));
     message
 }
 

@@ -32,10 +32,15 @@ impl Args {
             done.swept.len(),
             plural(done.swept.len()),
         );
-        for ((namespace, device), why) in &done.failed {
-            anstream::eprintln!(
-                "swarmtrace: device {device} in namespace {namespace} was not cleaned: {why}"
-            );
+        for (at, why) in &done.failed {
+            match at {
+                Some(at) => anstream::eprintln!(
+                    "swarmtrace: device {} in namespace {} was not cleaned: {why}",
+                    at.ifindex,
+                    at.namespace,
+                ),
+                None => anstream::eprintln!("swarmtrace: a journal was not removed: {why}"),
+            }
         }
         Ok(match done.failed.is_empty() {
             true => ExitCode::SUCCESS,

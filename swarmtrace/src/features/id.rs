@@ -1,12 +1,12 @@
-//! The table of what tracing can make use of: what each thing is called, whether
-//! it can be done without, what is lost then, and how to get it.
+//! The table of features: what each is called, whether tracing works without it, what
+//! is lost then, and how to get it.
 
 use serde::{Serialize, Serializer};
 
-/// Something that tracing makes use of.
+/// A feature of the node that swarmtrace uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Id {
-    /// Root, or capabilities.
+    /// Root, or the capabilities.
     Rights,
     /// The kernel's version.
     Kernel,
@@ -18,13 +18,13 @@ pub enum Id {
     PacketBytes,
     /// The helper that reads the kernel's memory.
     KernelMemory,
-    /// The helper that tells the time.
+    /// The helper that reads CLOCK_MONOTONIC.
     Clock,
-    /// The programs themselves.
+    /// swarmtrace's own programs.
     Programs,
-    /// The compiler of programs.
+    /// The JIT compiler for programs.
     Jit,
-    /// Attachment that ends with the process.
+    /// Links that end with the process.
     Tcx,
     /// Connection tracking's records.
     Conntrack,
@@ -40,7 +40,7 @@ pub enum Id {
     Docker,
 }
 
-/// What there is to say of a thing, wherever it is missing.
+/// A row of the table.
 struct Entry {
     name: &'static str,
     needed: bool,
@@ -48,7 +48,7 @@ struct Entry {
     get: &'static str,
 }
 
-/// Without it nothing can be traced.
+/// A feature without which nothing can be traced.
 const fn needed(name: &'static str, get: &'static str) -> Entry {
     Entry {
         name,
@@ -58,7 +58,7 @@ const fn needed(name: &'static str, get: &'static str) -> Entry {
     }
 }
 
-/// Without it something is lost.
+/// A feature without which tracing works, but shows less.
 const fn useful(name: &'static str, lost: &'static str, get: &'static str) -> Entry {
     Entry {
         name,
@@ -69,7 +69,7 @@ const fn useful(name: &'static str, lost: &'static str, get: &'static str) -> En
 }
 
 impl Id {
-    /// Every one, in the order of the report.
+    /// Every feature, in the order of the report.
     pub const ALL: [Self; 16] = [
         Self::Rights,
         Self::Kernel,
@@ -89,7 +89,7 @@ impl Id {
         Self::Docker,
     ];
 
-    /// As it is called in text and JSON; stays as it is.
+    /// Its name in text and JSON; never changes.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
@@ -138,7 +138,7 @@ impl Id {
             Self::Clock => needed("clock", "boot a kernel built with CONFIG_BPF_SYSCALL=y"),
             Self::Programs => needed(
                 "programs",
-                "another version of the kernel may take them; please report it with the output of \
+                "another version of the kernel may load them; please report it with the output of \
                  `swarmtrace features -v`",
             ),
             Self::Jit => useful(
@@ -154,8 +154,8 @@ impl Id {
             ),
             Self::Conntrack => useful(
                 "conntrack",
-                "rewrites are told by the packets before and after alone, and lines do not say \
-                 conntrack",
+                "rewrites are inferred from the packets before and after alone, and lines do not \
+                 print conntrack",
                 "the nf_conntrack module, which Docker loads, and Linux 5.11 or newer, whose \
                  modules publish their types",
             ),
@@ -166,26 +166,26 @@ impl Id {
             ),
             Self::DropReasons => useful(
                 "drop-reasons",
-                "the kernel does not say why it drops a packet: the function that dropped it is \
+                "the kernel gives no reasons for drops: the function that dropped the packet is \
                  named instead",
                 "Linux 5.17 or newer",
             ),
             Self::Resets => useful(
                 "resets",
-                "where a reset was born is told by the first hop that saw it alone",
+                "the sender of a reset is inferred from the first hop that saw it",
                 "a kernel built with CONFIG_BPF_EVENTS=y",
             ),
             Self::ResetReasons => useful(
                 "reset-reasons",
-                "the kernel does not say why it sends a reset, and does not tell of those that no \
-                 socket sends",
+                "the kernel gives no reasons for resets, and does not report those that no socket \
+                 sends",
                 "Linux 6.10 or newer",
             ),
             Self::Docker => useful(
                 "docker",
                 "services, tasks and nodes have no names, and --service selects nothing: trace \
                  by --port",
-                "start Docker, or say by DOCKER_HOST where it is",
+                "start Docker, or set DOCKER_HOST",
             ),
         }
     }
@@ -203,7 +203,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_thing_has_a_name_of_its_own_and_a_way_to_get_it() {
+    fn each_feature_has_a_unique_name_and_a_way_to_get_it() {
         let names: BTreeSet<&str> = Id::ALL.iter().map(|id| id.name()).collect();
         assert_eq!(names.len(), Id::ALL.len());
         for id in Id::ALL {

@@ -1,23 +1,22 @@
-//! Asking the kernel: small questions first, then every program is loaded.
+//! Asks the kernel: first what it supports, then whether it loads every program.
 
 use super::{Feature, Id, types};
-use crate::capture::{
-    Capture, Error, LoadOptions, LoadedProgram, MINIMUM_KERNEL, has_tcx, kernel_release,
-    missing_rights,
-};
+use crate::capture::{Capture, Error, LoadOptions, LoadedProgram, MINIMUM_KERNEL, has_tcx};
+use crate::sys::{capabilities, kernel};
 use aya::maps::MapType;
 use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported, is_map_supported};
 use aya::util::KernelVersion;
+use caps::Capability;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// What is not asked without the rights for it.
+/// Why a feature is unknown without the capabilities.
 const NO_RIGHTS: &str = "cannot be asked without the rights";
 
 /// What the kernel answered.
 pub struct Kernel {
-    /// Everything but Docker, in the report's order.
+    /// The kernel's features, in the report's order.
     pub features: Vec<Feature>,
     /// Every program.
     pub programs: Vec<LoadedProgram>,
@@ -26,10 +25,10 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Asks. `verbose` prints the verifier's words on what it refuses.
+    /// Asks the running kernel. `verbose` prints the verifier's log of a refused program.
     pub fn ask(verbose: bool) -> Self {
-        let rights = rights(&missing_rights(), nix::unistd::geteuid().is_root());
-        let version = version(&kernel_release(), KernelVersion::current().ok());
+        let rights = rights(&capabilities::missing(), nix::unistd::geteuid().is_root());
+        let version = version(&kernel::release(), KernelVersion::current().ok());
         let (btf, of_types) = types::ask();
         let allowed = rights.state == super::State::Ok;
         let mut features = vec![rights, version, btf];
@@ -62,14 +61,15 @@ impl Kernel {
     }
 }
 
-fn rights(missing: &[&str], root: bool) -> Feature {
+fn rights(missing: &[Capability], root: bool) -> Feature {
     match (missing, root) {
         ([], true) => Feature::ok(Id::Rights, "root"),
         ([], false) => Feature::ok(Id::Rights, "capabilities"),
-        (missing, true) => Feature::missing(
-            Id::Rights,
-            format!("root, but without {}", missing.join(", ")),
-        ),
+        (missing, true) => {
+            let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            let what = format!("root, but without {}", names.join(", "));
+            Feature::missing(Id::Rights, what)
+        }
         (_, false) => Feature::missing(Id::Rights, "not root"),
     }
 }
@@ -97,7 +97,7 @@ fn ring_buffer() -> Feature {
     }
 }
 
-/// The helpers that the programs call and kernels may withhold.
+/// Helpers that the programs call and some kernels withhold.
 const HELPERS: [(Id, BpfHelper, &str); 3] = [
     (
         Id::PacketBytes,
@@ -124,12 +124,12 @@ fn helper(id: Id, helper: BpfHelper, name: &str) -> Feature {
     }
 }
 
-/// Every program, or why there is none.
+/// Loads every program. The error is why none could be loaded.
 fn load(verbose: bool) -> Result<Vec<LoadedProgram>, String> {
     let options = LoadOptions {
         ring_bytes: 1 << 16,
-        // No folder of journals: this is a look, and what killed runs have left
-        // is not its business.
+        // No journals are read: nothing is attached, and what killed runs have left
+        // stays.
         run_dir: PathBuf::new(),
         ..LoadOptions::default()
     };
@@ -145,7 +145,7 @@ fn load(verbose: bool) -> Result<Vec<LoadedProgram>, String> {
         }
     }
     loaded.map_err(|error| match error {
-        // What to do about it is said beside it.
+        // What to do about it is printed beside it.
         Error::Verifier {
             program, reason, ..
         } => format!("{program}: {reason}"),
@@ -153,8 +153,8 @@ fn load(verbose: bool) -> Result<Vec<LoadedProgram>, String> {
     })
 }
 
-/// Programs of tracepoints that the kernel refuses: tracing goes on without what
-/// they say.
+/// Marks tracepoints as missing whose program the kernel refuses: tracing works
+/// without them.
 fn refuse(features: &mut [Feature], programs: &[LoadedProgram]) {
     for (id, name) in [
         (Id::Drops, "swarmtrace_drop"),
@@ -168,7 +168,7 @@ fn refuse(features: &mut [Feature], programs: &[LoadedProgram]) {
     }
 }
 
-/// Whether the programs are taken, and whether they are compiled.
+/// Whether the kernel loads the programs, and whether it compiles them.
 fn of_programs(loaded: &Result<Vec<LoadedProgram>, String>) -> [Feature; 2] {
     let programs = match loaded {
         Ok(programs) => programs,
@@ -220,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn rights_are_told() {
+    fn missing_capabilities_are_listed() {
         assert_eq!(rights(&[], true).state, State::Ok);
         assert_eq!(rights(&[], false).what, "capabilities");
-        assert_eq!(rights(&["CAP_BPF"], false).what, "not root");
-        let container = rights(&["CAP_BPF", "CAP_SYS_ADMIN"], true);
+        assert_eq!(rights(&[Capability::CAP_BPF], false).what, "not root");
+        let container = rights(&[Capability::CAP_BPF, Capability::CAP_SYS_ADMIN], true);
         assert_eq!(container.what, "root, but without CAP_BPF, CAP_SYS_ADMIN");
     }
 
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn interpreted_programs_are_told() {
+    fn interpreted_programs_are_reported() {
         let interpreted = LoadedProgram {
             compiled_bytes: None,
             ..program("swarmtrace_in")

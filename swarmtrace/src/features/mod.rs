@@ -1,7 +1,7 @@
-//! What of swarmtrace works on this kernel, what does not, and why not.
+//! What works on this node, what does not, and why not.
 //!
 //! [`examine`] asks the kernel and loads every program for real, but attaches
-//! nothing. What is lost without each thing, and how to get it, is in the table
+//! nothing. What is lost without each feature, and how to get it, is in the table
 //! of [`Id`]; what was found is in [`Report`].
 
 mod id;
@@ -12,13 +12,11 @@ mod types;
 pub use id::Id;
 pub use report::{Feature, Report, State};
 
-use crate::capture::kernel_release;
+use self::kernel::Kernel;
 use crate::topology::{SwarmRole, docker};
-use kernel::Kernel;
 
-/// Looks at this machine. Needs no right, but says more with the rights that
-/// tracing takes. `verbose` prints what the verifier said of a program that it
-/// refuses.
+/// Examines this node. Needs no capabilities, but finds out more with those that
+/// tracing takes. `verbose` prints the verifier's log of a program that it refuses.
 pub async fn examine(verbose: bool) -> Report {
     let kernel = tokio::task::spawn_blocking(move || Kernel::ask(verbose));
     let (kernel, docker) = tokio::join!(kernel, docker::daemon());
@@ -41,5 +39,5 @@ pub async fn examine(verbose: bool) -> Report {
         }
         Err(error) => Feature::missing(Id::Docker, error.to_string()),
     });
-    Report::new(kernel_release(), features, programs, load_ms)
+    Report::new(crate::sys::kernel::release(), features, programs, load_ms)
 }

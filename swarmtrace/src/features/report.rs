@@ -1,11 +1,10 @@
-//! What was found: each thing with its state, and each program as the kernel took
-//! it.
+//! What was found: each feature's state, and each program as the kernel loaded it.
 
 use super::Id;
 use crate::capture::LoadedProgram;
 use serde::Serialize;
 
-/// How it stands with a thing.
+/// Whether a feature is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -17,7 +16,7 @@ pub enum State {
     Unknown,
 }
 
-/// A thing that tracing makes use of.
+/// A feature and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Feature {
     /// Which.
@@ -28,16 +27,16 @@ pub struct Feature {
     pub needed: bool,
     /// What was found, or why it is missing or unknown.
     pub what: String,
-    /// What is lost, where it is missing.
+    /// What is lost, if it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<&'static str>,
-    /// How to get it, where it is missing.
+    /// How to get it, if it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub get: Option<&'static str>,
 }
 
 impl Feature {
-    /// It is there.
+    /// The feature is there; `what` was found.
     pub fn ok(id: Id, what: impl Into<String>) -> Self {
         Self {
             id,
@@ -49,7 +48,7 @@ impl Feature {
         }
     }
 
-    /// It is not there, and why.
+    /// The feature is missing, and why.
     pub fn missing(id: Id, why: impl Into<String>) -> Self {
         Self {
             state: State::Missing,
@@ -59,7 +58,7 @@ impl Feature {
         }
     }
 
-    /// It could not be found out, and why.
+    /// Whether the feature is there is not known, and why.
     pub fn unknown(id: Id, why: impl Into<String>) -> Self {
         Self {
             state: State::Unknown,
@@ -79,17 +78,17 @@ pub struct Report {
     pub works: bool,
     /// Why nothing can be.
     pub why_not: Option<String>,
-    /// Every thing, in the order of [`Id::ALL`].
+    /// Every feature, in the order of [`Id::ALL`].
     pub features: Vec<Feature>,
-    /// Every program, by name; none where none was loaded.
+    /// Every program, by name; empty if none was loaded.
     pub programs: Vec<LoadedProgram>,
     /// How long the kernel took to load them all, in milliseconds.
     pub load_ms: Option<u64>,
 }
 
 impl Report {
-    /// Puts it together, and decides whether tracing works: everything that is
-    /// needed has to be there, and of the first thing that is not it is said why.
+    /// Assembles the report, and decides whether tracing works: every needed feature must
+    /// be there. The first that is not is the reason.
     pub fn new(
         kernel: String,
         features: Vec<Feature>,
@@ -109,7 +108,7 @@ impl Report {
         }
     }
 
-    /// How many things are missing that tracing goes without.
+    /// How many features are missing that tracing works without.
     pub fn missing(&self) -> usize {
         let missing = |f: &&Feature| f.state == State::Missing && !f.needed;
         self.features.iter().filter(missing).count()
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_useful_may_be_missing() {
+    fn useful_features_may_be_missing() {
         let features = vec![
             Feature::ok(Id::Rights, "root"),
             Feature::missing(Id::Tcx, "none"),
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_needed_thing_that_is_missing_is_said() {
+    fn the_first_needed_feature_that_is_missing_is_the_reason() {
         let features = vec![
             Feature::missing(Id::Rights, "not root"),
             Feature::unknown(Id::Programs, "not loaded"),
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn json_says_what_is_lost_only_where_it_is() {
+    fn json_has_losses_only_of_missing_features() {
         let features = vec![
             Feature::ok(Id::Btf, "types"),
             Feature::missing(Id::Tcx, "none"),

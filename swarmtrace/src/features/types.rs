@@ -1,13 +1,14 @@
-//! What the kernel's published types (BTF) say that it can do.
+//! Features that show in the kernel's published types (BTF).
 
 use super::{Feature, Id};
-use crate::capture::btf::{KernelTypes, open};
+use crate::capture::KernelTypes;
+use crate::capture::btf::open;
 use btf_rs::Btf;
 
-/// What the kernel itself says of a packet's fate.
+/// Features of the tracepoints.
 const OF_FATE: [Id; 4] = [Id::Drops, Id::DropReasons, Id::Resets, Id::ResetReasons];
 
-/// What the types say, in the report's order, after whether they can be had.
+/// BTF itself, and the features that it shows, in the report's order.
 pub fn ask() -> (Feature, Vec<Feature>) {
     match (KernelTypes::read(), open()) {
         (Ok(types), Ok(kernel)) => {
@@ -38,8 +39,8 @@ fn has(kernel: &Btf, name: &str) -> bool {
         .is_ok_and(|ids| !ids.is_empty())
 }
 
-/// The tracepoints of drops and resets. Each has a type of its own, and so has
-/// each kind of reason; that needs no tracefs, which may not be mounted.
+/// The tracepoints of drops and resets. Each has a type of its own, and so has each
+/// kind of reason; reading types needs no tracefs, which may not be mounted.
 fn tracepoints(has: impl Fn(&str) -> bool) -> Vec<Feature> {
     let pairs = [
         (Id::Drops, "skb:kfree_skb", "btf_trace_kfree_skb"),

@@ -5,6 +5,8 @@
 //! believe a path MTU that was learnt), socket(7) `SO_NO_CHECK`.
 
 use nix::libc;
+use procfs::net::TcpNetEntries;
+use procfs::{FromReadSI as _, current_system_info};
 use serde::Serialize;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind, Read};
@@ -79,20 +81,12 @@ pub fn handshake(to: SocketAddrV4, timeout: Duration) -> (Answer, bool) {
 /// Whether a connection between these ports has its server's end here.
 fn is_here(server: u16, client: u16) -> bool {
     ["tcp", "tcp6"].iter().any(|file| {
-        let text = std::fs::read_to_string(format!("/proc/thread-self/net/{file}"));
-        listed(&text.unwrap_or_default(), server, client)
-    })
-}
-
-/// `  1: 015AA8C0:1F90 015AA8C0:C001 01 …`
-fn listed(table: &str, server: u16, client: u16) -> bool {
-    let ends_in = |word: Option<&&str>, port: u16| {
-        let port = format!(":{port:04X}");
-        word.is_some_and(|w| w.ends_with(&port))
-    };
-    table.lines().skip(1).any(|line| {
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        ends_in(words.get(1), server) && ends_in(words.get(2), client)
+        let path = format!("/proc/thread-self/net/{file}");
+        let table = TcpNetEntries::from_file(path, current_system_info());
+        table.is_ok_and(|table| {
+            let mut entries = table.0.iter();
+            entries.any(|e| (e.local_address.port(), e.remote_address.port()) == (server, client))
+        })
     })
 }
 

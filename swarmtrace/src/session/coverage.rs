@@ -6,9 +6,10 @@
 //! said when it was asked: a tap counts from the moment its attachment returned
 //! to the last moment at which the kernel confirmed it.
 
-use crate::capture::{Changes, TapId};
+use crate::capture::Changes;
 use crate::diagnose::Tap;
 use crate::timeline::{Gap, State, Timeline, Way};
+use crate::topology::DeviceRef;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -45,7 +46,7 @@ struct Span {
 /// What was watched, and since when.
 #[derive(Debug, Default)]
 pub struct TapSpans {
-    spans: BTreeMap<TapId, Vec<Span>>,
+    spans: BTreeMap<DeviceRef, Vec<Span>>,
     /// Since when the kernel side reports what it reports now.
     filter_since: u64,
 }
@@ -58,7 +59,7 @@ impl TapSpans {
                 span.ended = true;
             }
         }
-        let failed = |id: &TapId| changes.failed.iter().any(|(site, _)| site.id() == *id);
+        let failed = |at: &DeviceRef| changes.failed.iter().any(|(site, _)| site.at == *at);
         for (id, spans) in &mut self.spans {
             for span in spans.iter_mut().filter(|s| !s.ended && !failed(id)) {
                 span.until = before;
@@ -75,8 +76,8 @@ impl TapSpans {
         }
     }
 
-    fn open(&mut self, id: TapId) -> Option<&mut Span> {
-        self.spans.get_mut(&id)?.iter_mut().find(|s| !s.ended)
+    fn open(&mut self, at: DeviceRef) -> Option<&mut Span> {
+        self.spans.get_mut(&at)?.iter_mut().find(|s| !s.ended)
     }
 
     /// Notes that other packets are reported from now on.
@@ -95,13 +96,13 @@ impl TapSpans {
         let (from, until) = life.into_inner();
         let whole = move |s: &Span| s.from <= from && until <= s.until;
         let covered = self.spans.iter().filter(move |(_, s)| s.iter().any(whole));
-        covered.flat_map(|((netns, ifindex), _)| taps(*netns, *ifindex))
+        covered.flat_map(|(at, _)| taps(at.namespace, at.ifindex))
     }
 
     /// When each tap was in place, as far as that is remembered.
     pub fn spans(&self) -> impl Iterator<Item = TapSpan> + '_ {
-        let each = |(id, spans): (&TapId, &'_ Vec<Span>)| {
-            let (netns, ifindex) = *id;
+        let each = |(at, spans): (&DeviceRef, &'_ Vec<Span>)| {
+            let (netns, ifindex) = (at.namespace, at.ifindex);
             let spans = spans.iter().map(move |s| TapSpan {
                 netns,
                 ifindex,
@@ -154,9 +155,12 @@ mod tests {
     use super::*;
     use crate::capture::TapSite;
 
-    const ID: TapId = (7, 2);
+    const AT: DeviceRef = DeviceRef {
+        namespace: 7,
+        ifindex: 2,
+    };
 
-    fn changes(attached: &[TapId], detached: &[TapId]) -> Changes {
+    fn changes(attached: &[DeviceRef], detached: &[DeviceRef]) -> Changes {
         Changes {
             attached: attached.to_vec(),
             detached: detached.to_vec(),
@@ -166,7 +170,7 @@ mod tests {
 
     fn covers(spans: &TapSpans, life: RangeInclusive<u64>) -> bool {
         let found: Vec<Tap> = spans.taps(life).collect();
-        let both = taps(ID.0, ID.1).map(|tap| found.contains(&tap));
+        let both = taps(AT.namespace, AT.ifindex).map(|tap| found.contains(&tap));
         assert_eq!(both[0], both[1]);
         both[0]
     }
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn a_tap_counts_from_when_it_was_in_place_to_when_it_was_last_confirmed() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        spans.reconciled(100, 110, &changes(&[AT], &[]));
         assert!(!covers(&spans, 105..=120), "it was being attached");
         assert!(!covers(&spans, 110..=120), "nobody has looked since");
         assert!(!spans.is_confirmed(120));
@@ -187,10 +191,10 @@ mod tests {
     #[test]
     fn a_tap_that_somebody_removed_was_there_until_it_was_last_seen() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        spans.reconciled(100, 110, &changes(&[AT], &[]));
         spans.reconciled(200, 201, &changes(&[], &[]));
         // Found gone and attached again.
-        spans.reconciled(300, 310, &changes(&[ID], &[ID]));
+        spans.reconciled(300, 310, &changes(&[AT], &[AT]));
         spans.reconciled(400, 401, &changes(&[], &[]));
         assert!(covers(&spans, 150..=200));
         assert!(!covers(&spans, 150..=350), "it was away in between");
@@ -198,17 +202,16 @@ mod tests {
         // What ended long ago is forgotten.
         spans.reconciled(200 + REMEMBERED, 500 + REMEMBERED, &changes(&[], &[]));
         assert!(!covers(&spans, 150..=200));
-        assert_eq!(spans.spans[&ID].len(), 1);
+        assert_eq!(spans.spans[&AT].len(), 1);
     }
 
     #[test]
     fn a_tap_that_could_not_be_asked_for_is_not_confirmed() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        spans.reconciled(100, 110, &changes(&[AT], &[]));
         let site = TapSite {
-            netns_inode: ID.0,
+            at: AT,
             netns_path: "/proc/self/ns/net".into(),
-            ifindex: ID.1,
             device: "eth0".to_owned(),
             has_ethernet: true,
         };
@@ -223,7 +226,7 @@ mod tests {
     #[test]
     fn what_the_filter_let_through_only_later_was_not_watched_before() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[ID], &[]));
+        spans.reconciled(100, 110, &changes(&[AT], &[]));
         spans.reconciled(200, 201, &changes(&[], &[]));
         assert_eq!(spans.steady_since(), 0);
         spans.filter_changed(150);

@@ -9,14 +9,14 @@ use super::coverage::TapSpans;
 use super::history::History;
 use super::snapshots::Snapshots;
 use super::task_state::TaskStates;
-use crate::capture::{BATCH, Capture, Event, LoadOptions, Reader, TapSite, realtime_offset};
+use crate::capture::{BATCH, Capture, Event, LoadOptions, Reader, TapSite};
 use crate::diagnose::TaskState;
 use crate::flow::{Flow, Lost};
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
 use crate::sys::kernel_names::KernelNames;
 use crate::timeline::{Leg, Phase, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
-use crate::topology::{DeviceKind, Topology};
+use crate::topology::{DeviceKind, DeviceRef, Topology};
 use anyhow::{Context as _, Result};
 use nix::time::{ClockId, clock_gettime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +86,7 @@ pub struct Trace {
     history: History,
     tasks: TaskStates,
     filter: Filter,
-    gaps: BTreeMap<(u32, u32), String>,
+    gaps: BTreeMap<DeviceRef, String>,
     /// From when on connections are seen from their first hop on.
     since: u64,
     /// What the kernel does not say of packets' fates.
@@ -277,7 +277,7 @@ impl Trace {
     /// Taps in place, and in how many namespaces.
     pub fn coverage(&self) -> (usize, usize) {
         let taps: Vec<&TapSite> = self.capture.attached().collect();
-        let namespaces: BTreeSet<u32> = taps.iter().map(|t| t.netns_inode).collect();
+        let namespaces: BTreeSet<u32> = taps.iter().map(|t| t.at.namespace).collect();
         (taps.len(), namespaces.len())
     }
 
@@ -347,7 +347,7 @@ impl Trace {
             .context("cannot attach the programs")?;
         self.spans.reconciled(before, monotonic_now(), &changes);
         self.gaps = (changes.failed.into_iter())
-            .map(|(site, why)| (site.id(), format!("{} is not tapped: {why}", site.device)))
+            .map(|(site, why)| (site.at, format!("{} is not tapped: {why}", site.device)))
             .collect();
         Ok(())
     }
@@ -395,7 +395,7 @@ pub fn monotonic_now() -> u64 {
 /// What to add to an event's time to get the time of day; 0 where the system
 /// does not say.
 pub fn wall_offset() -> i64 {
-    realtime_offset().unwrap_or(0)
+    crate::sys::clock::wall_offset().get()
 }
 
 /// The time of day in nanoseconds since the Unix epoch.
@@ -451,9 +451,8 @@ fn scope(wanted: &Wanted, topology: &Topology) -> Scope {
 
 fn tap_site(site: Site) -> TapSite {
     TapSite {
-        netns_inode: site.namespace,
+        at: site.at(),
         netns_path: site.path,
-        ifindex: site.ifindex,
         device: site.device,
         has_ethernet: site.ethernet,
     }

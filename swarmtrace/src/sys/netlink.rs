@@ -25,9 +25,9 @@ const ATTEMPTS: u32 = 3;
 /// returns, so only a lost answer takes this long.
 const TIMEOUT: i64 = 5;
 
-/// A netlink protocol.
+/// A netlink family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub enum Family {
     /// Devices, addresses, neighbours, tc: rtnetlink(7).
     Route,
     /// nf_tables.
@@ -39,7 +39,7 @@ pub enum Protocol {
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NetlinkError {
-    /// The socket failed: the protocol is missing, or no answer came in time.
+    /// The socket failed: the family is missing, or no answer came in time.
     #[error("netlink: {0}")]
     Socket(#[source] io::Error),
     /// The kernel refused the request.
@@ -70,13 +70,13 @@ impl Netlink {
     /// Opens a socket in the calling thread's namespace.
     ///
     /// # Errors
-    /// Errors if the kernel does not have the protocol.
-    pub fn open(protocol: Protocol) -> Result<Self, NetlinkError> {
+    /// Errors if the kernel does not have the family.
+    pub fn open(family: Family) -> Result<Self, NetlinkError> {
         let open = || {
-            let mut socket = Socket::new(match protocol {
-                Protocol::Route => NETLINK_ROUTE,
-                Protocol::Netfilter => NETLINK_NETFILTER,
-                Protocol::Xfrm => NETLINK_XFRM,
+            let mut socket = Socket::new(match family {
+                Family::Route => NETLINK_ROUTE,
+                Family::Netfilter => NETLINK_NETFILTER,
+                Family::Xfrm => NETLINK_XFRM,
             })?;
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_kernel_answers() {
-        let mut netlink = Netlink::open(Protocol::Route).unwrap();
+        let mut netlink = Netlink::open(Family::Route).unwrap();
         let request = RouteNetlinkMessage::GetLink(LinkMessage::default());
         let links = netlink.dump(request).unwrap().complete().unwrap();
         assert!(!links.is_empty());

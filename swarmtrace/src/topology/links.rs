@@ -13,7 +13,7 @@
 
 use super::nsid::nsid;
 use super::{Device, DeviceKind, DeviceRef, FdbEntry, Namespace, Neighbour};
-use crate::sys::netlink::{Dump, Netlink, Protocol};
+use crate::sys::netlink::{Dump, Family, Netlink};
 use crate::sys::netns::Netns;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
@@ -60,7 +60,7 @@ pub(super) struct Peer {
 /// Reads the calling thread's namespace. `all` are the namespaces that its
 /// devices may lead to.
 pub(super) fn read(all: &[Netns]) -> io::Result<Links> {
-    let mut netlink = Netlink::open(Protocol::Route)?;
+    let mut netlink = Netlink::open(Family::Route)?;
     let mut links = Links::default();
 
     let mut request = LinkMessage::default();

@@ -53,10 +53,12 @@ impl Net {
         let line = self.ip(&["-o", "link", "show", "dev", device]);
         let ifindex = line.split(':').next().unwrap().trim().parse().unwrap();
         TapSite {
-            netns_inode: self.inode(),
+            at: swarmtrace::topology::DeviceRef {
+                namespace: self.inode(),
+                ifindex,
+            },
             netns_path: self.path(),
-            ifindex,
-            device: String::from(device),
+            device: device.to_owned(),
             has_ethernet: line.contains("link/ether") || line.contains("link/loopback"),
         }
     }

@@ -1,8 +1,8 @@
 //! The facts that the checks need beyond the topology, read from the kernel.
 //!
 //! Everything is read and nothing is written. A fact that could not be read is
-//! absent, and a [`Gap`] says so: checks pass over what is absent, and the
-//! report says what they therefore did not look at.
+//! absent, and a [`Gap`] records it: checks skip what is absent, and the report lists
+//! what they therefore did not examine.
 
 pub mod iptables;
 mod modules;
@@ -39,11 +39,11 @@ pub struct Facts {
     pub modules: Option<Modules>,
     /// Sockets in the node's own namespace.
     pub listeners: Option<Vec<Listener>>,
-    /// How each other node's data path is reached.
+    /// The route to each other node's data path.
     pub routes: Vec<Route>,
-    /// Cards that carry the overlays.
+    /// Network cards that carry the overlays.
     pub nics: Vec<Nic>,
-    /// Encryption; read only where an overlay is encrypted.
+    /// IPsec's tables; read only if an overlay is encrypted.
     pub xfrm: Option<Xfrm>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
@@ -52,27 +52,27 @@ pub struct Facts {
 /// Facts of one namespace.
 #[derive(Clone, Debug, Default)]
 pub struct NamespaceFacts {
-    /// By name with dots.
+    /// Settings by their name with dots.
     pub sysctls: BTreeMap<String, String>,
     /// iptables' rules.
     pub rules: Option<Rules>,
-    /// Chains of nf_tables that are not iptables'.
+    /// Base chains of nf_tables that are not iptables'.
     pub chains: Vec<BaseChain>,
 }
 
-/// What could not be read.
+/// Something that could not be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gap {
-    /// Which checks miss it.
+    /// What checks need it for.
     pub need: Need,
-    /// The namespace, where it is one's.
+    /// Its namespace, if it is in one.
     pub namespace: Option<String>,
     /// Why.
     pub why: String,
 }
 
 impl Facts {
-    /// Reads them. Blocks for some milliseconds a namespace.
+    /// Reads the facts of this node. Blocks for some milliseconds per namespace.
     pub fn read(topology: &Topology) -> Self {
         let mut facts = Self::default();
         match modules::read() {
@@ -187,7 +187,7 @@ impl Facts {
     }
 }
 
-/// Those with rules or settings of Docker's.
+/// Whether Docker puts rules or settings in a namespace.
 fn wanted(topology: &Topology, namespace: &Namespace) -> bool {
     match &namespace.kind {
         NamespaceKind::Host
@@ -200,7 +200,7 @@ fn wanted(topology: &Topology, namespace: &Namespace) -> bool {
     }
 }
 
-/// Where the data paths of other nodes end.
+/// Data-path addresses of the other nodes.
 fn vteps(topology: &Topology) -> Vec<IpAddr> {
     let gossip = (topology.networks.iter()).flat_map(|n| n.endpoints.iter().filter_map(|e| e.host));
     let kernel = topology

@@ -1,5 +1,10 @@
 //! Which kernel modules are there, loaded or built in.
+//!
+//! By hand: the procfs crate fails on a kernel that cannot unload modules, whose
+//! `/proc/modules` has no counts (kernel/module/procfs.c), and does not read
+//! `modules.builtin`.
 
+use crate::sys::kernel;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -8,12 +13,12 @@ use std::io;
 pub struct Modules {
     /// Loaded.
     pub loaded: BTreeSet<String>,
-    /// Part of the kernel; none where its list is not on this machine.
+    /// Built into the kernel; none if the list of those is not on this node.
     pub built_in: Option<BTreeSet<String>>,
 }
 
 impl Modules {
-    /// Whether it is there; none where that is not known.
+    /// Whether a module is there; none if that is not known.
     pub fn has(&self, name: &str) -> Option<bool> {
         if self.loaded.contains(name) {
             return Some(true);
@@ -30,8 +35,7 @@ pub(super) fn read() -> io::Result<Modules> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error),
     };
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let list = format!("/lib/modules/{}/modules.builtin", release.trim());
+    let list = format!("/lib/modules/{}/modules.builtin", kernel::release());
     let built_in = std::fs::read_to_string(list).ok();
     Ok(Modules {
         loaded: (loaded.lines())

@@ -7,7 +7,7 @@
 //! Relied on: linux/netfilter/nf_tables.h `NFT_MSG_GETCHAIN`; netdev and bridge
 //! families do not see routed packets.
 
-use crate::sys::netlink::{Netlink, NetlinkError, Protocol};
+use crate::sys::netlink::{Family, Netlink, NetlinkError};
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, Hook as HookAttribute, HookNumber, InetHookNumber,
     NfTablesMessage,
@@ -82,7 +82,7 @@ pub(super) fn read() -> Result<Chains, NetlinkError> {
     let header = NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, 0);
     let attributes = Vec::new();
     let request = NfTablesMessage::GetChain(ChainMessage { attributes });
-    let mut netlink = Netlink::open(Protocol::Netfilter)?;
+    let mut netlink = Netlink::open(Family::Netfilter)?;
     let dump = netlink.dump(NetfilterMessage::new(header, request))?;
     Ok(Chains {
         chains: dump.messages.into_iter().filter_map(base_chain).collect(),

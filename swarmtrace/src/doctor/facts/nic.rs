@@ -1,8 +1,9 @@
 //! Drivers and checksum offload of the node's network cards.
 //!
 //! A bond, bridge or VLAN is followed down to the cards below it. `/sys` names
-//! the driver; one old ethtool request tells whether the card computes
-//! checksums of outgoing packets.
+//! the driver; the ethtool request `ETHTOOL_GTXCSUM` returns whether the card computes
+//! checksums of outgoing packets. Works in the node's own namespace only, whose devices
+//! `/sys` shows.
 
 use nix::libc;
 use std::io;
@@ -22,11 +23,14 @@ pub struct Nic {
     pub name: String,
     /// Kernel driver: `vmxnet3`.
     pub driver: String,
-    /// It computes checksums of what it sends; none where it did not say.
+    /// Whether it computes checksums of outgoing packets; none if that is not known.
     pub checksums: Option<bool>,
 }
 
-/// The cards below that device.
+/// The cards below a device.
+///
+/// # Errors
+/// Errors if there is no such device.
 pub(super) fn read(device: &str) -> io::Result<Vec<Nic>> {
     let mut found = Vec::new();
     below(device, LEVELS, &mut found)?;
@@ -76,8 +80,8 @@ fn checksums(device: &str) -> io::Result<bool> {
     // SAFETY: ifreq is plain data, all zeroes is a valid one.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last byte stays the terminating zero.
-    let room = request.ifr_name.len() - 1;
-    if device.len() > room {
+    let most = request.ifr_name.len() - 1;
+    if device.len() > most {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {

@@ -1,23 +1,22 @@
 //! Which source address the kernel takes towards another node.
 //!
 //! Docker's VXLAN devices have no source address of their own: the route's is
-//! taken. Connecting a UDP socket asks the routing table the same question and
-//! sends nothing.
+//! taken. Connecting a UDP socket does the same lookup and sends nothing.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-/// A way to another node.
+/// The route to another node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Route {
-    /// The other node's data path.
+    /// The other node's data-path address.
     pub to: IpAddr,
-    /// The source address; none where there is no route.
+    /// The source address; none if there is no route.
     pub source: Option<IpAddr>,
 }
 
-/// The source address towards that one, in the calling thread's namespace;
-/// none where there is no route.
+/// The source address towards another node, in the calling thread's namespace; none
+/// if there is no route.
 pub(super) fn to(address: IpAddr) -> io::Result<Option<IpAddr>> {
     let any: IpAddr = match address {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

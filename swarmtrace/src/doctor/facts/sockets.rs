@@ -1,34 +1,37 @@
-//! Which processes of the node have which ports.
+//! Which process of the node has which port.
 //!
-//! `/proc/net/tcp` and its like name a socket's inode, `/proc/<pid>/fd` which
-//! process has it open. A socket without a process is the kernel's own (the
-//! VXLAN devices' is), or that of a process in another pid namespace.
+//! `/proc/net/tcp` and its like list each socket's inode, `/proc/<pid>/fd` the sockets
+//! that a process has open. A socket without a process is the kernel's own (as that of
+//! a VXLAN device), or that of a process in another pid namespace.
 
+use procfs::net::{TcpNetEntries, TcpState, UdpNetEntries, UdpState};
+use procfs::process::{FDTarget, all_processes};
+use procfs::{FromReadSI, ProcError, current_system_info};
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 
-/// A socket that waits for others.
+/// A listening socket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listener {
     /// IP protocol number: 6 or 17.
     pub protocol: u8,
     /// Port.
     pub port: u16,
-    /// The process' name and id, where one was found.
+    /// The process' name and id, if one was found.
     pub process: Option<(String, u32)>,
 }
 
 /// Listening TCP and unconnected UDP sockets of the calling thread's namespace.
-pub(super) fn read() -> io::Result<Vec<Listener>> {
+pub(super) fn read() -> Result<Vec<Listener>, ProcError> {
     let mut found = Vec::new();
-    for (file, protocol) in [("tcp", 6), ("tcp6", 6), ("udp", 17), ("udp6", 17)] {
-        match std::fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
-            Ok(text) => found.extend(parse(&text, protocol)),
-            // No IPv6.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && file.ends_with('6') => {}
-            Err(error) => return Err(error),
-        }
+    for file in ["tcp", "tcp6"] {
+        let entries = table::<TcpNetEntries>(file)?.map_or_else(Vec::new, |table| table.0);
+        let listening = entries.iter().filter(|e| e.state == TcpState::Listen);
+        found.extend(listening.map(|e| (6, e.local_address.port(), e.inode)));
+    }
+    for file in ["udp", "udp6"] {
+        let entries = table::<UdpNetEntries>(file)?.map_or_else(Vec::new, |table| table.0);
+        let unconnected = entries.iter().filter(|e| e.state == UdpState::Close);
+        found.extend(unconnected.map(|e| (17, e.local_address.port(), e.inode)));
     }
     let owners = owners()?;
     Ok((found.into_iter())
@@ -40,39 +43,32 @@ pub(super) fn read() -> io::Result<Vec<Listener>> {
         .collect())
 }
 
-/// Protocol, port and inode of each.
-fn parse(text: &str, protocol: u8) -> Vec<(u8, u16, u64)> {
-    // TCP_LISTEN; an unconnected UDP socket is in state TCP_CLOSE.
-    let state = if protocol == 6 { "0A" } else { "07" };
-    (text.lines().skip(1))
-        .filter_map(|line| {
-            let words: Vec<&str> = line.split_ascii_whitespace().collect();
-            let (_, port) = words.get(1)?.rsplit_once(':')?;
-            let port = u16::from_str_radix(port, 16).ok()?;
-            let inode = words.get(9)?.parse().ok()?;
-            (*words.get(3)? == state).then_some((protocol, port, inode))
-        })
-        .collect()
+/// A table of the thread's namespace: procfs' own functions read the process'. None
+/// for IPv6's, if the kernel has no IPv6.
+fn table<T: FromReadSI>(file: &str) -> Result<Option<T>, ProcError> {
+    let path = format!("/proc/thread-self/net/{file}");
+    match T::from_file(path, current_system_info()) {
+        Ok(table) => Ok(Some(table)),
+        Err(ProcError::NotFound(_)) if file.ends_with('6') => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Process by socket inode.
-fn owners() -> io::Result<BTreeMap<u64, (String, u32)>> {
+fn owners() -> Result<BTreeMap<u64, (String, u32)>, ProcError> {
     let mut owners = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let Ok(entry) = entry else { continue };
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
-            continue;
-        };
-        // A process may end at any moment: what is gone has no sockets.
-        let Ok(files) = std::fs::read_dir(entry.path().join("fd")) else {
+    // A process may end at any moment: its sockets are closed then.
+    for process in all_processes()?.flatten() {
+        let Ok(files) = process.fd() else {
             continue;
         };
         let mut name = None;
         for file in files.flatten() {
-            if let Some(inode) = socket(&file.path()) {
+            if let (FDTarget::Socket(inode), Ok(pid)) = (file.target, u32::try_from(process.pid)) {
                 let name = name.get_or_insert_with(|| {
-                    let comm = std::fs::read_to_string(entry.path().join("comm"));
-                    comm.unwrap_or_default().trim().to_owned()
+                    process
+                        .stat()
+                        .map_or_else(|_| String::new(), |stat| stat.comm)
                 });
                 owners.insert(inode, (name.clone(), pid));
             }
@@ -81,24 +77,9 @@ fn owners() -> io::Result<BTreeMap<u64, (String, u32)>> {
     Ok(owners)
 }
 
-fn socket(link: &Path) -> Option<u64> {
-    let target = std::fs::read_link(link).ok()?;
-    let inode = target.to_str()?.strip_prefix("socket:[")?;
-    inode.strip_suffix(']')?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_kernels_table() {
-        let text = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
-            0: 015AA8C0:0947 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n   \
-            1: 015AA8C0:1F90 025AA8C0:C001 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n";
-        assert_eq!(parse(text, 6), [(6, 0x947, 4711)]);
-        assert_eq!(parse("", 17), []);
-    }
 
     #[test]
     fn an_own_socket_has_this_process() {
@@ -110,5 +91,18 @@ mod tests {
             found.unwrap().process.as_ref().unwrap().1,
             std::process::id()
         );
+    }
+
+    #[test]
+    fn a_listening_socket_is_found_and_a_connected_one_is_not() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        let ports: Vec<u16> = (read().unwrap().iter())
+            .filter(|l| l.protocol == 6)
+            .map(|l| l.port)
+            .collect();
+        assert!(ports.contains(&address.port()));
+        assert!(!ports.contains(&client.local_addr().unwrap().port()));
     }
 }

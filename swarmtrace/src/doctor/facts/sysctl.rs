@@ -1,10 +1,10 @@
-//! Kernel settings of the namespace one is in: `/proc/sys/net` shows the
-//! reader's own.
+//! Kernel settings of the calling thread's namespace, which are those that
+//! `/proc/sys/net` shows. The procfs crate does not have them.
 
 use std::collections::BTreeMap;
 use std::io;
 
-/// What the checks ask for.
+/// The settings that checks read.
 const WANTED: [&str; 6] = [
     "net.ipv4.ip_forward",
     "net.ipv4.vs.conntrack",
@@ -14,7 +14,7 @@ const WANTED: [&str; 6] = [
     "net.bridge.bridge-nf-call-iptables",
 ];
 
-/// The settings that this kernel has, and what could not be read.
+/// The settings that this kernel has, and those that could not be read, a line each.
 pub(super) fn read(devices: &[&str]) -> (BTreeMap<String, String>, Vec<String>) {
     let mut settings = BTreeMap::new();
     let mut gaps = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn read(devices: &[&str]) -> (BTreeMap<String, String>, Vec<String>) 
         Ok(value) => {
             settings.insert(name, value.trim().to_owned());
         }
-        // The module that brings it is not loaded.
+        // The module that has it is not loaded.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => gaps.push(format!("{name}: {error}")),
     };

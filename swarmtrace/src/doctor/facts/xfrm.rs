@@ -6,7 +6,7 @@
 //! Relied on: linux/xfrm.h `xfrm_usersa_info`, `xfrm_userpolicy_info` (stable ABI);
 //! moby, libnetwork/drivers/overlay/encryption.go `programSA`, `programSP`.
 
-use crate::sys::netlink::{Netlink, NetlinkError, Protocol};
+use crate::sys::netlink::{Family, Netlink, NetlinkError};
 use netlink_packet_core::{DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable};
 use netlink_packet_xfrm::constants::{
     AF_INET, IPPROTO_ESP, XFRM_MSG_GETPOLICY, XFRM_MSG_GETSA, XFRM_MSG_NEWPOLICY, XFRM_MSG_NEWSA,
@@ -35,7 +35,7 @@ pub struct Association {
 
 /// Reads the calling thread's namespace.
 pub(super) fn read() -> Result<Xfrm, NetlinkError> {
-    let mut netlink = Netlink::open(Protocol::Xfrm)?;
+    let mut netlink = Netlink::open(Family::Xfrm)?;
     let mut xfrm = Xfrm::default();
     for request in [Message::GetAssociations, Message::GetPolicies] {
         for message in netlink.dump(request)?.complete()? {

@@ -26,7 +26,10 @@ fn written(set: &Ruleset) -> String {
     for (name, table) in &set.tables {
         out += &format!("*{name}\n");
         for (chain, is) in table {
-            out += &format!(":{chain} {} [0:0]\n", is.policy.as_deref().unwrap_or("-"));
+            out += &format!(
+                ":{chain} {} [0:0]\n",
+                is.policy.map_or("-", |policy| policy.name())
+            );
         }
         for rule in table.values().flat_map(|c| &c.rules) {
             out += &format!("{}\n", rule.text);

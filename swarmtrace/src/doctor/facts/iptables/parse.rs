@@ -1,140 +1,14 @@
-//! What `iptables-save` says, understood far enough to follow a packet.
-//!
-//! The text is the one stable interface to both of iptables' kernels (legacy
-//! and nft). A match that is not known here is kept as [`Match::Unknown`]:
-//! whoever follows a packet then knows that the rule may or may not apply,
-//! rather than believing that it does not.
-//!
-//! Relied on: iptables-save(8), iptables-extensions(8); rules that Docker
-//! writes (moby, libnetwork/service_linux.go, libnetwork/iptables).
+//! Parsing what `iptables-save` prints.
 
+use super::ruleset::{
+    AddressType, Asks, ConnectionState, Match, Policy, Rule, Ruleset, Table, Target,
+};
 use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// Which of the kernel's two packet filters rules are in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Backend {
-    /// `iptables-nft`: nf_tables.
-    Nft,
-    /// `iptables-legacy`: ip_tables.
-    Legacy,
-}
-
-impl Backend {
-    /// `nft`, `legacy`
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nft => "nft",
-            Self::Legacy => "legacy",
-        }
-    }
-}
-
-/// The rules of one backend in one namespace.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ruleset {
-    /// By table name.
-    pub tables: BTreeMap<String, Table>,
-}
-
-/// A table: its chains by name.
-pub type Table = BTreeMap<String, Chain>;
-
-/// A chain.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Chain {
-    /// `ACCEPT`, `DROP`; none for one that is only jumped to.
-    pub policy: Option<String>,
-    /// In order.
-    pub rules: Vec<Rule>,
-}
-
-/// A rule.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
-    /// As written, without its counters.
-    pub text: String,
-    /// All must hold.
-    pub matches: Vec<Match>,
-    /// What happens then; none only counts.
-    pub target: Option<Target>,
-}
-
-/// A condition, and whether it is negated.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Match {
-    /// `!`
-    pub negated: bool,
-    /// What is asked.
-    pub asks: Asks,
-}
-
-/// What a condition asks of a packet.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Asks {
-    /// `-s`
-    Source(Ipv4Net),
-    /// `-d`
-    Destination(Ipv4Net),
-    /// `-i`, with a trailing `+` for any rest.
-    Input(String),
-    /// `-o`
-    Output(String),
-    /// `-p`, by number.
-    Protocol(u8),
-    /// `--sport`, `--sports`
-    SourcePorts(Vec<(u16, u16)>),
-    /// `--dport`, `--dports`
-    DestinationPorts(Vec<(u16, u16)>),
-    /// `--ctstate`, `--state`
-    States(Vec<String>),
-    /// `--src-type`
-    SourceType(String),
-    /// `--dst-type`
-    DestinationType(String),
-    /// `--mark value/mask`
-    Mark(u32, u32),
-    /// `--ipvs`
-    Ipvs,
-    /// `--syn`
-    Syn,
-    /// Anything else.
-    Unknown(String),
-}
-
-/// What a rule does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Target {
-    /// `-j ACCEPT`
-    Accept,
-    /// `-j DROP`
-    Drop,
-    /// `-j REJECT`
-    Reject,
-    /// `-j RETURN`
-    Return,
-    /// `-j DNAT --to-destination`
-    Dnat(Option<Ipv4Addr>, Option<u16>),
-    /// `-j REDIRECT --to-ports`
-    Redirect(Option<u16>),
-    /// `-j SNAT --to-source`
-    Snat(Option<Ipv4Addr>),
-    /// `-j MASQUERADE`
-    Masquerade,
-    /// `-j MARK`: new = (old & !mask) ^ value.
-    Mark(u32, u32),
-    /// A jump to a chain, or a target that is not known here and lets the
-    /// packet go on (`LOG`).
-    Jump(String),
-    /// `-g`
-    Goto(String),
-    /// One that decides in a way that is not known here (`NFQUEUE`).
-    Decides(String),
-}
-
 impl Ruleset {
-    /// Parses the text; what is not understood of it stays visible as such.
+    /// Parses the text. What is not understood stays visible, as
+    /// [`Asks::Unknown`] or [`Target::Opaque`].
     pub fn parse(text: &str) -> Self {
         let mut set = Self::default();
         let mut table: Option<&mut Table> = None;
@@ -145,7 +19,11 @@ impl Ruleset {
             } else if let (Some(table), Some(chain)) = (&mut table, line.strip_prefix(':')) {
                 let mut words = chain.split_ascii_whitespace();
                 let name = words.next().unwrap_or_default().to_owned();
-                let policy = words.next().filter(|p| *p != "-").map(str::to_owned);
+                let policy = match words.next() {
+                    None | Some("-") => None,
+                    Some("DROP") => Some(Policy::Drop),
+                    Some(_) => Some(Policy::Accept),
+                };
                 table.entry(name).or_default().policy = policy;
             } else if let Some(table) = &mut table
                 && let Some((chain, rule)) = rule(line)
@@ -154,23 +32,6 @@ impl Ruleset {
             }
         }
         set
-    }
-
-    /// Whether it has rules at all, or a policy that drops.
-    pub fn is_empty(&self) -> bool {
-        let mut chains = self.tables.values().flat_map(BTreeMap::values);
-        chains.all(|c| c.rules.is_empty() && c.policy.as_deref().unwrap_or("ACCEPT") == "ACCEPT")
-    }
-
-    /// A chain.
-    pub fn chain(&self, table: &str, chain: &str) -> Option<&Chain> {
-        self.tables.get(table)?.get(chain)
-    }
-
-    /// Every rule of a table, with its chain's name.
-    pub fn rules(&self, table: &str) -> impl Iterator<Item = (&str, &Rule)> {
-        (self.tables.get(table).into_iter().flatten())
-            .flat_map(|(name, chain)| chain.rules.iter().map(move |r| (name.as_str(), r)))
     }
 }
 
@@ -212,9 +73,8 @@ fn rule(line: &str) -> Option<(String, Rule)> {
                     _ => Target::Goto(value.to_owned()),
                 });
             }
-            // Loads a match and says nothing by itself, but for `-m socket`
-            // and others that need no option; those with a known one are
-            // followed by it.
+            // Loads a match, and is no condition by itself except for `-m socket` and
+            // others that need no option; known ones are followed by theirs.
             "-m" => {
                 let alone = words.peek().is_none_or(|next| !next.starts_with("--"));
                 let implied = matches!(value, "tcp" | "udp" | "sctp" | "comment");
@@ -227,9 +87,12 @@ fn rule(line: &str) -> Option<(String, Rule)> {
             }
             "--comment" => {}
             _ => {
-                let asks = asks(option, value)
+                let condition = condition(option, value)
                     .unwrap_or_else(|| Asks::Unknown(format!("{option} {}", values.join(" "))));
-                rule.matches.push(Match { negated, asks });
+                rule.matches.push(Match {
+                    negated,
+                    asks: condition,
+                });
             }
         }
         negated = false;
@@ -242,7 +105,7 @@ fn is_option(word: &str) -> bool {
         || (word.len() == 2 && word.starts_with('-') && word.as_bytes()[1].is_ascii_alphabetic())
 }
 
-/// Words as a shell would split them: comments are quoted.
+/// Splits into words as a shell does: comments are quoted.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -263,7 +126,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-fn asks(option: &str, value: &str) -> Option<Asks> {
+fn condition(option: &str, value: &str) -> Option<Asks> {
     Some(match option {
         "-s" => Asks::Source(net(value)?),
         "-d" => Asks::Destination(net(value)?),
@@ -272,9 +135,9 @@ fn asks(option: &str, value: &str) -> Option<Asks> {
         "-p" => Asks::Protocol(protocol(value)?),
         "--sport" | "--sports" => Asks::SourcePorts(ports(value)?),
         "--dport" | "--dports" => Asks::DestinationPorts(ports(value)?),
-        "--ctstate" | "--state" => Asks::States(value.split(',').map(str::to_owned).collect()),
-        "--src-type" => Asks::SourceType(value.to_owned()),
-        "--dst-type" => Asks::DestinationType(value.to_owned()),
+        "--ctstate" | "--state" => Asks::States(states(value)?),
+        "--src-type" => Asks::SourceType(address_type(value)),
+        "--dst-type" => Asks::DestinationType(address_type(value)),
         "--mark" => {
             let (value, mask) = masked(value)?;
             Asks::Mark(value, mask)
@@ -315,8 +178,30 @@ fn target(name: &str, options: &[&str]) -> Target {
                 None => Target::Jump(name.to_owned()),
             }
         }
-        "NFQUEUE" | "QUEUE" | "TPROXY" | "SYNPROXY" => Target::Decides(name.to_owned()),
+        "NFQUEUE" | "QUEUE" | "TPROXY" | "SYNPROXY" => Target::Opaque(name.to_owned()),
         _ => Target::Jump(name.to_owned()),
+    }
+}
+
+/// `NEW,ESTABLISHED`
+fn states(text: &str) -> Option<Vec<ConnectionState>> {
+    (text.split(','))
+        .map(|state| {
+            Some(match state {
+                "NEW" => ConnectionState::New,
+                "ESTABLISHED" => ConnectionState::Established,
+                "RELATED" | "INVALID" | "UNTRACKED" => ConnectionState::Other,
+                "DNAT" | "SNAT" => ConnectionState::Rewritten,
+                _ => return None,
+            })
+        })
+        .collect()
+}
+
+fn address_type(text: &str) -> AddressType {
+    match text {
+        "LOCAL" => AddressType::Local,
+        _ => AddressType::Other,
     }
 }
 
@@ -334,7 +219,7 @@ fn protocol(text: &str) -> Option<u8> {
         "esp" => 50,
         "ah" => 51,
         "sctp" => 132,
-        // iptables-save writes none for "all"; 0 would be a number like others.
+        // iptables-save writes no -p for "all".
         number => number.parse().ok()?,
     })
 }

@@ -1,40 +1,24 @@
-//! What the tracepoints of drops and resets need: where the running kernel keeps
-//! the fields that are read, how many arguments it hands over, and the two
-//! programs' attachment.
+//! What the programs on tracepoints of drops and resets need of the running kernel's
+//! types: field offsets, how many arguments each tracepoint passes, and numbers of
+//! reasons.
 //!
-//! Reasons are the kernel's own words, taken from its BTF: their numbers differ
-//! from version to version. A kernel that lacks something is no error: what then
-//! cannot be seen is said in one line.
+//! Reasons come from the kernel's BTF: their numbers differ from version to version. A
+//! kernel that is missing something is no error: what then cannot be seen is reported,
+//! a line each.
 
 use super::btf::{BtfError, fields};
-use crate::sys::kernel_names::{self, Reasons};
-use aya::programs::raw_trace_point::RawTracePointLink;
-use aya::programs::{ProgramError, RawTracePoint};
+use crate::sys::kernel_names::{Reasons, functions};
 use btf_rs::{Btf, Type};
 use swarmtrace_common::FateOffsets;
 
-/// A program and its tracepoint, and what is not seen without it.
-pub const PROGRAMS: [(&str, &str, &str); 2] = [
-    (
-        "swarmtrace_drop",
-        "kfree_skb",
-        "packets that the kernel drops",
-    ),
-    (
-        "swarmtrace_rst",
-        "tcp_send_reset",
-        "resets that the kernel sends",
-    ),
-];
-
-/// What the kernel's types say about drops and resets.
+/// What the programs on tracepoints need of the kernel's types.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FateTypes {
-    /// Where the fields are, and what numbers mean.
+    /// Offsets of the fields that they read, and numbers of reasons.
     pub offsets: FateOffsets,
     /// The reasons' names.
     pub reasons: Reasons,
-    /// Why nothing can be said, where that is so.
+    /// Why the programs cannot be used, if so.
     pub unusable: Option<String>,
 }
 
@@ -63,28 +47,28 @@ impl FateTypes {
         }
     }
 
-    /// What this kernel's tracepoints do not say.
-    pub fn silences(&self) -> Vec<String> {
-        let mut silences = Vec::new();
+    /// What this kernel's tracepoints do not report, a line each.
+    pub fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
         if self.offsets.drop_args == 2 {
-            silences.push(String::from(
+            missing.push(str::to_owned(
                 "this kernel gives no reasons for drops (Linux 5.17 does): the functions that \
                  dropped packets are named instead",
             ));
         }
         if self.offsets.reset_args == 2 {
-            silences.push(String::from(
-                "this kernel says of a reset only that a socket sent it (Linux 6.10 gives \
-                 reasons, and says of resets without a socket)",
+            missing.push(str::to_owned(
+                "this kernel reports resets only if a socket sent them, and without a reason \
+                 (Linux 6.10 reports all, with reasons)",
             ));
         }
-        if self.offsets.drop_args != 0 && kernel_names::are_hidden() {
-            silences.push(String::from(
+        if self.offsets.drop_args != 0 && functions::are_hidden() {
+            missing.push(str::to_owned(
                 "the kernel hides its functions' addresses (sysctl kernel.kptr_restrict is 2): \
                  those that dropped packets are not named",
             ));
         }
-        silences
+        missing
     }
 }
 
@@ -173,7 +157,7 @@ fn offsets(kernel: &Btf) -> Result<FateOffsets, BtfError> {
     })
 }
 
-/// How many arguments a tracepoint hands over; 0 where there is no such one.
+/// How many arguments a tracepoint passes; 0 if the kernel does not have it.
 fn arguments(kernel: &Btf, typedef: &str) -> u32 {
     let found = kernel.resolve_types_by_name(typedef).unwrap_or_default();
     let prototype = found.into_iter().find_map(|found| {
@@ -188,23 +172,7 @@ fn arguments(kernel: &Btf, typedef: &str) -> u32 {
             _ => None,
         }
     });
-    // The first is the tracepoint's own.
+    // The first is the program's own context.
     let count = prototype.map_or(0, |p| p.parameters.len().saturating_sub(1));
-    u32::try_from(count).unwrap_or(0)
-}
-
-/// Loads a program and attaches it, for as long as the link is held.
-///
-/// # Errors
-/// The kernel's.
-pub fn attach(
-    program: &mut RawTracePoint,
-    tracepoint: &str,
-) -> Result<RawTracePointLink, ProgramError> {
-    match program.load() {
-        Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
-        Err(error) => return Err(error),
-    }
-    let link = program.attach(tracepoint)?;
-    program.take_link(link)
+    u32::try_from(count).expect("BTF counts parameters in 16 bits")
 }

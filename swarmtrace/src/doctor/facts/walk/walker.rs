@@ -1,13 +1,8 @@
-//! Where a packet ends in iptables' rules.
-//!
-//! Looking for rules by their text finds what Docker of one version writes, and
-//! misses the rule of somebody else that comes first. So a packet is sent
-//! through the chains on paper instead. It may be known in part only (any
-//! client), and rules may ask what is not known here; such a rule perhaps
-//! applies, and the walk goes on both ways. The answer is every way it may end.
+//! Walking a packet through chains.
 
-use super::iptables::{Asks, Backend, Match, Rule, Ruleset, Target};
-use std::net::Ipv4Addr;
+use super::conditions::apply;
+use super::packet::{Ending, Fate, Packet, Walk};
+use crate::doctor::facts::iptables::{Backend, Policy, Rule, Ruleset, Target};
 
 /// Rules walked before giving up: a loop of jumps, or hundreds of thousands of
 /// rules.
@@ -15,94 +10,7 @@ const STEPS: usize = 200_000;
 /// The kernel allows no deeper jumps in practice.
 const DEPTH: usize = 32;
 
-/// A packet on paper. None means any.
-#[derive(Clone, Debug, Default)]
-pub struct Packet {
-    /// Device it came in by; none where it comes from this namespace.
-    pub input: Option<String>,
-    /// Device it leaves by; none where it is for this namespace.
-    pub output: Option<String>,
-    /// Source address.
-    pub source: Option<Ipv4Addr>,
-    /// Destination address.
-    pub destination: Option<Ipv4Addr>,
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Source port.
-    pub source_port: Option<u16>,
-    /// Destination port.
-    pub destination_port: Option<u16>,
-    /// Of a connection that is known already, rather than the first.
-    pub established: bool,
-    /// The source is an address of this namespace.
-    pub source_local: bool,
-    /// The destination is an address of this namespace.
-    pub destination_local: bool,
-    /// IPVS has sent it on.
-    pub ipvs: bool,
-    /// Its mark.
-    pub mark: u32,
-}
-
-/// A way to end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ending {
-    /// What happens.
-    pub fate: Fate,
-    /// The rule, or the chain's policy, that decides.
-    pub by: String,
-}
-
-/// What happens to a packet in a table.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fate {
-    /// It goes on as it is.
-    Accept,
-    /// Dropped or rejected.
-    Drop,
-    /// Its destination is rewritten.
-    Dnat(Option<Ipv4Addr>, Option<u16>),
-    /// Its destination becomes this namespace, at that port.
-    Redirect(Option<u16>),
-    /// Its source is rewritten.
-    Snat(Option<Ipv4Addr>),
-    /// Its source becomes the outgoing device's address.
-    Masquerade,
-    /// Not known.
-    Unknown,
-}
-
-/// Where a packet may end.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Walk {
-    /// Every way, most likely one.
-    pub endings: Vec<Ending>,
-    /// The mark it has then.
-    pub mark: u32,
-    /// A rule that perhaps changes the mark.
-    pub mark_doubt: Option<String>,
-}
-
-impl Walk {
-    /// How it ends, where all ways end alike.
-    pub fn certain(&self) -> Option<&Ending> {
-        let first = self.endings.first()?;
-        (self.endings.iter())
-            .all(|e| e.fate == first.fate)
-            .then_some(first)
-    }
-
-    /// Where it may end otherwise than by going on, and may not: some packets
-    /// do, or it is not known.
-    pub fn doubt(&self) -> Option<&Ending> {
-        if self.certain().is_some_and(|e| e.fate != Fate::Unknown) {
-            return None;
-        }
-        self.endings.iter().find(|e| e.fate != Fate::Accept)
-    }
-}
-
-/// The rules of a namespace, each backend's: a packet meets them all.
+/// The rules of a namespace, of each backend: a packet traverses them all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
     /// By backend.
@@ -161,10 +69,10 @@ impl Ruleset {
             steps: 0,
         };
         if walker.chain(chain, 0) {
-            let policy = (self.chain(table, chain)).and_then(|c| c.policy.as_deref());
+            let policy = self.chain(table, chain).and_then(|c| c.policy);
             let (fate, by) = match policy {
-                Some("DROP") => (Fate::Drop, format!("policy DROP of {table} {chain}")),
-                Some(_) => (Fate::Accept, format!("policy of {table} {chain}")),
+                Some(Policy::Drop) => (Fate::Drop, format!("policy DROP of {table} {chain}")),
+                Some(Policy::Accept) => (Fate::Accept, format!("policy of {table} {chain}")),
                 None => (Fate::Accept, "no rule".to_owned()),
             };
             walker.end(fate, &by);
@@ -190,7 +98,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Walks a chain; whether the packet may come out at its end.
+    /// Walks a chain. Returns whether the packet may reach the chain's end.
     fn chain(&mut self, name: &str, depth: usize) -> bool {
         let Some(chain) = self.set.chain(self.table, name) else {
             return true;
@@ -202,7 +110,7 @@ impl Walker<'_> {
                 self.end(Fate::Unknown, &rule.text);
                 return true;
             }
-            let applies = applies(&rule.matches, &self.packet);
+            let applies = apply(&rule.matches, &self.packet);
             if applies == Some(false) {
                 continue;
             }
@@ -215,7 +123,7 @@ impl Walker<'_> {
                 Target::Redirect(port) => Fate::Redirect(*port),
                 Target::Snat(address) => Fate::Snat(*address),
                 Target::Masquerade => Fate::Masquerade,
-                Target::Decides(_) => Fate::Unknown,
+                Target::Opaque(_) => Fate::Unknown,
                 Target::Mark(value, mask) => {
                     if surely {
                         self.packet.mark = (self.packet.mark & !mask) ^ value;
@@ -252,68 +160,6 @@ impl Walker<'_> {
             }
         }
         true
-    }
-}
-
-/// Whether all conditions hold; none: perhaps.
-fn applies(matches: &[Match], packet: &Packet) -> Option<bool> {
-    let mut all = Some(true);
-    for one in matches {
-        match holds(&one.asks, packet).map(|held| held != one.negated) {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => all = None,
-        }
-    }
-    all
-}
-
-fn holds(asks: &Asks, packet: &Packet) -> Option<bool> {
-    let within = |ports: &[(u16, u16)], port: Option<u16>| {
-        let port = port?;
-        Some(ports.iter().any(|(from, to)| (*from..=*to).contains(&port)))
-    };
-    let named = |pattern: &str, device: &Option<String>| {
-        let device = device.as_deref().unwrap_or_default();
-        match pattern.strip_suffix('+') {
-            Some(start) => device.starts_with(start),
-            None => device == pattern,
-        }
-    };
-    let of_type = |ty: &str, local: bool| match ty {
-        "LOCAL" => Some(local),
-        // What is local is none of the other types, and the other way round
-        // nothing is known.
-        _ if local => Some(false),
-        _ => None,
-    };
-    match asks {
-        Asks::Source(net) if net.prefix_len() == 0 => Some(true),
-        Asks::Destination(net) if net.prefix_len() == 0 => Some(true),
-        Asks::Source(net) => Some(net.contains(&packet.source?)),
-        Asks::Destination(net) => Some(net.contains(&packet.destination?)),
-        Asks::Input(name) => Some(named(name, &packet.input)),
-        Asks::Output(name) => Some(named(name, &packet.output)),
-        Asks::Protocol(number) => Some(*number == packet.protocol),
-        Asks::SourcePorts(ports) => within(ports, packet.source_port),
-        Asks::DestinationPorts(ports) => within(ports, packet.destination_port),
-        Asks::States(states) => {
-            let has = |state: &str| states.iter().any(|s| s == state);
-            if has("DNAT") || has("SNAT") {
-                return None;
-            }
-            Some(has(if packet.established {
-                "ESTABLISHED"
-            } else {
-                "NEW"
-            }))
-        }
-        Asks::SourceType(ty) => of_type(ty, packet.source_local),
-        Asks::DestinationType(ty) => of_type(ty, packet.destination_local),
-        Asks::Mark(value, mask) => Some(packet.mark & mask == *value),
-        Asks::Ipvs => Some(packet.ipvs),
-        Asks::Syn => Some(packet.protocol == 6 && !packet.established),
-        Asks::Unknown(_) => None,
     }
 }
 
