@@ -8,6 +8,11 @@
 //! of the build as `SWARMTRACE_BPF_TOOLCHAIN`, which the binary shows in its
 //! long version.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it runs the compiler; the table of programs is for tests"
+)]
+
 use anyhow::{Context as _, Result, bail};
 use aya_build::{Package, Toolchain};
 use std::env;

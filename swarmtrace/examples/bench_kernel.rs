@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::Command;
 use std::time::Instant;
 use swarmtrace::capture::{AttachMode, Capture, Events, LoadOptions, TapSite};
 use swarmtrace::topology::DeviceRef;
 use swarmtrace_common::{Endpoint, Mode, PortSet, Settings};
+use swarmtrace_programs as programs;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -287,7 +287,9 @@ struct Net(String);
 impl Net {
     fn new(number: u32) -> Result<Self> {
         let name = format!("swb{}-{number}", std::process::id());
-        let made = Command::new("ip").args(["netns", "add", &name]).status()?;
+        let made = programs::command("ip")?
+            .args(["netns", "add", &name])
+            .status()?;
         if made.success() {
             Ok(Self(name))
         } else {
@@ -306,7 +308,7 @@ impl Net {
         } else {
             "-A INPUT -p udp -j DROP"
         };
-        let done = Command::new("ip")
+        let done = programs::command("ip")?
             .args(["netns", "exec", &self.0, "iptables", "-w"])
             .args(rule.split(' '))
             .status()?;
@@ -332,7 +334,7 @@ impl Net {
 
     fn batch(&self, commands: &str) -> Result<()> {
         use std::io::Write as _;
-        let mut child = Command::new("ip")
+        let mut child = programs::command("ip")?
             .args(["-n", &self.0, "-batch", "-"])
             .stdin(std::process::Stdio::piped())
             .spawn()?;
@@ -349,7 +351,9 @@ impl Net {
 
 impl Drop for Net {
     fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+        let _ = programs::required("ip")
+            .args(["netns", "del", &self.0])
+            .status();
     }
 }
 

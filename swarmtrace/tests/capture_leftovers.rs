@@ -10,12 +10,13 @@ mod support;
 
 use needs::needs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use support::everything;
 use support::nets::{Net, Pair};
 use support::taps::{BOTH, attach, drain, load};
 use swarmtrace::capture::{AttachMode, TapSite, cleanup};
+use swarmtrace_programs as programs;
 
 /// Somebody else's filter, which matches every packet, counts it, and copies it
 /// to where nobody cares.
@@ -207,7 +208,7 @@ fn child_that_waits() {
 
 fn start_child(mode: &str, site: &TapSite, folder: &Path, name: &str) -> Child {
     let ready = folder.join(name);
-    let child = Command::new(std::env::current_exe().unwrap())
+    let child = programs::built(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "child_that_waits"])
         .env("SWT_MODE", mode)
         .env("SWT_INODE", site.at.namespace.to_string())

@@ -7,13 +7,14 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+use swarmtrace_programs as programs;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_swarmtrace");
 const NOBODY: u32 = 65534;
 
 fn features(binary: &Path, options: &[&str], user: u32) -> Output {
-    let mut command = Command::new(binary);
+    let mut command = programs::built(binary);
     command.arg("features").args(options).uid(user).gid(user);
     // Whatever Docker this machine has, none is asked.
     command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
@@ -58,7 +59,7 @@ fn without_rights_one_line_says_so() {
     set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     // By another process: a file that a thread here has open for writing while
     // the other test forks cannot be run.
-    let mut install = Command::new("install");
+    let mut install = programs::required("install");
     let copied = install.args(["-m", "755", BINARY]).arg(&binary).status();
     assert!(copied.unwrap().success());
     let output = features(&binary, &[], NOBODY);

@@ -5,6 +5,7 @@
 use needs::needs;
 use serde_json::Value;
 use std::process::{Command, Output};
+use swarmtrace_programs as programs;
 
 /// Namespaces that are gone when the test is.
 struct Replica {
@@ -66,7 +67,7 @@ impl Replica {
             &format!("neigh add 10.0.0.8 lladdr {mac} dev vxlan0 nud permanent"),
         );
         let fdb = format!("fdb add {mac} dev vxlan0 self permanent dst 192.168.50.2");
-        run(Command::new("bridge")
+        run(programs::required("bridge")
             .arg("-n")
             .arg(ov)
             .args(fdb.split(' ')));
@@ -124,7 +125,7 @@ impl Replica {
             env!("CARGO_BIN_EXE_swarmtrace"),
         );
         // `ip netns exec` gives a mount namespace of its own: nothing is left.
-        let mut command = Command::new("ip");
+        let mut command = programs::required("ip");
         command.args(["netns", "exec", &self.name("node"), "sh", "-c", &script]);
         command.env_remove("DOCKER_HOST").output().unwrap()
     }
@@ -141,7 +142,7 @@ impl Replica {
 impl Drop for Replica {
     fn drop(&mut self) {
         for name in NAMESPACES {
-            let _ = (Command::new("ip").args(["netns", "del"]))
+            let _ = (programs::required("ip").args(["netns", "del"]))
                 .arg(self.name(name))
                 .output();
         }
@@ -149,7 +150,7 @@ impl Drop for Replica {
 }
 
 fn ip(arguments: &str) {
-    run(Command::new("ip").args(arguments.split(' ')));
+    run(programs::required("ip").args(arguments.split(' ')));
 }
 
 fn run(command: &mut Command) {
@@ -236,11 +237,11 @@ fn without_rights_one_line_says_what_to_do() {
     let place = tempfile::tempdir_in("/tmp").unwrap();
     let binary = place.path().join("swarmtrace");
     std::fs::copy(env!("CARGO_BIN_EXE_swarmtrace"), &binary).unwrap();
-    run(Command::new("chmod")
+    run(programs::required("chmod")
         .arg("755")
         .arg(place.path())
         .arg(&binary));
-    let output = (Command::new("setpriv").args(["--reuid=65534", "--clear-groups"]))
+    let output = (programs::required("setpriv").args(["--reuid=65534", "--clear-groups"]))
         .arg(&binary)
         .arg("topology")
         .output()
@@ -261,5 +262,5 @@ fn a_reader_that_leaves_is_no_error() {
         "set -o pipefail; {} topology 2>/dev/null | true",
         env!("CARGO_BIN_EXE_swarmtrace")
     );
-    run(Command::new("bash").arg("-c").arg(script));
+    run(programs::required("bash").arg("-c").arg(script));
 }

@@ -83,7 +83,7 @@ impl Outcome {
         for (file, traced) in files.iter().zip(&self.traced) {
             fs::write(file, &traced.ended.stdout).expect("write a trace");
         }
-        let mut join = std::process::Command::new(swarmtrace_binary());
+        let mut join = swarmtrace_programs::built(swarmtrace_binary());
         join.args(["join", "--output", "json"]).args(&files);
         let ended = Running::start(join).wait(LIMIT);
         ended.expect_code(0);

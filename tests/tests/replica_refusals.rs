@@ -45,7 +45,7 @@ fn a_service_where_there_is_no_docker() {
 #[test]
 fn without_root() {
     needs!(Root, Btf);
-    let mut command = std::process::Command::new(swarmtrace_binary());
+    let mut command = swarmtrace_programs::built(swarmtrace_binary());
     command
         .args(["follow", "--port", "8080", "--duration", "1s"])
         .uid(65534)
@@ -58,7 +58,7 @@ fn without_root() {
 fn words_that_make_no_sense() {
     needs!(Root, Btf);
     let follow = |options: &[&str]| {
-        let mut command = std::process::Command::new(swarmtrace_binary());
+        let mut command = swarmtrace_programs::built(swarmtrace_binary());
         command.arg("follow").args(options);
         Running::start(command).wait(LIMIT)
     };

@@ -143,7 +143,7 @@ fn what_one_node_cannot_tell_both_together_can() {
         "it cannot see that far"
     );
 
-    let mut join = std::process::Command::new(swarmtrace_binary());
+    let mut join = swarmtrace_programs::built(swarmtrace_binary());
     join.args(["join", "--output", "json"]).args(&files);
     let ended = Running::start(join).wait(LIMIT);
     ended.expect_code(0);

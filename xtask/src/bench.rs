@@ -6,10 +6,11 @@
 //! and figures of one run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
+use swarmtrace_programs as programs;
 
 use crate::cargo;
 use crate::compare;
@@ -110,7 +111,7 @@ pub fn run(options: &BenchOptions) -> Result<()> {
             package, example, ..
         } = *program;
         let step = Step::start(format!("measuring {}", program.about));
-        let mut command = cargo::cargo(&["run", "--release", "--quiet", "--package", package]);
+        let mut command = cargo::cargo(&["run", "--release", "--quiet", "--package", package])?;
         command.args(program.features());
         command.args(["--example", example, "--", "--json"]);
         command
@@ -162,7 +163,7 @@ fn print(value: &Value, indent: &str) {
 /// # Errors
 /// When it cannot be asked.
 pub fn machine() -> Result<Value> {
-    let uname = Command::new("uname")
+    let uname = programs::command("uname")?
         .arg("-srm")
         .output()
         .context("cannot run uname")?;

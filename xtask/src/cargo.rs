@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use swarmtrace_programs as programs;
 
-use crate::host;
 use crate::step::Step;
 
 /// The workspace's folder.
@@ -24,10 +24,17 @@ pub fn target_folder() -> PathBuf {
 }
 
 /// A `cargo` command in the workspace.
-pub fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+///
+/// # Errors
+/// Errors if there is no cargo.
+pub fn cargo(arguments: &[&str]) -> Result<Command> {
+    // The one that started this, whatever `PATH` says.
+    let mut cargo = match std::env::var_os("CARGO") {
+        Some(path) => programs::built(Path::new(&path)),
+        None => programs::command("cargo")?,
+    };
     cargo.args(arguments).current_dir(workspace());
-    cargo
+    Ok(cargo)
 }
 
 /// Runs `cargo` with its output passed on.
@@ -35,7 +42,7 @@ pub fn cargo(arguments: &[&str]) -> Command {
 /// # Errors
 /// When it fails.
 pub fn run(arguments: &[&str]) -> Result<()> {
-    let mut cargo = cargo(arguments);
+    let mut cargo = cargo(arguments)?;
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(
         status.success(),
@@ -51,12 +58,17 @@ pub fn run(arguments: &[&str]) -> Result<()> {
 /// When it does not build.
 pub fn release_binary() -> Result<PathBuf> {
     let step = Step::start("cargo build --release");
-    host::run(&mut cargo(&[
+    programs::run(&mut cargo(&[
         "build",
         "--release",
         "--package",
         "swarmtrace",
-    ]))?;
+    ])?)?;
     step.done();
-    Ok(target_folder().join("release/swarmtrace"))
+    Ok(release_path())
+}
+
+/// Where the release binary is once it is built.
+pub fn release_path() -> PathBuf {
+    target_folder().join("release/swarmtrace")
 }

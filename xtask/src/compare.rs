@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use swarmtrace_programs as programs;
 
 use crate::bench::{PROGRAMS, Program};
 use crate::cargo;
-use crate::host;
 use crate::spread::Spread;
 use crate::step::Step;
 
@@ -82,10 +82,10 @@ pub fn run(revision: &str, rounds: usize) -> Result<()> {
 fn checkout(revision: &str) -> Result<Tree> {
     let folder = cargo::target_folder().join("compare");
     let sources = folder.join("sources");
-    let git = |arguments: &[&str]| {
-        let mut git = Command::new("git");
+    let git = |arguments: &[&str]| -> Result<Command> {
+        let mut git = programs::command("git")?;
         git.arg("-C").arg(cargo::workspace()).args(arguments);
-        git
+        Ok(git)
     };
     let step = Step::start(format!("sources of {revision}"));
     let known = git(&[
@@ -93,7 +93,7 @@ fn checkout(revision: &str) -> Result<Tree> {
         "--verify",
         "--quiet",
         &format!("{revision}^{{commit}}"),
-    ])
+    ])?
     .stderr(Stdio::null())
     .output()
     .context("cannot run git")?;
@@ -105,10 +105,10 @@ fn checkout(revision: &str) -> Result<Tree> {
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let path = sources.to_str().context("the path is not UTF-8")?;
     if sources.exists() {
-        host::run(&mut git(&["worktree", "remove", "--force", path]))?;
+        programs::run(&mut git(&["worktree", "remove", "--force", path])?)?;
     }
-    host::run(&mut git(&["worktree", "prune"]))?;
-    host::run(&mut git(&["worktree", "add", "--detach", path, &commit]))?;
+    programs::run(&mut git(&["worktree", "prune"])?)?;
+    programs::run(&mut git(&["worktree", "add", "--detach", path, &commit])?)?;
     step.done();
     Ok(Tree {
         sources,
@@ -116,26 +116,26 @@ fn checkout(revision: &str) -> Result<Tree> {
     })
 }
 
-fn cargo_in(tree: &Tree, arguments: &[&str]) -> Command {
-    let mut cargo = cargo::cargo(arguments);
+fn cargo_in(tree: &Tree, arguments: &[&str]) -> Result<Command> {
+    let mut cargo = cargo::cargo(arguments)?;
     cargo
         .current_dir(&tree.sources)
         .env("CARGO_TARGET_DIR", &tree.target);
-    cargo
+    Ok(cargo)
 }
 
 fn build(tree: &Tree, program: &Program) -> Result<()> {
     let binary = ["build", "--release", "--package", "swarmtrace"];
-    host::run(&mut cargo_in(tree, &binary))?;
+    programs::run(&mut cargo_in(tree, &binary)?)?;
     let mut example = vec!["build", "--release", "--package", program.package];
     example.extend(program.features());
     example.extend(["--example", program.example]);
-    host::run(&mut cargo_in(tree, &example))
+    programs::run(&mut cargo_in(tree, &example)?)
 }
 
 fn measure(tree: &Tree, program: &Program) -> Result<Figures> {
     let example = tree.target.join("release/examples").join(program.example);
-    let output = Command::new(&example)
+    let output = programs::built(&example)
         .arg("--json")
         .current_dir(&tree.sources)
         .env("SWARMTRACE_BIN", tree.target.join("release/swarmtrace"))

@@ -6,14 +6,13 @@
 //! crossed the overlay to the other.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use swarmtrace_programs as programs;
 
 use crate::cargo;
-use crate::host;
 use crate::setup;
 use crate::step::Step;
 use crate::vm::{Config, Kernel, Node, Vm};
@@ -50,13 +49,13 @@ pub fn run(kernel: Kernel) -> Result<()> {
         files.each_ref().map(|f| name(f)).join(" ")
     );
     println!();
-    let mut join = Command::new(&binary);
+    let mut join = programs::built(&binary);
     join.arg("join").args(&files);
     let status = join.status().context("cannot run swarmtrace join")?;
     ensure!(
         status.success(),
         "{} ended with {status}",
-        host::line(&join)
+        programs::line(&join)
     );
     check(&files)?;
     println!(

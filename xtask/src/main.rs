@@ -9,7 +9,7 @@ use xtask::scenario::{self, ScenarioOptions, ScenariosOptions};
 use xtask::test::{self, TestOptions};
 use xtask::vm::Kernel;
 use xtask::vm::cli::VmCommand;
-use xtask::{demo, setup};
+use xtask::{demo, lint, setup};
 
 /// swarmtrace's own chores
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ enum Xtask {
     Scenarios(ScenariosOptions),
     /// Make a failure happen on the real Swarm, and show what swarmtrace says of it
     Scenario(ScenarioOptions),
+    /// Check formatting and lints
+    Lint,
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
     Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
@@ -56,7 +58,8 @@ fn main() -> ExitCode {
         Xtask::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Scenarios(options) => scenario::every(&options),
         Xtask::Scenario(options) => scenario::play(&options),
-        Xtask::Test(options) => test::run(options).map(|()| ExitCode::SUCCESS),
+        Xtask::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Xtask::Test(options) => test::run(options),
         Xtask::Vm(command) => command.run(),
     };
     done.unwrap_or_else(|error| {

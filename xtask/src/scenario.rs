@@ -39,12 +39,12 @@ pub struct ScenariosOptions {
 /// When swarmtrace or the tests do not build.
 pub fn every(options: &ScenariosOptions) -> Result<ExitCode> {
     let Some(repeat) = options.repeat else {
-        return end(&mut program(&["list"]));
+        return end(&mut program(&["list"])?);
     };
     setup::run()?;
     let binary = cargo::release_binary()?;
     let (repeat, jobs) = (repeat.to_string(), options.jobs.to_string());
-    let mut program = program(&["table", &repeat, &jobs]);
+    let mut program = program(&["table", &repeat, &jobs])?;
     end(program.env("SWARMTRACE_BIN", binary))
 }
 
@@ -56,16 +56,16 @@ pub fn play(options: &ScenarioOptions) -> Result<ExitCode> {
     setup::run()?;
     let binary = cargo::release_binary()?;
     let times = options.repeat.to_string();
-    let mut program = program(&[times.as_str(), options.name.as_str()]);
+    let mut program = program(&[times.as_str(), options.name.as_str()])?;
     end(program.env("SWARMTRACE_BIN", binary))
 }
 
-fn program(arguments: &[&str]) -> Command {
-    let mut command = cargo::cargo(&["run", "--quiet", "--package", "swarmtrace-tests"]);
+fn program(arguments: &[&str]) -> Result<Command> {
+    let mut command = cargo::cargo(&["run", "--quiet", "--package", "swarmtrace-tests"])?;
     command
         .args(["--example", "scenario", "--"])
         .args(arguments);
-    command
+    Ok(command)
 }
 
 fn end(program: &mut Command) -> Result<ExitCode> {

@@ -11,3 +11,4 @@ pub mod kernel_names;
 pub mod netlink;
 pub mod netns;
 pub mod protocol;
+pub mod programs;

@@ -4,9 +4,9 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use swarmtrace::capture::TapSite;
+use swarmtrace_programs as programs;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -78,7 +78,7 @@ impl Net {
     /// Names and priorities of the BPF filters on a device.
     pub fn filters(&self, device: &str) -> String {
         let side = |side| {
-            let output = Command::new("tc")
+            let output = programs::required("tc")
                 .args(["-n", &self.name, "filter", "show", "dev", device, side])
                 .output()
                 .unwrap();
@@ -95,7 +95,7 @@ impl Net {
 
 impl Drop for Net {
     fn drop(&mut self) {
-        let _ = Command::new("ip")
+        let _ = programs::required("ip")
             .args(["netns", "del", &self.name])
             .output();
     }
@@ -174,7 +174,7 @@ impl Pair {
 }
 
 pub fn run(command: &[&str]) -> String {
-    let output = Command::new(command[0])
+    let output = programs::required(command[0])
         .args(&command[1..])
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -17,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use swarmtrace_programs as programs;
 
 /// A network namespace, with its own mounts and host name if it is a machine.
 #[derive(Debug)]
@@ -114,9 +115,15 @@ impl Namespace {
         })
     }
 
-    /// A command that will run inside, and die with the thread that started it.
+    /// A command that will run inside, and die with the thread that started it: a
+    /// program of the table by its name, or one that was built here by its path.
+    #[track_caller]
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
-        let mut command = Command::new(program.as_ref());
+        let program = program.as_ref();
+        let mut command = match program.to_str() {
+            Some(name) if !name.contains('/') => programs::required(name),
+            _ => programs::built(program),
+        };
         let mut entrances = vec![(self.net.as_raw_fd(), libc::CLONE_NEWNET)];
         if let Some(machine) = &self.machine {
             entrances.push((machine.hostname.as_raw_fd(), libc::CLONE_NEWUTS));
@@ -152,7 +159,7 @@ impl Namespace {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|e| panic!("{program} (is it installed?): {e}"));
+            .unwrap_or_else(|e| panic!("{program}: {e}"));
         let mut stdin = child.stdin.take().expect("stdin is piped");
         stdin
             .write_all(input.as_bytes())

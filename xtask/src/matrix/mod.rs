@@ -12,13 +12,14 @@ mod table;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use swarmtrace_programs as programs;
 
 use crate::cargo;
 use crate::setup;
@@ -107,7 +108,7 @@ fn tests_program() -> Result<PathBuf> {
 
 /// One row, by a process of its own.
 fn attempt(program: &Path, binary: &Path, kernel: Kernel, debian: Debian) -> Result<Row> {
-    let mut child = Command::new(program)
+    let mut child = programs::built(program)
         .args([kernel.name(), debian.name()])
         .env("SWARMTRACE_BIN", binary)
         .stdin(Stdio::null())

@@ -8,13 +8,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use swarmtrace_programs as programs;
 
-/// Installs Debian packages that only some chore needs.
+/// Installs the packages of programs that only one chore needs.
 ///
 /// # Errors
-/// When they lack and cannot be installed.
-pub fn packages(wanted: &[&str]) -> Result<()> {
-    packages::install(&packages::missing(wanted)?)
+/// Errors if one is missing and cannot be installed.
+pub fn programs(names: &[&str]) -> Result<()> {
+    packages::install(&packages::of_missing_programs(names.iter().copied()))
 }
 
 /// Installs what lacks.
@@ -25,21 +26,25 @@ pub fn run() -> Result<()> {
     let since = Instant::now();
     ensure!(
         Path::new("/etc/debian_version").exists(),
-        "this is no Debian; what is needed here, under other names: {}",
+        "this is not Debian; what is needed here, under other names: {}",
         packages::all().join(" ")
     );
     let kernel_side = toolchain::find();
     let linker = toolchain::linker_version();
-    let mut wanted = packages::ALWAYS.to_vec();
+    let mut wanted = packages::LIBRARIES.to_vec();
     if kernel_side.is_none() {
         wanted.extend(packages::BPF_COMPILER);
     }
     if linker.is_none() {
         wanted.extend(packages::BPF_LINKER);
     }
-    let missing = packages::missing(&wanted)?;
+    let mut missing = packages::missing(&wanted)?;
+    missing.extend(packages::of_missing_programs(packages::programs()));
     let idle = missing.is_empty() && kernel_side.is_some() && linker.is_some();
     packages::install(&missing)?;
+    for name in packages::programs() {
+        programs::find(name)?;
+    }
     let kernel_side = match kernel_side {
         Some(found) => found,
         None => toolchain::link_debian()?,
@@ -49,7 +54,8 @@ pub fn run() -> Result<()> {
         None => toolchain::install_linker()?,
     };
     let spent = since.elapsed().as_secs_f64();
-    let what = format!("{} packages, {kernel_side}, {linker}", wanted.len());
+    let programs = packages::programs().count();
+    let what = format!("{programs} programs, {kernel_side}, {linker}");
     if idle {
         println!("nothing to do: {what} are here ({spent:.1} s)");
     } else {

@@ -1,34 +1,17 @@
-//! Debian packages: which are wanted, which lack, and installing those.
+//! Debian packages: which are needed, which are missing, and installing those.
 
 use std::io::{IsTerminal, stdin};
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use swarmtrace_programs::{self as programs, PROGRAMS, Program, Source};
 
-use crate::host;
 use crate::step::Step;
 
-/// What the build, the tests, the VM and the benchmarks run.
-/// `qemu-utils` is not among them: it may conflict with the installed QEMU.
-pub const ALWAYS: &[&str] = &[
-    "ca-certificates",
-    "conntrack",
-    "e2fsprogs",
-    "ethtool",
-    "gcc",
-    "iproute2",
-    "iptables",
-    "libc6-dev",
-    "libxml2-utils",
-    "nftables",
-    "nginx-light",
-    "qemu-system-x86",
-    "tcpdump",
-    "util-linux",
-    "wrk",
-    "xz-utils",
-];
+/// What the build needs that is no program: the table of external programs has those.
+/// `gcc` is cargo's linker.
+pub const LIBRARIES: &[&str] = &["ca-certificates", "gcc", "libc6-dev"];
 
 /// Debian's Rust that comes with `core` compiled for BPF.
 pub const BPF_COMPILER: &[&str] = &["cargo-web", "libstd-rust-web-dev-bpf", "rustc-web"];
@@ -41,7 +24,40 @@ const SUITE: &str = "bookworm-security";
 
 /// Every package that setup may install.
 pub fn all() -> Vec<&'static str> {
-    [ALWAYS, BPF_COMPILER, BPF_LINKER].concat()
+    let programs = PROGRAMS.iter().filter_map(package);
+    let mut all: Vec<_> = programs
+        .chain([LIBRARIES, BPF_COMPILER, BPF_LINKER].concat())
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The programs that setup installs.
+pub fn programs() -> impl Iterator<Item = &'static str> {
+    let installs = |program: &&Program| package(program).is_some();
+    PROGRAMS.iter().filter(installs).map(|program| program.name)
+}
+
+fn package(program: &Program) -> Option<&'static str> {
+    match program.source {
+        Source::Package(package) => Some(package),
+        _ => None,
+    }
+}
+
+/// The packages of those of these programs that are not installed, each once.
+pub fn of_missing_programs<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'static str> {
+    let mut packages: Vec<_> = names
+        .filter(|name| programs::find(name).is_err())
+        .filter_map(|name| match programs::program(name)?.source {
+            Source::Package(package) | Source::OnDemand(package) => Some(package),
+            _ => None,
+        })
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
 }
 
 /// Which of these are not installed.
@@ -50,7 +66,7 @@ pub fn all() -> Vec<&'static str> {
 /// When dpkg cannot be asked.
 pub fn missing<'a>(wanted: &[&'a str]) -> Result<Vec<&'a str>> {
     // It fails when it does not know one of them, and still lists the others.
-    let known = Command::new("dpkg-query")
+    let known = programs::command("dpkg-query")?
         .args(["--show", "--showformat=${Package} ${db:Status-Status}\n"])
         .args(wanted)
         .output()
@@ -82,7 +98,7 @@ pub fn install(missing: &[&str]) -> Result<()> {
     );
     let root = Root::find().with_context(|| format!("setup needs root to run: {by_hand}"))?;
     let step = Step::start("apt-get update");
-    host::run(root.command("apt-get").args(["-qq", "update"]))?;
+    programs::run(root.command("apt-get")?.args(["-qq", "update"]))?;
     step.done();
     for name in missing {
         ensure!(
@@ -91,17 +107,17 @@ pub fn install(missing: &[&str]) -> Result<()> {
         );
     }
     let step = Step::start(format!("installing {}", missing.join(" ")));
-    host::run(
-        root.command("apt-get")
+    programs::run(
+        root.command("apt-get")?
             .args(["-qq", "--yes", "--no-install-recommends", "install"])
             .args(missing),
     )
     .with_context(|| format!("cannot install; by hand: {by_hand}"))?;
     step.done();
-    if missing.contains(&"nginx-light") && Path::new("/run/systemd/system").exists() {
+    if missing.contains(&"nginx") && Path::new("/run/systemd/system").exists() {
         // It is a server to test against, not one to have running.
-        let _ = host::run(
-            root.command("systemctl")
+        let _ = programs::run(
+            root.command("systemctl")?
                 .args(["--quiet", "disable", "--now", "nginx"]),
         );
     }
@@ -109,8 +125,8 @@ pub fn install(missing: &[&str]) -> Result<()> {
 }
 
 fn has_candidate(name: &str) -> Result<bool> {
-    let policy = host::text(
-        Command::new("apt-cache")
+    let policy = programs::text(
+        programs::command("apt-cache")?
             .env("LC_ALL", "C")
             .args(["policy", name]),
     )?;
@@ -131,10 +147,10 @@ impl Root {
         if nix::unistd::geteuid().is_root() {
             return Ok(Self::Already);
         }
-        if host::find_program("sudo").is_none() {
+        if programs::find("sudo").is_err() {
             bail!("not root, and there is no sudo");
         }
-        let mut ask = Command::new("sudo");
+        let mut ask = programs::command("sudo")?;
         if !stdin().is_terminal() {
             ask.arg("-n");
         }
@@ -144,19 +160,21 @@ impl Root {
         Ok(Self::Sudo)
     }
 
-    fn command(&self, program: &str) -> Command {
+    fn command(&self, program: &str) -> Result<Command> {
         let mut command = match self {
-            Self::Already => Command::new(program),
+            Self::Already => programs::command(program)?,
             Self::Sudo => {
-                let mut command = Command::new("sudo");
-                command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", program]);
+                let program = programs::find(program)?;
+                let mut command = programs::command("sudo")?;
+                command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive"]);
+                command.arg(program);
                 command
             }
         };
         command
             .env("DEBIAN_FRONTEND", "noninteractive")
             .env("LC_ALL", "C");
-        command
+        Ok(command)
     }
 }
 

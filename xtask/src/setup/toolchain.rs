@@ -2,11 +2,10 @@
 //! sources, or Debian's Rust with `core` compiled for BPF; and bpf-linker.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
+use swarmtrace_programs as programs;
 
-use crate::host;
 use crate::step::Step;
 
 /// The name under which rustup knows Debian's Rust; `build.rs` looks for it.
@@ -30,7 +29,8 @@ pub fn find() -> Option<String> {
             .join("lib/rustlib/bpfel-unknown-none")
             .exists()
     })?;
-    let version = host::text(Command::new(Path::new(&debian).join("bin/rustc")).arg("--version"));
+    let version =
+        programs::text(programs::built(Path::new(&debian).join("bin/rustc")).arg("--version"));
     Some(format!(
         "{} as {DEBIAN}",
         version.ok()?.split(" (").next()?.trim()
@@ -38,7 +38,8 @@ pub fn find() -> Option<String> {
 }
 
 fn sysroot(toolchain: &str) -> Option<String> {
-    let rustc = Command::new("rustup")
+    let rustc = programs::command("rustup")
+        .ok()?
         .args(["run", toolchain, "rustc", "--print", "sysroot"])
         .output()
         .ok()
@@ -52,7 +53,7 @@ fn sysroot(toolchain: &str) -> Option<String> {
 /// When rustup is not there or refuses.
 pub fn link_debian() -> Result<String> {
     let step = Step::start(format!("rustup toolchain link {DEBIAN} /usr"));
-    host::run(Command::new("rustup").args(["toolchain", "link", DEBIAN, "/usr"]))
+    programs::run(programs::command("rustup")?.args(["toolchain", "link", DEBIAN, "/usr"]))
         .context("rustup is needed: see https://rustup.rs")?;
     step.done();
     find().context("Debian's Rust has no core for BPF: is libstd-rust-web-dev-bpf installed?")
@@ -60,7 +61,7 @@ pub fn link_debian() -> Result<String> {
 
 /// The linker that is there.
 pub fn linker_version() -> Option<String> {
-    let version = host::text(Command::new("bpf-linker").arg("--version")).ok()?;
+    let version = programs::text(programs::command("bpf-linker").ok()?.arg("--version")).ok()?;
     Some(version.trim().to_owned())
 }
 
@@ -72,8 +73,8 @@ pub fn install_linker() -> Result<String> {
     let step = Step::start(format!(
         "cargo install bpf-linker {LINKER_VERSION} (a minute or two)"
     ));
-    host::run(
-        Command::new("cargo")
+    programs::run(
+        programs::command("cargo")?
             .env("LLVM_PREFIX", format!("/usr/lib/llvm-{LLVM}"))
             // Cargo's own settings for this very run are not the linker's.
             .env_remove("RUSTC_BOOTSTRAP")

@@ -3,12 +3,12 @@
 //! kernel is booted, with a short limit, and the answer remembered.
 
 use std::fs::{self, OpenOptions};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use swarmtrace_programs as programs;
 
 use super::image::Image;
 use super::place::{self, Place};
@@ -74,7 +74,7 @@ fn boots(place: &Place, image: &Image) -> Result<bool> {
     let step = Step::start("does KVM work here?");
     let folder = place.fresh_folder("probe")?;
     let console = folder.join("console");
-    let mut child = Command::new(qemu::PROGRAM)
+    let mut child = programs::command(qemu::PROGRAM)?
         .args(Accelerator::Kvm.options())
         .args([
             "-M",

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use swarmtrace_programs as programs;
 
 use super::place::Place;
 use super::{Debian, Kernel};
-use crate::host;
 use crate::step::Step;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -112,7 +112,7 @@ impl Apt {
             whose: "package lists of our own",
         };
         // A suite may have moved to the archive since: not fatal, if another has it.
-        let updated = host::run(apt.command("apt-get").args(["-qq", "update"]));
+        let updated = programs::run(apt.command("apt-get")?.args(["-qq", "update"]));
         if let Err(error) = updated
             && apt.candidate("docker.io").is_none()
         {
@@ -123,9 +123,9 @@ impl Apt {
     }
 
     fn has_suite_of(&self, kernel: Kernel) -> bool {
-        let mut ask = self.command("apt-get");
-        ask.args(["indextargets", "--format", "$(RELEASE)"]);
-        let known = host::text(&mut ask).unwrap_or_default();
+        let ask =
+            |mut apt: Command| programs::text(apt.args(["indextargets", "--format", "$(RELEASE)"]));
+        let known = self.command("apt-get").and_then(ask).unwrap_or_default();
         known.lines().any(|suite| kernel.suites().contains(&suite))
     }
 
@@ -137,7 +137,7 @@ impl Apt {
     /// When the lists have none; says which suites do.
     pub fn newest_kernel(&self, kernel: Kernel) -> Result<(String, Vec<Package>)> {
         let prefix = kernel.package_prefix();
-        let names = host::text(self.command("apt-cache").args(["pkgnames", prefix]))?;
+        let names = programs::text(self.command("apt-cache")?.args(["pkgnames", prefix]))?;
         let mut releases: Vec<&str> = names
             .lines()
             .filter(|name| name.ends_with("-cloud-amd64"))
@@ -171,8 +171,8 @@ impl Apt {
     /// # Errors
     /// When apt finds no way to install them.
     pub fn closure(&self, packages: &[&str]) -> Result<Vec<Package>> {
-        let plan = host::text(
-            self.command("apt-get")
+        let plan = programs::text(
+            self.command("apt-get")?
                 .args(["-o", "Dir::State::status=/dev/null"])
                 .args(["-o", "APT::Install-Recommends=false"])
                 .args(["--simulate", "install"])
@@ -199,8 +199,8 @@ impl Apt {
             .map(|package| format!("{}={}", package.name, package.version))
             .collect();
         if !wanted.is_empty() {
-            host::run(
-                self.command("apt-get")
+            programs::run(
+                self.command("apt-get")?
                     .current_dir(folder)
                     .args(["-qq", "-o", "APT::Sandbox::User=root", "download"])
                     .args(&wanted),
@@ -226,22 +226,22 @@ impl Apt {
     }
 
     fn candidate(&self, name: &str) -> Option<String> {
-        let policy = host::text(self.command("apt-cache").args(["policy", name])).ok()?;
+        let policy = programs::text(self.command("apt-cache").ok()?.args(["policy", name])).ok()?;
         let line = policy
             .lines()
             .find_map(|line| line.trim().strip_prefix("Candidate: "))?;
         (line != "(none)").then(|| line.to_owned())
     }
 
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+    fn command(&self, program: &str) -> Result<Command> {
+        let mut command = programs::command(program)?;
         command
             .env("LC_ALL", "C")
             .env("DEBIAN_FRONTEND", "noninteractive");
         for option in &self.options {
             command.args(["-o", option]);
         }
-        command
+        Ok(command)
     }
 }
 
@@ -288,9 +288,9 @@ fn numbers(name: &str) -> Vec<u64> {
 
 /// Where this machine gets Debian from: the archive, and its security updates.
 fn archives() -> Result<[String; 2]> {
-    let mut ask = Command::new("apt-get");
+    let mut ask = programs::command("apt-get")?;
     ask.args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]);
-    let known = host::text(&mut ask)?;
+    let known = programs::text(&mut ask)?;
     let find = |wanted: fn(&str) -> bool| {
         known
             .lines()

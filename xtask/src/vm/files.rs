@@ -4,10 +4,11 @@
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use swarmtrace_programs as programs;
 
 use super::Node;
 use super::machines::Machines;
@@ -23,7 +24,7 @@ pub fn put(machines: &Machines, node: Node, local: &Path, guest: &str) -> Result
     let what = || format!("cannot copy {} to {guest} on {node}", local.display());
     if meta.is_dir() {
         let script = r#"mkdir -p "$1" && exec tar -x -C "$1""#;
-        let mut pack = Command::new("tar")
+        let mut pack = programs::command("tar")?
             .args(["--create", "--directory"])
             .args([local, Path::new(".")])
             .stdout(Stdio::piped())
@@ -69,7 +70,7 @@ pub fn get(machines: &Machines, node: Node, guest: &str, local: &Path) -> Result
     let kind = kind.checked().with_context(what)?;
     if kind.trim() == "folder" {
         fs::create_dir_all(local).with_context(what)?;
-        let mut unpack = Command::new("tar")
+        let mut unpack = programs::command("tar")?
             .args(["--extract", "--no-same-owner", "--directory"])
             .arg(local)
             .stdin(Stdio::piped())

@@ -10,11 +10,12 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use swarmtrace_programs as programs;
 
 use super::apt::{Apt, Package};
 use super::place::{self, Place};
 use super::{Debian, Kernel, guest, modules};
-use crate::host;
+use crate::lock;
 use crate::step::Step;
 
 /// Raised when the steps below change what they make.
@@ -76,7 +77,7 @@ impl Image {
         let key = place::key(parts.into_iter().chain(guest::shape()));
         let name = format!("{}-debian{}-{key}", kernel.name(), debian.name());
         let folder = place.folder("images")?.join(name);
-        let _lock = host::lock(&place.path("image.lock"), "building the VM's disk")?;
+        let _lock = lock::take(&place.path("image.lock"), "building the VM's disk")?;
         if !anew && let Some(image) = Self::read(&folder) {
             return Ok(image);
         }
@@ -178,8 +179,8 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
     let step = Step::start("making the disk");
     let disk = made.join("root.ext4");
     fs::File::create(&disk)?.set_len(DISK_BYTES)?;
-    host::run(
-        as_root("mke2fs")
+    programs::run(
+        as_root("mke2fs")?
             .args([
                 "-q",
                 "-F",
@@ -210,14 +211,13 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
 }
 
 /// A program that has to see the files as root's, even when we are not root.
-fn as_root(program: &str) -> Command {
-    let path = host::find_program(program).unwrap_or_else(|| program.into());
+fn as_root(program: &str) -> Result<Command> {
     if nix::unistd::geteuid().is_root() {
-        return Command::new(path);
+        return programs::command(program);
     }
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--"]).arg(path);
-    command
+    let mut command = programs::command("unshare")?;
+    command.args(["--user", "--map-root-user", "--", program]);
+    Ok(command)
 }
 
 /// The folders of a system whose `/bin`, `/sbin` and `/lib` live in `/usr`.
@@ -269,15 +269,15 @@ fn unpack_all(debs: &[PathBuf], root: &Path) -> Result<()> {
 /// # Errors
 /// When it is damaged.
 pub fn unpack(deb: &Path, to: &Path, without: &[&str]) -> Result<()> {
-    let mut contents = Command::new("dpkg-deb")
+    let mut contents = programs::command("dpkg-deb")?
         .arg("--fsys-tarfile")
         .arg(deb)
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot run dpkg-deb")?;
     let pipe = contents.stdout.take().context("no pipe from dpkg-deb")?;
-    let unpacked = host::run(
-        Command::new("tar")
+    let unpacked = programs::run(
+        programs::command("tar")?
             .args([
                 "--extract",
                 "--no-same-owner",
@@ -299,17 +299,17 @@ pub fn unpack(deb: &Path, to: &Path, without: &[&str]) -> Result<()> {
 }
 
 fn configure(work: &Path, root: &Path) -> Result<()> {
-    let programs = root.join("usr/bin");
+    let bin = root.join("usr/bin");
     let replace = |link: PathBuf, target: &str| -> Result<()> {
         place::remove(&link)?;
         symlink(target, &link).with_context(|| format!("cannot link {}", link.display()))
     };
-    replace(programs.join("sh"), "dash")?;
-    let applets = host::text(Command::new(programs.join("busybox")).arg("--list"))?;
+    replace(bin.join("sh"), "dash")?;
+    let applets = programs::text(programs::built(bin.join("busybox")).arg("--list"))?;
     for applet in applets.lines() {
         let there = |folder: &str| root.join(folder).join(applet).symlink_metadata().is_ok();
         if !there("usr/bin") && !there("usr/sbin") {
-            symlink("busybox", programs.join(applet))?;
+            symlink("busybox", bin.join(applet))?;
         }
     }
     // update-alternatives did not run; Debian's choice is the nft flavour.
@@ -327,12 +327,8 @@ fn configure(work: &Path, root: &Path) -> Result<()> {
     for (name, text) in guest::SCRIPTS {
         write_program(&root.join("srv").join(name), text.as_bytes())?;
     }
-    compile_vmtool(&work.join("vmtool"), &programs.join("vmtool"))?;
-    host::run(
-        Command::new(host::find_program("ldconfig").unwrap_or("ldconfig".into()))
-            .arg("-r")
-            .arg(root),
-    )?;
+    compile_vmtool(&work.join("vmtool"), &bin.join("vmtool"))?;
+    programs::run(programs::command("ldconfig")?.arg("-r").arg(root))?;
     container_image(work, root)
 }
 
@@ -347,9 +343,8 @@ fn compile_vmtool(sources: &Path, program: &Path) -> Result<()> {
     for (name, text) in guest::VMTOOL {
         fs::write(sources.join(name), text)?;
     }
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    host::run(
-        Command::new(rustc)
+    programs::run(
+        programs::command("rustc")?
             .args([
                 "--edition",
                 "2024",
@@ -389,8 +384,8 @@ fn container_image(work: &Path, root: &Path) -> Result<()> {
     ] {
         symlink("busybox", folder.join("bin").join(applet))?;
     }
-    host::run(
-        Command::new("tar")
+    programs::run(
+        programs::command("tar")?
             .args([
                 "--create",
                 "--owner=0",

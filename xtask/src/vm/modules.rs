@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result};
+use swarmtrace_programs as programs;
 
 use super::place;
 use super::{cpio, guest, image};
-use crate::host;
 
 /// Unpacks the kernel, and into the root those of its modules that matter.
 ///
@@ -65,13 +64,19 @@ pub fn install(
 }
 
 fn decompress_modules(folder: &Path) -> Result<()> {
-    let found = host::text(Command::new("find").arg(folder).args(["-name", "*.ko.xz"]))?;
+    let found = programs::text(
+        programs::command("find")?
+            .arg(folder)
+            .args(["-name", "*.ko.xz"]),
+    )?;
     let files: Vec<&str> = found.lines().collect();
     thread::scope(|scope| {
         let workers: Vec<_> = files
             .chunks(files.len().div_ceil(2).max(1))
             .map(|chunk| {
-                scope.spawn(move || host::run(Command::new("xz").arg("--decompress").args(chunk)))
+                scope.spawn(move || {
+                    programs::run(programs::command("xz")?.arg("--decompress").args(chunk))
+                })
             })
             .collect();
         workers.into_iter().try_for_each(|worker| {
@@ -85,8 +90,8 @@ fn decompress_modules(folder: &Path) -> Result<()> {
 /// With the VM's own kmod and C library: the host may have neither.
 fn depmod(root: &Path, release: &str) -> Result<()> {
     let libraries = root.join("usr/lib/x86_64-linux-gnu");
-    host::run(
-        Command::new(libraries.join("ld-linux-x86-64.so.2"))
+    programs::run(
+        programs::built(libraries.join("ld-linux-x86-64.so.2"))
             .args(["--argv0", "depmod", "--library-path"])
             .args([&libraries, &root.join("usr/bin/kmod")])
             .arg("-b")
@@ -109,7 +114,11 @@ pub fn initrd(root: &Path, release: &str) -> Result<Vec<u8>> {
     let modules = root.join("usr/lib/modules").join(release);
     for (order, name) in guest::DISK_MODULES.iter().enumerate() {
         let file = format!("{name}.ko");
-        let found = host::text(Command::new("find").arg(&modules).args(["-name", &file]))?;
+        let found = programs::text(
+            programs::command("find")?
+                .arg(&modules)
+                .args(["-name", &file]),
+        )?;
         // What is not a module is built into the kernel.
         if let Some(path) = found.lines().next() {
             archive.file(&format!("modules/{order}-{file}"), &fs::read(path)?);

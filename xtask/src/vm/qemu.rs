@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use swarmtrace_programs as programs;
 
 use super::image::Image;
 use super::process::Process;
-use crate::host;
 
 /// The program.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -114,7 +114,7 @@ impl Launch<'_> {
         loop {
             attempts += 1;
             let port = free_port()?;
-            match host::run(&mut self.command(port)) {
+            match programs::run(&mut self.command(port)?) {
                 Ok(()) => return Process::started(self.role, self.folder, port),
                 // Somebody else took the port in between.
                 Err(error) if attempts < 5 && format!("{error:#}").contains("host forwarding") => {}
@@ -123,8 +123,8 @@ impl Launch<'_> {
         }
     }
 
-    fn command(&self, port: u16) -> Command {
-        let mut command = Command::new(PROGRAM);
+    fn command(&self, port: u16) -> Result<Command> {
+        let mut command = programs::command(PROGRAM)?;
         let memory = self.role.memory();
         let share = if self.saved { "off" } else { "on" };
         command
@@ -187,7 +187,7 @@ impl Launch<'_> {
         } else {
             command.arg("-S");
         }
-        command
+        Ok(command)
     }
 
     /// The second card, and on the first node's VM a third for the client: the
@@ -229,8 +229,7 @@ impl Launch<'_> {
 /// # Errors
 /// When QEMU is not installed.
 pub fn version() -> Result<String> {
-    let text = host::text(Command::new(PROGRAM).arg("--version"))
-        .context("QEMU is not installed; run: cargo xtask setup")?;
+    let text = programs::text(programs::command(PROGRAM)?.arg("--version"))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 

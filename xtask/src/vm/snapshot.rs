@@ -18,7 +18,7 @@ use super::place::{self, Place};
 use super::process;
 use super::qemu::{Accelerator, KERNEL_LINE};
 use super::{Layout, swarm};
-use crate::host;
+use crate::lock;
 use crate::step::Step;
 
 /// Raised when the Swarm that is built below changes.
@@ -109,7 +109,7 @@ impl Wanted<'_> {
     /// # Errors
     /// When any of that fails.
     pub fn build(&self) -> Result<Snapshot> {
-        let _lock = host::lock(&self.place.path("snapshot.lock"), "building the Swarm")?;
+        let _lock = lock::take(&self.place.path("snapshot.lock"), "building the Swarm")?;
         if let Some(snapshot) = self.find()? {
             return Ok(snapshot);
         }

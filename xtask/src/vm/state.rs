@@ -12,7 +12,7 @@ use super::place::{self, Place};
 use super::process;
 use super::qemu::Accelerator;
 use super::{Debian, Kernel, Layout};
-use crate::host;
+use crate::lock;
 
 /// A Swarm that runs, or ran.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl State {
     pub fn lock(place: &Place, name: &str) -> Result<File> {
         check(name)?;
         let file = place.folder("run")?.join(format!("{name}.lock"));
-        host::lock(&file, "bringing up this Swarm")
+        lock::take(&file, "bringing up this Swarm")
     }
 
     /// An empty folder for its files, with nothing of it running.

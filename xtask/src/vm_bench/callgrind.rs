@@ -2,14 +2,12 @@
 //! the same on a slow machine, a busy one, and where the VM is emulated. It is
 //! counted here, outside of the VM: the correlator does the same work anywhere.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use swarmtrace_programs as programs;
 
 use super::account::Figures;
 use crate::cargo;
-use crate::host;
 use crate::setup;
 
 const EXAMPLE: &str = "count_correlator";
@@ -28,8 +26,8 @@ const STAGES: [(&str, &str); 2] = [
 /// When valgrind is not there and cannot be installed, or does not understand the
 /// program.
 pub fn figures() -> Result<Figures> {
-    setup::packages(&["valgrind"])?;
-    host::run(&mut cargo::cargo(&[
+    setup::programs(&["valgrind"])?;
+    programs::run(&mut cargo::cargo(&[
         "build",
         "--release",
         "--quiet",
@@ -39,7 +37,7 @@ pub fn figures() -> Result<Figures> {
         "testing",
         "--example",
         EXAMPLE,
-    ]))?;
+    ])?)?;
     let mut figures = Figures::new();
     for (stage, name) in STAGES {
         let [few, many] = [count(stage, CONNECTIONS[0])?, count(stage, CONNECTIONS[1])?];
@@ -60,7 +58,7 @@ fn count(stage: &str, connections: u32) -> Result<Counted> {
     let program = cargo::target_folder()
         .join("release/examples")
         .join(EXAMPLE);
-    let output = Command::new("valgrind")
+    let output = programs::command("valgrind")?
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(&program)
         .args([stage, &connections.to_string()])

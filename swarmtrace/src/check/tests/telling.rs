@@ -9,7 +9,7 @@ use crate::output::{check_junit, check_markdown, check_text};
 use crate::timeline::synthetic::{Ending, Route};
 use needs::needs;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// A report with every outcome, and names that are markup in every format.
 fn report(run: Run) -> Report {
@@ -82,12 +82,12 @@ fn markdown_tables_have_as_many_cells_as_columns() {
 /// What xmllint says of a document by the schema.
 fn validate(document: &str) -> Result<(), String> {
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/junit.xsd");
-    let mut child = Command::new("xmllint")
+    let mut child = swarmtrace_programs::required("xmllint")
         .args(["--noout", "--nonet", "--schema", schema, "-"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|e| panic!("xmllint ({e}): `cargo xtask setup` installs it"));
+        .expect("xmllint starts");
     let mut stdin = child.stdin.take().expect("stdin is piped");
     stdin.write_all(document.as_bytes()).expect("written");
     drop(stdin);

@@ -280,7 +280,9 @@ fn command(words: &[String]) -> Result<Option<Child>> {
         return Ok(None);
     };
     let stderr = std::io::stderr().as_fd().try_clone_to_owned()?;
-    let child = Command::new(program)
+    #[expect(clippy::disallowed_methods, reason = "the user names the program")]
+    let mut command = Command::new(program);
+    let child = command
         .args(arguments)
         .stdout(Stdio::from(stderr))
         .kill_on_drop(true)

@@ -9,12 +9,10 @@ use super::iptables::{Backend, Ruleset};
 use super::modules::Modules;
 use super::nft;
 use super::walk::Rules;
+use crate::sys::programs::{IPTABLES_LEGACY_SAVE, IPTABLES_NFT_SAVE, IPTABLES_SAVE, command};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// Where the programs are when `PATH` leaves the sbin folders out.
-const FOLDERS: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
+use std::process::Stdio;
 
 /// The programs of this machine, looked for once.
 #[derive(Clone, Debug, Default)]
@@ -36,14 +34,14 @@ pub(super) struct Read {
 impl Programs {
     pub fn find(modules: Option<&Modules>) -> Self {
         let mut programs = Self {
-            nft: find("iptables-nft-save"),
-            legacy: find("iptables-legacy-save"),
+            nft: IPTABLES_NFT_SAVE.find(),
+            legacy: IPTABLES_LEGACY_SAVE.find(),
             // Where modules are not known, it is as well to try.
             nf_tables: modules.is_none_or(|m| m.has("nf_tables") != Some(false)),
         };
         // Before iptables 1.8 there was one program, which is the legacy one;
         // some distributions still have one, of either kind.
-        if let Some(plain) = find("iptables-save") {
+        if let Some(plain) = IPTABLES_SAVE.find() {
             let version = run(&plain, &["--version"]).unwrap_or_default();
             let slot = match version.contains("nf_tables") {
                 true => &mut programs.nft,
@@ -109,17 +107,9 @@ impl Programs {
     }
 }
 
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(FOLDERS.iter().map(PathBuf::from))
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
-}
-
 /// The child is in the calling thread's namespaces.
 fn run(program: &Path, arguments: &[&str]) -> io::Result<String> {
-    let output = Command::new(program)
+    let output = command(program)
         .args(arguments)
         .stdin(Stdio::null())
         .output()?;

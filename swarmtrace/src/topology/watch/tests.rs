@@ -26,7 +26,7 @@ fn what_counts_as_a_change() {
 }
 
 fn ip(arguments: &str) {
-    let output = std::process::Command::new("ip")
+    let output = swarmtrace_programs::required("ip")
         .args(arguments.split(' '))
         .output()
         .unwrap();
@@ -38,7 +38,7 @@ struct Sandbox(String);
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let mut command = std::process::Command::new("ip");
+        let mut command = swarmtrace_programs::required("ip");
         let _ = command.args(["netns", "del", &self.0]).output();
     }
 }

@@ -1,0 +1,21 @@
+//! The external programs of the tests, the beds, the benchmarks and xtask.
+//!
+//! Every one of them is started through this crate. [`PROGRAMS`] says which there
+//! are and which package each comes from; `cargo xtask setup` installs those
+//! packages. A program that is not in the table is not started, also where it
+//! happens to be installed: what passes here passes on a fresh machine.
+//!
+//! * [`command`] and [`required`] start a program of the table,
+//! * [`built`] starts what was built here, by its path,
+//! * clippy refuses `Command::new` everywhere else (`clippy.toml`),
+//! * shells, and programs that run others by name (`ip netns exec`), get a `PATH`
+//!   on which nothing but the table is (see [`search_path`](mod@search_path)).
+
+mod find;
+mod output;
+pub mod search_path;
+mod table;
+
+pub use find::{built, command, find, required};
+pub use output::{line, output, run, text};
+pub use table::{PROGRAMS, Program, Source, program};

@@ -1,0 +1,183 @@
+//! The table: each program with where it comes from.
+
+/// An external program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The name by which it is started.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub source: Source,
+    /// It runs other programs, by names found on `PATH`.
+    pub runs_others: bool,
+}
+
+/// Where a program comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A Debian package that `cargo xtask setup` installs.
+    Package(&'static str),
+    /// A Debian package that only one chore needs, which installs it itself.
+    OnDemand(&'static str),
+    /// A Debian package that is used where it is installed, and never installed:
+    /// `sudo` for a user who is not root, `systemctl` where systemd runs.
+    IfInstalled(&'static str),
+    /// rustup and the toolchain that it brings: installed before anything here.
+    Rustup,
+    /// Built by `cargo xtask setup` with `cargo install`.
+    CargoInstall,
+}
+
+impl Source {
+    /// How one gets the program, as the end of a sentence.
+    pub fn remedy(self) -> String {
+        match self {
+            Self::Package(package) => {
+                format!("its package is {package}: run `cargo xtask setup`")
+            }
+            Self::OnDemand(package) | Self::IfInstalled(package) => {
+                format!("its package is {package}: run `apt-get install {package}`")
+            }
+            Self::Rustup => "it comes with rustup: see https://rustup.rs".to_owned(),
+            Self::CargoInstall => "run `cargo xtask setup`".to_owned(),
+        }
+    }
+}
+
+/// A program of a package that setup installs.
+const fn of(package: &'static str, name: &'static str) -> Program {
+    Program {
+        name,
+        source: Source::Package(package),
+        runs_others: false,
+    }
+}
+
+/// The same, of one that runs others.
+const fn runner(package: &'static str, name: &'static str) -> Program {
+    Program {
+        runs_others: true,
+        ..of(package, name)
+    }
+}
+
+const fn from(source: Source, name: &'static str) -> Program {
+    Program {
+        name,
+        source,
+        runs_others: false,
+    }
+}
+
+/// Every program, by package. Packages that Debian always has are here, too: the
+/// table is also the list of what may be started.
+pub const PROGRAMS: &[Program] = &[
+    of("apt", "apt-cache"),
+    of("apt", "apt-get"),
+    runner("bash", "bash"),
+    of("bpftool", "bpftool"),
+    of("conntrack", "conntrack"),
+    of("coreutils", "chmod"),
+    runner("coreutils", "env"),
+    of("coreutils", "install"),
+    of("coreutils", "mkdir"),
+    of("coreutils", "uname"),
+    runner("dash", "sh"),
+    of("dpkg", "dpkg-deb"),
+    of("dpkg", "dpkg-query"),
+    of("e2fsprogs", "mke2fs"),
+    of("ethtool", "ethtool"),
+    of("findutils", "find"),
+    of("git", "git"),
+    of("iproute2", "bridge"),
+    runner("iproute2", "ip"),
+    of("iproute2", "ss"),
+    of("iproute2", "tc"),
+    of("iptables", "ip6tables"),
+    of("iptables", "ip6tables-legacy"),
+    of("iptables", "ip6tables-nft"),
+    of("iptables", "ip6tables-save"),
+    of("iptables", "iptables"),
+    of("iptables", "iptables-legacy"),
+    of("iptables", "iptables-legacy-save"),
+    of("iptables", "iptables-nft"),
+    of("iptables", "iptables-nft-save"),
+    of("iptables", "iptables-restore"),
+    of("iptables", "iptables-save"),
+    of("ipvsadm", "ipvsadm"),
+    of("libc-bin", "ldconfig"),
+    of("libxml2-utils", "xmllint"),
+    of("mount", "mount"),
+    of("nftables", "nft"),
+    of("nginx", "nginx"),
+    of("qemu-system-x86", "qemu-system-x86_64"),
+    of("tar", "tar"),
+    of("tcpdump", "tcpdump"),
+    runner("util-linux", "setpriv"),
+    runner("util-linux", "unshare"),
+    of("wrk", "wrk"),
+    of("xz-utils", "xz"),
+    from(Source::OnDemand("valgrind"), "valgrind"),
+    from(Source::IfInstalled("sudo"), "sudo"),
+    from(Source::IfInstalled("systemd"), "systemctl"),
+    from(Source::Rustup, "cargo"),
+    from(Source::Rustup, "rustc"),
+    from(Source::Rustup, "rustup"),
+    from(Source::CargoInstall, "bpf-linker"),
+];
+
+/// The program of that name.
+pub fn program(name: &str) -> Option<&'static Program> {
+    PROGRAMS.iter().find(|program| program.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = HashSet::new();
+        for program in PROGRAMS {
+            assert!(names.insert(program.name), "{} twice", program.name);
+        }
+    }
+
+    /// Where the program is installed, dpkg knows the package that brought it.
+    #[test]
+    fn packages_are_those_that_dpkg_names() {
+        for program in PROGRAMS {
+            let (Source::Package(package)
+            | Source::OnDemand(package)
+            | Source::IfInstalled(package)) = program.source
+            else {
+                continue;
+            };
+            let Ok(path) = crate::find(program.name) else {
+                continue;
+            };
+            // Packages name /bin/ip where /bin is a link to /usr/bin, alternatives
+            // are links of links, and what is under /usr/local is no package's.
+            let target = path.canonicalize().expect("it was found");
+            let spellings = [&path, &target].map(|p| p.to_string_lossy().into_owned());
+            let owners: Vec<String> = spellings
+                .iter()
+                .flat_map(|path| [path.clone(), path.replacen("/usr", "", 1)])
+                .filter_map(|path| owner(&path))
+                .collect();
+            assert!(
+                owners.is_empty() || owners.iter().any(|owner| owner == package),
+                "{}: the table says {package}, dpkg {owners:?}",
+                program.name
+            );
+        }
+    }
+
+    fn owner(path: &str) -> Option<String> {
+        let mut dpkg = crate::command("dpkg-query").expect("dpkg-query");
+        let known = dpkg.args(["--search", path]).output().expect("run it");
+        let text = String::from_utf8_lossy(&known.stdout).into_owned();
+        let line = text.lines().find(|line| !line.starts_with("diversion"))?;
+        Some(line.split([':', ',']).next()?.to_owned())
+    }
+}
