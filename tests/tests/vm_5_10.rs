@@ -3,7 +3,7 @@
 
 use needs::needs;
 use scenarios::suites::flows;
-use xtask::vm::Kernel;
+use swarm_vm::Kernel;
 
 #[test]
 fn routing_mesh() {

@@ -2,7 +2,7 @@
 
 use needs::needs;
 use scenarios::suites::{ci, doctor, flows, life, probe};
-use xtask::vm::Kernel;
+use swarm_vm::Kernel;
 
 #[test]
 fn routing_mesh() {

@@ -9,7 +9,7 @@ use needs::needs;
 use scenarios::catalogue::all;
 use scenarios::stage::Stage;
 use std::time::Instant;
-use xtask::vm::Kernel;
+use swarm_vm::Kernel;
 
 /// How often one is played again.
 const AGAIN: usize = 2;

@@ -1,87 +1,21 @@
 //! `cargo xtask bench`: what swarmtrace costs, measured.
 //!
-//! Some programs measure and print JSON; this puts them together with what they
-//! ran on, prints the figures beside their aims, and writes them to
-//! `target/bench.json`. Absolute figures move with the machine: compare ratios,
+//! The programs of the package `benches` measure and print JSON; this puts it
+//! together with the machine that it ran on, prints the figures beside their aims,
+//! and writes them to `target/bench.json`. Absolute figures move with the machine: compare ratios,
 //! and figures of one run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use swarm_vm::bench::machine::Machine;
+use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::cargo;
-use crate::compare;
-use crate::setup;
-use crate::step::Step;
-
-/// A program that measures.
-pub struct Program {
-    /// Its package.
-    pub package: &'static str,
-    /// The example that it is.
-    pub example: &'static str,
-    /// What it measures.
-    pub about: &'static str,
-    /// It takes a minute or more, and says nothing about small differences.
-    pub long: bool,
-}
-
-impl Program {
-    /// Options of cargo's that it needs.
-    pub fn features(&self) -> &'static [&'static str] {
-        match self.package {
-            // The correlator's events are made up by a module that is for tests.
-            "swarmtrace" => &["--features", "testing"],
-            _ => &[],
-        }
-    }
-
-    /// Its source, from the workspace's folder.
-    pub fn source(&self) -> PathBuf {
-        let folder = match self.package {
-            "swarmtrace-tests" => "tests",
-            package => package,
-        };
-        Path::new(folder).join(format!("examples/{}.rs", self.example))
-    }
-}
-
-/// All of them.
-pub const PROGRAMS: [Program; 5] = [
-    Program {
-        package: "swarmtrace",
-        example: "bench_kernel",
-        about: "kernel side: a packet, attaching",
-        long: false,
-    },
-    Program {
-        package: "swarmtrace",
-        example: "bench_correlator",
-        about: "correlator: events, memory",
-        long: false,
-    },
-    Program {
-        package: "swarmtrace-tests",
-        example: "bench_connections",
-        about: "connections through the replica",
-        long: false,
-    },
-    Program {
-        package: "swarmtrace-tests",
-        example: "bench_start",
-        about: "start to first packet with 200 devices",
-        long: false,
-    },
-    Program {
-        package: "swarmtrace",
-        example: "bench_soak",
-        about: "correlator: an hour of 50 million events",
-        long: true,
-    },
-];
+use crate::benches::BENCHES;
+use crate::{cargo, compare, setup};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -97,7 +31,7 @@ pub struct BenchOptions {
 /// Runs them.
 ///
 /// # Errors
-/// When one does not build or run.
+/// Errors if one does not build or does not measure.
 pub fn run(options: &BenchOptions) -> Result<()> {
     setup::run()?;
     if let Some(revision) = &options.compare {
@@ -105,31 +39,16 @@ pub fn run(options: &BenchOptions) -> Result<()> {
     }
     let binary = cargo::release_binary()?;
     let mut figures = Map::new();
-    figures.insert("machine".to_owned(), machine()?);
-    for program in &PROGRAMS {
-        let Program {
-            package, example, ..
-        } = *program;
-        let step = Step::start(format!("measuring {}", program.about));
-        let mut command = cargo::cargo(&["run", "--release", "--quiet", "--package", package])?;
-        command.args(program.features());
-        command.args(["--example", example, "--", "--json"]);
-        command
-            .env("SWARMTRACE_BIN", &binary)
-            .stderr(Stdio::inherit());
-        let output = command.output().context("cannot run cargo")?;
-        ensure!(
-            output.status.success(),
-            "{example} ended with {}",
-            output.status
-        );
-        let measured: Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("{example} printed something else than JSON"))?;
-        figures.insert(example.to_owned(), measured);
+    let machine = serde_json::to_value(Machine::this()?)?;
+    figures.insert("machine".to_owned(), machine);
+    for bench in &BENCHES {
+        let step = Step::start(format!("measuring {}", bench.about));
+        let measured = measure(&bench.build()?, programs::workspace(), &binary)?;
+        figures.insert(bench.name.to_owned(), measured);
         step.done();
     }
     let figures = Value::Object(figures);
-    let file = cargo::target_folder().join("bench.json");
+    let file = programs::target_folder().join("bench.json");
     std::fs::write(&file, format!("{figures:#}\n"))
         .with_context(|| format!("cannot write {}", file.display()))?;
     print(&figures, "");
@@ -158,20 +77,20 @@ fn print(value: &Value, indent: &str) {
     }
 }
 
-/// The machine that figures are of.
+/// Runs a built program that measures, in the folder of its sources, with the
+/// swarmtrace that it measures. Returns the JSON that it prints.
 ///
 /// # Errors
-/// When it cannot be asked.
-pub fn machine() -> Result<Value> {
-    let uname = programs::command("uname")?
-        .arg("-srm")
+/// Errors if it fails or prints something else.
+pub fn measure(program: &Path, sources: &Path, swarmtrace: &Path) -> Result<Value> {
+    let output = programs::built(program)
+        .arg("--json")
+        .current_dir(sources)
+        .env("SWARMTRACE_BIN", swarmtrace)
+        .stderr(Stdio::inherit())
         .output()
-        .context("cannot run uname")?;
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|l| l.strip_prefix("model name"));
-    Ok(json!({
-        "kernel": String::from_utf8_lossy(&uname.stdout).trim(),
-        "processor": model.map(|m| m.trim_start_matches([' ', '\t', ':'])),
-        "processors": std::thread::available_parallelism().map_or(0, usize::from),
-    }))
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let (name, status) = (program.display(), output.status);
+    ensure!(status.success(), "{name} ended with {status}");
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no JSON"))
 }

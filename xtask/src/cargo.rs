@@ -6,22 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use swarmtrace_programs as programs;
 
-use crate::step::Step;
-
-/// The workspace's folder.
-pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
-}
-
-/// Where cargo builds to.
-pub fn target_folder() -> PathBuf {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => workspace().join(folder),
-        None => workspace().join("target"),
-    }
-}
+use swarm_vm::step::Step;
 
 /// A `cargo` command in the workspace.
 ///
@@ -33,7 +18,7 @@ pub fn cargo(arguments: &[&str]) -> Result<Command> {
         Some(path) => programs::built(Path::new(&path)),
         None => programs::command("cargo")?,
     };
-    cargo.args(arguments).current_dir(workspace());
+    cargo.args(arguments).current_dir(programs::workspace());
     Ok(cargo)
 }
 
@@ -70,5 +55,5 @@ pub fn release_binary() -> Result<PathBuf> {
 
 /// Where the release binary is once it is built.
 pub fn release_path() -> PathBuf {
-    target_folder().join("release/swarmtrace")
+    programs::target_folder().join("release/swarmtrace")
 }

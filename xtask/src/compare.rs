@@ -12,10 +12,10 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use swarmtrace_programs as programs;
 
-use crate::bench::{PROGRAMS, Program};
-use crate::cargo;
-use crate::spread::Spread;
-use crate::step::Step;
+use crate::benches::{BENCHES, Bench};
+use crate::{bench, cargo};
+use swarm_vm::spread::Spread;
+use swarm_vm::step::Step;
 
 /// Values by name: `bench_kernel attach_200_taps_ms`.
 type Figures = BTreeMap<String, f64>;
@@ -33,20 +33,19 @@ struct Tree {
 /// programs measures.
 pub fn run(revision: &str, rounds: usize) -> Result<()> {
     let here = Tree {
-        sources: cargo::workspace().to_owned(),
-        target: cargo::target_folder(),
+        sources: programs::workspace().to_owned(),
+        target: programs::target_folder(),
     };
     let there = checkout(revision)?;
     let mut shared = Vec::new();
-    for program in PROGRAMS.iter().filter(|p| !p.long) {
-        let step = Step::start(format!("building {} of both", program.example));
-        build(&here, program)?;
-        if there.sources.join(program.source()).exists() {
-            build(&there, program)?;
-            shared.push(program);
-            step.done();
-        } else {
-            step.done_with(format!("{revision} has none"));
+    for bench in BENCHES.iter().filter(|b| !b.long) {
+        let step = Step::start(format!("building {} of both", bench.name));
+        match (build(&there, bench)?, build(&here, bench)?) {
+            (Some(then), Some(now)) => {
+                shared.push((bench, then, now));
+                step.done();
+            }
+            _ => step.done_with(format!("{revision} has none")),
         }
     }
     ensure!(
@@ -55,16 +54,16 @@ pub fn run(revision: &str, rounds: usize) -> Result<()> {
     );
     let mut all: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for round in 1..=rounds {
-        for program in &shared {
-            let what = format!("round {round} of {rounds}: {}", program.about);
+        for (bench, before, present) in &shared {
+            let what = format!("round {round} of {rounds}: {}", bench.about);
             let step = Step::start(what);
             // Who is first gains or loses by it: take turns.
             let (then, now) = if round % 2 == 1 {
-                let then = measure(&there, program)?;
-                (then, measure(&here, program)?)
+                let then = measure(&there, bench, before)?;
+                (then, measure(&here, bench, present)?)
             } else {
-                let now = measure(&here, program)?;
-                (measure(&there, program)?, now)
+                let now = measure(&here, bench, present)?;
+                (measure(&there, bench, before)?, now)
             };
             for (name, now) in now {
                 if let Some(then) = then.get(&name) {
@@ -80,11 +79,11 @@ pub fn run(revision: &str, rounds: usize) -> Result<()> {
 
 /// The revision's sources, in a work tree of their own.
 fn checkout(revision: &str) -> Result<Tree> {
-    let folder = cargo::target_folder().join("compare");
+    let folder = programs::target_folder().join("compare");
     let sources = folder.join("sources");
     let git = |arguments: &[&str]| -> Result<Command> {
         let mut git = programs::command("git")?;
-        git.arg("-C").arg(cargo::workspace()).args(arguments);
+        git.arg("-C").arg(programs::workspace()).args(arguments);
         Ok(git)
     };
     let step = Step::start(format!("sources of {revision}"));
@@ -124,34 +123,23 @@ fn cargo_in(tree: &Tree, arguments: &[&str]) -> Result<Command> {
     Ok(cargo)
 }
 
-fn build(tree: &Tree, program: &Program) -> Result<()> {
+/// Builds swarmtrace and the program. Returns where the program is, `None` if the
+/// tree does not have it.
+fn build(tree: &Tree, bench: &Bench) -> Result<Option<PathBuf>> {
+    let Some((arguments, path)) = bench.recipe(&tree.sources) else {
+        return Ok(None);
+    };
     let binary = ["build", "--release", "--package", "swarmtrace"];
     programs::run(&mut cargo_in(tree, &binary)?)?;
-    let mut example = vec!["build", "--release", "--package", program.package];
-    example.extend(program.features());
-    example.extend(["--example", program.example]);
-    programs::run(&mut cargo_in(tree, &example)?)
+    programs::run(&mut cargo_in(tree, &arguments)?)?;
+    Ok(Some(tree.target.join(path)))
 }
 
-fn measure(tree: &Tree, program: &Program) -> Result<Figures> {
-    let example = tree.target.join("release/examples").join(program.example);
-    let output = programs::built(&example)
-        .arg("--json")
-        .current_dir(&tree.sources)
-        .env("SWARMTRACE_BIN", tree.target.join("release/swarmtrace"))
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot run {}", example.display()))?;
-    ensure!(
-        output.status.success(),
-        "{} ended with {}",
-        example.display(),
-        output.status
-    );
-    let measured: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{} printed something else than JSON", example.display()))?;
+fn measure(tree: &Tree, bench: &Bench, program: &Path) -> Result<Figures> {
+    let swarmtrace = tree.target.join("release/swarmtrace");
+    let measured = bench::measure(program, &tree.sources, &swarmtrace)?;
     let mut figures = Figures::new();
-    flatten(Path::new(program.example), &measured, &mut figures);
+    flatten(Path::new(bench.name), &measured, &mut figures);
     Ok(figures)
 }
 

@@ -14,8 +14,8 @@ use swarmtrace_programs as programs;
 
 use crate::cargo;
 use crate::setup;
-use crate::step::Step;
-use crate::vm::{Config, Kernel, Node, Vm};
+use swarm_vm::step::Step;
+use swarm_vm::{Config, Kernel, Node, Vm};
 
 const NODES: [Node; 2] = [Node::A, Node::B];
 const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";
@@ -41,7 +41,7 @@ pub fn run(kernel: Kernel) -> Result<()> {
     })?;
     println!("   {}", vm.summary());
     eprintln!("4. Following vote:8080 on both nodes while a client asks node-a for it");
-    let folder = cargo::target_folder().join("demo");
+    let folder = programs::target_folder().join("demo");
     std::fs::create_dir_all(&folder).context("cannot make a folder for the timelines")?;
     let files = trace(&vm, &binary, &folder)?;
     eprintln!(

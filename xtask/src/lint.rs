@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cargo;
-use crate::step::Step;
+use swarm_vm::step::Step;
 
 /// Checks formatting and lints.
 ///

@@ -1,15 +1,33 @@
-//! `cargo xtask`: swarmtrace's own chores.
+//! `cargo xtask`: what is done with swarmtrace's sources.
+//!
+//! * `setup` installs what a Debian machine is missing to build and test;
+//! * `lint`, `test`, `bench`, `limits` and `docs` check, test, measure and document;
+//! * `vm`, `scenario`, `scenarios` and `demo` run a real Swarm in QEMU: the crates
+//!   `swarm-vm` and `scenarios` under tests/ do it, this is their command line.
+
+mod bench;
+mod benches;
+mod cargo;
+mod compare;
+mod demo;
+mod docs;
+mod limits;
+mod lint;
+mod matrix;
+mod scenario;
+mod setup;
+mod test;
+mod vm;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::bench::{self, BenchOptions};
-use xtask::limits::{self, LimitsOptions};
-use xtask::scenario::{self, ScenarioOptions, ScenariosOptions};
-use xtask::test::{self, TestOptions};
-use xtask::vm::Kernel;
-use xtask::vm::cli::VmCommand;
-use xtask::{demo, lint, setup};
+use swarm_vm::Kernel;
+
+use crate::bench::BenchOptions;
+use crate::limits::LimitsOptions;
+use crate::scenario::{ScenarioOptions, ScenariosOptions};
+use crate::test::TestOptions;
 
 /// swarmtrace's own chores
 #[derive(Debug, Parser)]
@@ -29,16 +47,18 @@ enum Xtask {
     Limits(LimitsOptions),
     /// List the failures that can be made to happen on the real Swarm, or play them all
     Scenarios(ScenariosOptions),
-    /// Make a failure happen on the real Swarm, and show what swarmtrace says of it
+    /// Make a failure happen on the real Swarm, and show what swarmtrace reports
     Scenario(ScenarioOptions),
     /// Check formatting and lints
     Lint,
+    /// Write the generated pages of docs/ anew
+    Docs,
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
     Test(TestOptions),
     /// A real two-node Docker Swarm in QEMU, restored in seconds
     ///
-    /// The Swarm has the network overlay1 and these services, whose tasks all say
-    /// which task answered (SERVICE.SLOT NODE HOSTNAME):
+    /// The Swarm has the network overlay1 and these services, whose tasks all answer
+    /// with their own name (SERVICE.SLOT NODE HOSTNAME):
     ///   vote      TCP 8080 by the routing mesh, 2 tasks, one on each node
     ///   echo-udp  UDP 9053 by the routing mesh, 2 tasks, one on each node
     ///   hosted    TCP 8081 of each node itself (mode=host), global
@@ -47,7 +67,7 @@ enum Xtask {
     /// node-a (manager) is 192.168.90.1, node-b is 192.168.90.2, and `vm` is outside
     /// of both, the external client 192.168.90.254.
     #[command(subcommand, verbatim_doc_comment)]
-    Vm(VmCommand),
+    Vm(vm::Command),
 }
 
 fn main() -> ExitCode {
@@ -57,8 +77,9 @@ fn main() -> ExitCode {
         Xtask::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Scenarios(options) => scenario::every(&options),
-        Xtask::Scenario(options) => scenario::play(&options),
+        Xtask::Scenario(options) => scenario::one(&options),
         Xtask::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Xtask::Docs => docs::run().map(|()| ExitCode::SUCCESS),
         Xtask::Test(options) => test::run(options),
         Xtask::Vm(command) => command.run(),
     };

@@ -1,15 +1,15 @@
 //! `cargo xtask scenarios` and `cargo xtask scenario NAME`: the catalogue of
 //! failures, made to happen on the real Swarm.
 //!
-//! The scenarios are the tests' own; this runs the program there that plays
-//! them, which builds on this crate and so cannot be a part of it.
+//! The scenarios are in the package `scenarios`.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use bed::binary;
+use scenarios::play;
 
-use crate::cargo;
-use crate::setup;
+use crate::{cargo, setup};
 
 /// What to play.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub struct ScenarioOptions {
 /// What to do with all of them.
 #[derive(Debug, clap::Args)]
 pub struct ScenariosOptions {
-    /// Play every one this often, and print how often each was told as it should be
+    /// Play every one this often, and print how often swarmtrace recognised each
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
     /// On this many Swarms side by side: one for two processors
@@ -32,44 +32,40 @@ pub struct ScenariosOptions {
     jobs: u32,
 }
 
-/// Lists them, or plays them all: exit code 1 if one was told rightly in less than
+/// Lists them, or plays them all: exit code 1 if one was recognised in less than
 /// 95 % of its runs.
 ///
 /// # Errors
-/// When swarmtrace or the tests do not build.
+/// Errors if swarmtrace does not build.
 pub fn every(options: &ScenariosOptions) -> Result<ExitCode> {
     let Some(repeat) = options.repeat else {
-        return end(&mut program(&["list"])?);
+        play::list();
+        return Ok(ExitCode::SUCCESS);
     };
-    setup::run()?;
-    let binary = cargo::release_binary()?;
-    let (repeat, jobs) = (repeat.to_string(), options.jobs.to_string());
-    let mut program = program(&["table", &repeat, &jobs])?;
-    end(program.env("SWARMTRACE_BIN", binary))
+    prepare()?;
+    Ok(code(play::table(repeat as usize, options.jobs as usize)?))
 }
 
-/// Plays one, and shows what its user would see.
+/// Plays one, and shows what its user would see: exit code 1 if swarmtrace did not
+/// recognise it.
 ///
 /// # Errors
-/// When swarmtrace or the tests do not build.
-pub fn play(options: &ScenarioOptions) -> Result<ExitCode> {
+/// Errors if swarmtrace does not build, and if there is no such scenario.
+pub fn one(options: &ScenarioOptions) -> Result<ExitCode> {
+    prepare()?;
+    Ok(code(play::play(&options.name, options.repeat)?))
+}
+
+/// Builds the swarmtrace that the scenarios run, the release binary.
+fn prepare() -> Result<()> {
     setup::run()?;
-    let binary = cargo::release_binary()?;
-    let times = options.repeat.to_string();
-    let mut program = program(&[times.as_str(), options.name.as_str()])?;
-    end(program.env("SWARMTRACE_BIN", binary))
+    binary::choose(cargo::release_binary()?);
+    Ok(())
 }
 
-fn program(arguments: &[&str]) -> Result<Command> {
-    let mut command = cargo::cargo(&["run", "--quiet", "--package", "swarmtrace-tests"])?;
-    command
-        .args(["--example", "scenario", "--"])
-        .args(arguments);
-    Ok(command)
-}
-
-fn end(program: &mut Command) -> Result<ExitCode> {
-    let status = program.status().context("cannot run cargo")?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+fn code(passed: bool) -> ExitCode {
+    match passed {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }

@@ -1,14 +1,25 @@
 //! Where the `swarmtrace` binary under test is.
 //!
 //! The tests run the program as its users do, so they need it built. They take
-//! `SWARMTRACE_BIN` if set, else the newest of `release` and `debug` next to the
-//! test's own executable.
+//! the one that [`choose`] names, else `SWARMTRACE_BIN` if set, else the newest of
+//! `release` and `debug` next to the test's own executable.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
+
+static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
+
+/// Makes `binary` the one under test, for the rest of this process.
+pub fn choose(binary: PathBuf) {
+    CHOSEN.get_or_init(|| binary);
+}
 
 /// The binary to test; panics, saying how to build it, if there is none.
 pub fn swarmtrace_binary() -> PathBuf {
+    if let Some(path) = CHOSEN.get() {
+        return path.clone();
+    }
     if let Some(path) = std::env::var_os("SWARMTRACE_BIN") {
         let path = PathBuf::from(path);
         assert!(

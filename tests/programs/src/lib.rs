@@ -12,10 +12,12 @@
 //!   on which nothing but the table is (see [`search_path`](mod@search_path)).
 
 mod find;
+mod folders;
 mod output;
 pub mod search_path;
 mod table;
 
 pub use find::{built, command, find, required};
+pub use folders::{target_folder, workspace};
 pub use output::{line, output, run, text};
 pub use table::{PROGRAMS, Program, Source, program};

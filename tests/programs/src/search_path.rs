@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 
 use crate::find::find;
+use crate::folders::target_folder;
 use crate::table::{PROGRAMS, program};
 
 /// The folder, brought up to date once in a process.
@@ -31,11 +32,7 @@ fn path() -> Result<PathBuf> {
     let user = fs::metadata("/proc/self")
         .context("cannot read /proc/self")?
         .uid();
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-    };
-    Ok(target.join(format!("programs-{user}")))
+    Ok(target_folder().join(format!("programs-{user}")))
 }
 
 /// Other processes may do the same at the same time: each step leaves the folder

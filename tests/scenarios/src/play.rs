@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use xtask::vm::{Kernel, interrupt};
+use swarm_vm::{Kernel, interrupt};
 
 use crate::catalogue::{Scenario, all, find};
 use crate::stage::{Outcome, Stage};

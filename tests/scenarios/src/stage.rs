@@ -12,7 +12,7 @@ use bed::deadline::until;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use xtask::vm::{Kernel, Node, Running};
+use swarm_vm::{Kernel, Node, Running};
 
 const PRELUDE: &str = include_str!("prelude.sh");
 /// How long traffic runs before what happens during it does.

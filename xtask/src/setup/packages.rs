@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use swarmtrace_programs::{self as programs, PROGRAMS, Program, Source};
 
-use crate::step::Step;
+use swarm_vm::step::Step;
 
 /// What the build needs that is no program: the table of external programs has those.
 /// `gcc` is cargo's linker.

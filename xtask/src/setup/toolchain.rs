@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use swarmtrace_programs as programs;
 
-use crate::step::Step;
+use swarm_vm::step::Step;
 
 /// The name under which rustup knows Debian's Rust; `build.rs` looks for it.
 const DEBIAN: &str = "debian-web";

@@ -1,7 +1,7 @@
 //! Failures of the load balancers: marks, IPVS, SNAT, settings of their sandboxes.
 
 use super::scenario::{INSIDE, MESH, On, SCENARIO, Scenario, found, live};
-use xtask::vm::Node::{A, B, Vm};
+use swarm_vm::Node::{A, B, Vm};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario {

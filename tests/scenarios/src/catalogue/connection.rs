@@ -1,7 +1,7 @@
 //! Connections that open and then break: resets, tasks that stop.
 
 use super::scenario::{MESH, On, SCENARIO, Scenario, live};
-use xtask::vm::Node::{A, B, Vm};
+use swarm_vm::Node::{A, B, Vm};
 
 /// A request with a body that the task does not read, on both tasks.
 const UNREAD: &str = "head -c 100000 /dev/zero >/tmp/body; \

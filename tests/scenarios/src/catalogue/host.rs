@@ -1,7 +1,7 @@
 //! Failures on the node itself: before the routing mesh's sandbox gets a packet.
 
 use super::scenario::{MESH, On, SCENARIO, Scenario, found, live};
-use xtask::vm::Node::{A, B, Vm};
+use swarm_vm::Node::{A, B, Vm};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario {

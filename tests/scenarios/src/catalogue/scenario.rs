@@ -1,6 +1,6 @@
 //! What a scenario is: data, nothing else.
 
-use xtask::vm::Node;
+use swarm_vm::Node;
 
 /// A failure, how to make it happen, and what has to be said of it.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Failures in the task: nobody listens, its firewall, it is silent.
 
 use super::scenario::{INSIDE, On, SCENARIO, Scenario, found, live};
-use xtask::vm::Node::{A, B, Vm};
+use swarm_vm::Node::{A, B, Vm};
 
 /// The task's listener dies while its process goes on living.
 const DEAF: &str = "docker pause $(container vote); task vote ss -K -l 'sport = :80'";

@@ -4,6 +4,12 @@
 //! Each check is one of the tests; what a test would panic with is what the row
 //! says went wrong, and the next check is tried all the same.
 
+mod row;
+mod table;
+
+pub use row::{CHECKS, Check, Program, Row};
+pub use table::render;
+
 use crate::catalogue::find;
 use crate::stage::Stage;
 use crate::suites::{flows, life};
@@ -11,10 +17,11 @@ use crate::swarm::Swarm;
 use serde::Deserialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
-use xtask::matrix::NAME;
-use xtask::matrix::row::{CHECKS, Check, Program, Row};
-use xtask::step::Step;
-use xtask::vm::{Debian, Kernel, Node};
+use swarm_vm::step::Step;
+use swarm_vm::{Debian, Kernel, Node};
+
+/// The name of the matrix's Swarm.
+pub const NAME: &str = "matrix";
 
 /// Failures from three families, each on another part of the path: in the task, at
 /// the load balancer, in the overlay.

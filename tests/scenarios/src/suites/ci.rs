@@ -1,7 +1,7 @@
 //! The script of `docs/ci` on the real Swarm, as a build server would run it.
 
 use crate::swarm::{GUEST_BINARY, Swarm};
-use xtask::vm::{Kernel, Node};
+use swarm_vm::{Kernel, Node};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ci/check.sh");
 const GUEST_SCRIPT: &str = "/usr/local/bin/check.sh";

@@ -5,7 +5,7 @@
 use crate::swarm::{NODES, Swarm};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use xtask::vm::{Kernel, Node};
+use swarm_vm::{Kernel, Node};
 
 /// All that could be changed in the namespaces of a node. What changes by
 /// itself is left out: counters, and entries that the kernel has learnt.

@@ -4,8 +4,8 @@ use crate::swarm::Swarm;
 use crate::swarm::watch;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use swarm_vm::{Kernel, Node};
 use truth::{Expectation, Flow, Sighting, Timeline, Way};
-use xtask::vm::{Kernel, Node};
 
 /// Joins what both nodes printed.
 #[track_caller]

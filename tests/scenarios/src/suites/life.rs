@@ -5,8 +5,8 @@ use crate::swarm::{Following, LIMIT, NODES, Swarm};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
+use swarm_vm::{Kernel, Node};
 use truth::Timeline;
-use xtask::vm::{Kernel, Node};
 
 /// Everything on the tc hooks of a node's namespaces that `tc` knows of, and the
 /// names of the loaded programs (tcx ones are in no listing of this `tc`).

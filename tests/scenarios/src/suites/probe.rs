@@ -5,7 +5,7 @@
 use crate::swarm::Swarm;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use xtask::vm::{Kernel, Node};
+use swarm_vm::{Kernel, Node};
 
 /// iptables' options that add a rule and remove it.
 const ADD_REMOVE: [&str; 2] = ["-I", "-D"];

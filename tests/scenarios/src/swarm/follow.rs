@@ -2,8 +2,8 @@
 
 use super::nodes::{GUEST_BINARY, LIMIT, Swarm};
 use bed::deadline::until;
+use swarm_vm::{Node, Running};
 use truth::Timeline;
-use xtask::vm::{Node, Running};
 
 /// A `follow` that runs on a node.
 #[derive(Debug)]

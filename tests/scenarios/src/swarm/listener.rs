@@ -5,8 +5,8 @@
 //! Docker's directory, left in the background until [`Listener::stop`].
 
 use super::nodes::{LIMIT, Swarm};
+use swarm_vm::Node;
 use truth::{Sighting, Spot};
-use xtask::vm::Node;
 
 const VXLAN_PORT: u16 = 4789;
 

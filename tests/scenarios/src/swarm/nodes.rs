@@ -3,7 +3,7 @@
 use bed::binary::swarmtrace_binary;
 use std::fs::File;
 use std::time::Duration;
-use xtask::vm::{Config, Debian, Kernel, Node, Vm};
+use swarm_vm::{Config, Debian, Kernel, Node, Vm};
 
 /// How long anything in the VM may take.
 pub const LIMIT: Duration = Duration::from_secs(120);

@@ -2,10 +2,10 @@
 //! and the mangle rules with their counters.
 
 use super::nodes::Swarm;
+use swarm_vm::Node;
 use truth::conntrack::{self, Entry};
 use truth::ipvs::{self, Connection};
 use truth::rules::{self, Rule};
-use xtask::vm::Node;
 
 /// One namespace's tables.
 #[derive(Debug)]

@@ -1,0 +1,400 @@
+//! Builds the VM's disk: a file system out of Debian packages and our own
+//! files, a kernel, and an initial RAM file system. Kept under a key of all
+//! that shaped it and built again only when that changes.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use swarmtrace_programs as programs;
+
+use crate::apt::{Apt, Package};
+use crate::lock;
+use crate::place::{self, Place};
+use crate::step::Step;
+use crate::{Debian, Kernel, guest, modules};
+
+/// Raised when the steps below change what they make.
+const RECIPE: &str = "2";
+/// Room on the disk; the file is sparse.
+const DISK_BYTES: u64 = 4 << 30;
+
+/// A disk, ready to boot.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// What is in it.
+    pub manifest: Manifest,
+}
+
+/// What went into an image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The kernel's release, as `uname -r` prints it.
+    pub kernel: String,
+    /// Which Debian the rest is of: `12`.
+    pub debian: String,
+    /// The packages, each `name=version`.
+    pub packages: Vec<String>,
+    /// The length of the disk.
+    pub disk_bytes: u64,
+}
+
+impl Image {
+    /// The root disk.
+    pub fn disk(&self) -> PathBuf {
+        self.folder.join("root.ext4")
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> PathBuf {
+        self.folder.join("vmlinuz")
+    }
+
+    /// The initial RAM file system.
+    pub fn initrd(&self) -> PathBuf {
+        self.folder.join("initrd.cpio")
+    }
+
+    /// All that shaped it, in short.
+    pub fn key(&self) -> String {
+        let packages = self.manifest.packages.join(" ");
+        let folder = self.folder.to_string_lossy();
+        place::key([&*folder, &*self.manifest.kernel, &*packages])
+    }
+
+    /// The image for a kernel: the one there is, or a new one.
+    ///
+    /// # Errors
+    /// When it has to be built and cannot be.
+    pub fn get(place: &Place, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
+        let parts = [RECIPE, kernel.name(), debian.name()];
+        let key = place::key(parts.into_iter().chain(guest::shape()));
+        let name = format!("{}-debian{}-{key}", kernel.name(), debian.name());
+        let folder = place.folder("images")?.join(name);
+        let _lock = lock::take(&place.path("image.lock"), "building the VM's disk")?;
+        if !anew && let Some(image) = Self::read(&folder) {
+            return Ok(image);
+        }
+        let result = match Apt::of_host(kernel, debian) {
+            Some(apt) => build(place, &apt, kernel, debian).or_else(|error| {
+                eprintln!("  not with {}: {error:#}", apt.whose);
+                build(
+                    place,
+                    &Apt::of_our_own(place, kernel, debian)?,
+                    kernel,
+                    debian,
+                )
+            }),
+            None => build(
+                place,
+                &Apt::of_our_own(place, kernel, debian)?,
+                kernel,
+                debian,
+            ),
+        };
+        let made = result.context("cannot build the VM's disk")?;
+        place::remove(&folder)?;
+        fs::rename(&made, &folder)?;
+        remove_older(&folder)?;
+        Self::read(&folder).context("the VM's disk is not there after it was built")
+    }
+
+    fn read(folder: &Path) -> Option<Self> {
+        let manifest = fs::read(folder.join("manifest.json")).ok()?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).ok()?;
+        let image = Self {
+            folder: folder.to_owned(),
+            manifest,
+        };
+        let whole = fs::metadata(image.disk()).ok()?.len() == image.manifest.disk_bytes
+            && image.kernel().exists()
+            && image.initrd().exists();
+        whole.then_some(image)
+    }
+}
+
+/// Other images of the same kernel and Debian have had their day.
+fn remove_older(folder: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return Ok(());
+    };
+    let name = name.to_string_lossy();
+    let kind = name.rsplit_once('-').map_or("", |(kind, _)| kind);
+    for entry in fs::read_dir(parent)?.flatten() {
+        let other = entry.file_name().to_string_lossy().into_owned();
+        if other != name && other.starts_with(&format!("{kind}-")) {
+            place::remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
+    let step = Step::start(format!("choosing packages by {}", apt.whose));
+    let (release, of_kernel) = apt.newest_kernel(kernel)?;
+    let wanted = [guest::PACKAGES, debian.packages()].concat();
+    let mut packages = apt.closure(&wanted)?;
+    packages.retain(|package| !guest::unwanted(&package.name));
+    let others = packages.len();
+    packages.extend(of_kernel);
+    step.done_with(format_args!(
+        "{} packages, kernel {release}",
+        packages.len()
+    ));
+
+    let step = Step::start("downloading packages");
+    let debs = apt.download(&place.folder("debs")?, &packages)?;
+    let bytes: u64 = debs
+        .iter()
+        .filter_map(|deb| deb.metadata().ok())
+        .map(|meta| meta.len())
+        .sum();
+    step.done_with(format_args!("{} MB", bytes >> 20));
+
+    let work = place.fresh_folder("image.work")?;
+    let made = place.fresh_folder("image.made")?;
+    let root = work.join("root");
+    let (debs, kernel_debs) = debs.split_at_checked(others).context("no packages")?;
+
+    let step = Step::start("unpacking them");
+    make_skeleton(&root)?;
+    unpack_all(debs, &root)?;
+    step.done();
+
+    let step = Step::start(format!("kernel {release} and its modules"));
+    modules::install(kernel_debs, &release, &work, &root, &made)?;
+    step.done();
+
+    let step = Step::start("our own programs and settings");
+    configure(&work, &root)?;
+    fs::write(made.join("initrd.cpio"), modules::initrd(&root, &release)?)?;
+    step.done();
+
+    let step = Step::start("making the disk");
+    let disk = made.join("root.ext4");
+    fs::File::create(&disk)?.set_len(DISK_BYTES)?;
+    programs::run(
+        as_root("mke2fs")?
+            .args([
+                "-q",
+                "-F",
+                "-t",
+                "ext4",
+                "-O",
+                "^has_journal,^metadata_csum",
+            ])
+            .args(["-E", "lazy_itable_init=1,root_owner=0:0", "-d"])
+            .args([&root, &disk]),
+    )?;
+    let manifest = Manifest {
+        kernel: release,
+        debian: debian.name().to_owned(),
+        packages: packages
+            .iter()
+            .map(|Package { name, version }| format!("{name}={version}"))
+            .collect(),
+        disk_bytes: DISK_BYTES,
+    };
+    fs::write(
+        made.join("manifest.json"),
+        serde_json::to_vec_pretty(&manifest)?,
+    )?;
+    place::remove(&work)?;
+    step.done();
+    Ok(made)
+}
+
+/// A program that has to see the files as root's, even when we are not root.
+fn as_root(program: &str) -> Result<Command> {
+    if nix::unistd::geteuid().is_root() {
+        return programs::command(program);
+    }
+    let mut command = programs::command("unshare")?;
+    command.args(["--user", "--map-root-user", "--", program]);
+    Ok(command)
+}
+
+/// The folders of a system whose `/bin`, `/sbin` and `/lib` live in `/usr`.
+fn make_skeleton(root: &Path) -> Result<()> {
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        fs::create_dir_all(root.join("usr").join(name))?;
+        symlink(format!("usr/{name}"), root.join(name))?;
+    }
+    for name in [
+        "dev",
+        "proc",
+        "sys",
+        "run",
+        "tmp",
+        "etc/docker",
+        "root",
+        "mnt",
+        "var/lib",
+        "var/log",
+        "var/tmp",
+        "srv",
+        "opt",
+    ] {
+        fs::create_dir_all(root.join(name))?;
+    }
+    symlink("../run", root.join("var/run"))?;
+    Ok(())
+}
+
+/// Two at a time: unpacking is mostly decompression.
+fn unpack_all(debs: &[PathBuf], root: &Path) -> Result<()> {
+    thread::scope(|scope| {
+        let (left, right) = debs.split_at(debs.len() / 2);
+        let other = scope.spawn(|| {
+            right
+                .iter()
+                .try_for_each(|deb| unpack(deb, root, guest::UNPACK_WITHOUT))
+        });
+        left.iter()
+            .try_for_each(|deb| unpack(deb, root, guest::UNPACK_WITHOUT))?;
+        other
+            .join()
+            .map_err(|_| anyhow::anyhow!("unpacking panicked"))?
+    })
+}
+
+/// Unpacks one package, running none of its scripts.
+///
+/// # Errors
+/// When it is damaged.
+pub fn unpack(deb: &Path, to: &Path, without: &[&str]) -> Result<()> {
+    let mut contents = programs::command("dpkg-deb")?
+        .arg("--fsys-tarfile")
+        .arg(deb)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run dpkg-deb")?;
+    let pipe = contents.stdout.take().context("no pipe from dpkg-deb")?;
+    let unpacked = programs::run(
+        programs::command("tar")?
+            .args([
+                "--extract",
+                "--no-same-owner",
+                "--keep-directory-symlink",
+                "--directory",
+            ])
+            .arg(to)
+            .args(without.iter().map(|path| format!("--exclude={path}")))
+            .stdin(pipe),
+    );
+    let status = contents.wait()?;
+    unpacked.with_context(|| format!("cannot unpack {}", deb.display()))?;
+    ensure!(
+        status.success(),
+        "{} is damaged; remove it and try again",
+        deb.display()
+    );
+    Ok(())
+}
+
+fn configure(work: &Path, root: &Path) -> Result<()> {
+    let bin = root.join("usr/bin");
+    let replace = |link: PathBuf, target: &str| -> Result<()> {
+        place::remove(&link)?;
+        symlink(target, &link).with_context(|| format!("cannot link {}", link.display()))
+    };
+    replace(bin.join("sh"), "dash")?;
+    let applets = programs::text(programs::built(bin.join("busybox")).arg("--list"))?;
+    for applet in applets.lines() {
+        let there = |folder: &str| root.join(folder).join(applet).symlink_metadata().is_ok();
+        if !there("usr/bin") && !there("usr/sbin") {
+            symlink("busybox", bin.join(applet))?;
+        }
+    }
+    // update-alternatives did not run; Debian's choice is the nft flavour.
+    for family in ["iptables", "ip6tables"] {
+        for action in ["", "-save", "-restore"] {
+            replace(
+                root.join(format!("usr/sbin/{family}{action}")),
+                "xtables-nft-multi",
+            )?;
+        }
+    }
+    for (name, text) in guest::ETC {
+        fs::write(root.join("etc").join(name), text)?;
+    }
+    for (name, text) in guest::SCRIPTS {
+        write_program(&root.join("srv").join(name), text.as_bytes())?;
+    }
+    compile_vmtool(&work.join("vmtool"), &bin.join("vmtool"))?;
+    programs::run(programs::command("ldconfig")?.arg("-r").arg(root))?;
+    container_image(work, root)
+}
+
+fn write_program(path: &Path, contents: &[u8]) -> Result<()> {
+    fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn compile_vmtool(sources: &Path, program: &Path) -> Result<()> {
+    fs::create_dir_all(sources)?;
+    for (name, text) in guest::VMTOOL {
+        fs::write(sources.join(name), text)?;
+    }
+    programs::run(
+        programs::command("rustc")?
+            .args([
+                "--edition",
+                "2024",
+                "-O",
+                "-C",
+                "target-feature=+crt-static",
+            ])
+            .args([
+                "-C",
+                "relocation-model=static",
+                "-C",
+                "panic=abort",
+                "-C",
+                "strip=symbols",
+            ])
+            .arg("-o")
+            .args([program, &sources.join("main.rs")]),
+    )
+    .context("cannot compile the VM's own program (does gcc or libc6-dev lack? cargo xtask setup)")
+}
+
+/// The one container image of all services: busybox and our own program.
+fn container_image(work: &Path, root: &Path) -> Result<()> {
+    let folder = work.join("container");
+    for name in ["bin", "tmp", "proc", "sys", "dev", "etc"] {
+        fs::create_dir_all(folder.join(name))?;
+    }
+    for name in ["busybox", "vmtool"] {
+        fs::copy(
+            root.join("usr/bin").join(name),
+            folder.join("bin").join(name),
+        )?;
+    }
+    for applet in [
+        "sh", "sleep", "wget", "nc", "ip", "ls", "cat", "ping", "hostname", "nslookup", "ps",
+        "kill",
+    ] {
+        symlink("busybox", folder.join("bin").join(applet))?;
+    }
+    programs::run(
+        programs::command("tar")?
+            .args([
+                "--create",
+                "--owner=0",
+                "--group=0",
+                "--numeric-owner",
+                "--file",
+            ])
+            .arg(root.join("srv/image.tar"))
+            .arg("--directory")
+            .args([&folder, Path::new(".")]),
+    )
+}
