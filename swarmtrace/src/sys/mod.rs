@@ -10,5 +10,5 @@ pub mod kernel;
 pub mod kernel_names;
 pub mod netlink;
 pub mod netns;
-pub mod protocol;
 pub mod programs;
+pub mod protocol;

@@ -15,7 +15,7 @@ pub enum Need {
     /// The VM with a real Swarm: gigabytes of images and minutes of time, so it is
     /// met only where everything is to run, with [`ALL`](crate::ALL).
     Vm,
-    /// An external program on the `PATH`.
+    /// A program of the table of external programs.
     Program(&'static str),
 }
 
@@ -26,9 +26,7 @@ impl Need {
             Self::Root => geteuid().is_root(),
             Self::Btf => Path::new("/sys/kernel/btf/vmlinux").exists(),
             Self::Vm => crate::requires_all(),
-            Self::Program(name) => std::env::var_os("PATH").is_some_and(|path| {
-                std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
-            }),
+            Self::Program(name) => swarmtrace_programs::find(name).is_ok(),
         }
     }
 }
@@ -49,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_found_on_the_path_or_not() {
+    fn a_program_is_found_or_not() {
         assert!(Need::Program("sh").is_met());
         assert!(!Need::Program("no-such-program").is_met());
     }
