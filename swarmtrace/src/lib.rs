@@ -22,3 +22,11 @@ pub mod session;
 pub mod sys;
 pub mod timeline;
 pub mod topology;
+
+/// Synthetic flows for the unit tests. They cannot use the crate: it depends on this
+/// one as others see it, and its types would be other types.
+#[cfg(test)]
+#[path = "../../tests/synthetic/src/lib.rs"]
+pub mod synthetic;
+#[cfg(test)]
+extern crate self as swarmtrace;

@@ -19,7 +19,8 @@ pub struct Bench {
     /// The package whose example it was until it became a binary of `benches`: an
     /// older revision has it there.
     before: &'static str,
-    /// It makes its events with the generator that the feature `testing` brings.
+    /// It makes its own events. Revisions before the package `synthetic` have the
+    /// generator behind the feature `testing`.
     generates: bool,
 }
 
@@ -80,7 +81,7 @@ impl Bench {
         let target = programs::target_folder();
         let arguments = ["build", "--release", "--quiet", "--package", "benches"];
         let mut command = cargo::cargo(&arguments)?;
-        command.args(["--bin", self.name]).args(self.features());
+        command.args(["--bin", self.name]);
         programs::run(&mut command)?;
         Ok(target.join("release").join(self.name))
     }
@@ -102,15 +103,10 @@ impl Bench {
             (self.before, "--example", "release/examples")
         };
         let mut arguments = vec!["build", "--release", "--package", package, kind, self.name];
-        arguments.extend(self.features());
-        Some((arguments, Path::new(folder).join(self.name)))
-    }
-
-    fn features(&self) -> &'static [&'static str] {
-        match self.generates {
-            true => &["--features", "testing"],
-            false => &[],
+        if self.generates && !has("tests/synthetic/Cargo.toml".to_owned()) {
+            arguments.extend(["--features", "testing"]);
         }
+        Some((arguments, Path::new(folder).join(self.name)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Decoding the records of the ring buffer.
 
+use crate::sys::clock::Mono;
 use swarmtrace_common::{EventKind, FateEvent, PacketEvent};
 
 /// One record of the kernel side.
@@ -14,9 +15,9 @@ pub enum Event {
 }
 
 impl Event {
-    /// When it happened: CLOCK_MONOTONIC, nanoseconds.
-    pub fn time(&self) -> u64 {
-        self.described().time
+    /// When it happened.
+    pub fn time(&self) -> Mono {
+        Mono::of(self.described())
     }
 
     /// The packet that was seen, dropped or answered with a reset; see [`FateEvent`].
@@ -90,7 +91,8 @@ mod tests {
         bytes[KIND] = EventKind::Packet as u8;
         bytes[..8].copy_from_slice(&42_u64.to_ne_bytes());
         let event = Event::decode(&bytes).unwrap();
-        assert_eq!((event.time(), event.packet().is_some()), (42, true));
+        let time = Mono::from_ns(42);
+        assert_eq!((event.time(), event.packet().is_some()), (time, true));
         assert_eq!(Event::decode(&bytes[1..]), None);
         assert_eq!(Event::decode(&[]), None);
         bytes[KIND] = 77;

@@ -3,6 +3,7 @@
 //! A timeline is told of anew when something happens to it since; the latest
 //! telling counts. Kept are the times from hop to hop, whose names are shared.
 
+use crate::sys::clock::Nanos;
 use crate::timeline::{DatagramKey, Hop, Leg, Phase, Protocol, State, Timeline, Way, same_packet};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -118,7 +119,7 @@ impl Record {
             timeline.client,
             timeline.key.isn,
             timeline.key.datagram,
-            timeline.started_monotonic,
+            timeline.started_monotonic.ns(),
         );
         let connection = self.connection(timeline);
         if let Some(earlier) = self.known.get(&key)
@@ -144,9 +145,9 @@ impl Record {
         Connection {
             group,
             tcp: timeline.protocol == Protocol::Tcp,
-            started: timeline.started,
-            handshake: timeline.handshake_ns,
-            first_byte: timeline.first_byte_ns,
+            started: timeline.started.ns(),
+            handshake: timeline.handshake_ns.map(Nanos::unsigned),
+            first_byte: timeline.first_byte_ns.map(Nanos::unsigned),
             refused: matches!(state, State::Refused { .. }),
             reset: matches!(state, State::Refused { .. } | State::Reset { .. })
                 || timeline.hops.iter().any(|hop| hop.phase == Phase::Rst),
@@ -182,8 +183,7 @@ impl Record {
                 if far && !comparable {
                     return None;
                 }
-                let took = hop.offset_ns.saturating_sub(before.offset_ns);
-                Some(u64::try_from(took).unwrap_or(0))
+                Some((hop.offset_ns - before.offset_ns).unsigned())
             });
             let place = self.place(hop);
             steps.push(Step { place, far, took });

@@ -5,7 +5,7 @@
 //! The drops and resets are those that were joined to this very flow; which
 //! leg they belong to and where on the path they lie is worked out here.
 
-pub use crate::timeline::{Drop, ResetSent};
+pub use crate::timeline::{PacketDrop, ResetSent};
 use crate::timeline::{Timeline, Way};
 use crate::topology::Topology;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Case<'a> {
     /// The path that was seen.
     pub timeline: &'a Timeline,
     /// Packets of this flow that the kernel freed as dropped.
-    pub drops: &'a [Drop],
+    pub drops: &'a [PacketDrop],
     /// Resets that a kernel says it sent for this flow.
     pub resets: &'a [ResetSent],
     /// What was watched, and whether all of it arrived.

@@ -4,7 +4,7 @@
 //! born? Was all of it seen? Every rule is a few of these, where the packet
 //! stopped ([`Stop`](super::stop::Stop)), and a look at the topology.
 
-use super::case::{Case, Drop, ResetSent, Tap};
+use super::case::{Case, PacketDrop, ResetSent, Tap};
 use super::entry::{Kind, kind};
 use super::guess::guess;
 use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
@@ -165,13 +165,13 @@ impl<'a> Case<'a> {
     }
 
     /// A drop for which `fits` holds.
-    pub fn drop_where(&self, fits: impl Fn(&Drop) -> bool) -> Option<&'a Drop> {
+    pub fn drop_where(&self, fits: impl Fn(&PacketDrop) -> bool) -> Option<&'a PacketDrop> {
         let drops = self.drops;
         drops.iter().find(|d| fits(d))
     }
 
     /// What the namespace of a drop is for.
-    pub fn drop_place(&self, drop: &Drop) -> Option<&'a NamespaceKind> {
+    pub fn drop_place(&self, drop: &PacketDrop) -> Option<&'a NamespaceKind> {
         Some(&self.topology_of(&drop.node)?.namespace(drop.netns)?.kind)
     }
 
@@ -215,7 +215,7 @@ pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<&str> {
 }
 
 /// Whether the kernel says that a neighbour could not be resolved.
-pub fn unresolved(drop: &Drop) -> bool {
+pub fn unresolved(drop: &PacketDrop) -> bool {
     drop.is(&[
         "NEIGH_FAILED",
         "NEIGH_QUEUEFULL",
@@ -229,7 +229,7 @@ pub fn unresolved(drop: &Drop) -> bool {
 /// not say why: with the device found (the packet is on it), for the sender's
 /// MAC behind another VTEP; with none found, for the VNI. Both since 6.12 as
 /// reasons (`drivers/net/vxlan/vxlan_core.c`, `vxlan_rcv`).
-pub fn refused_by_vxlan(drop: &Drop) -> bool {
+pub fn refused_by_vxlan(drop: &PacketDrop) -> bool {
     drop.reason().is_none() && drop.at(&["vxlan_rcv"])
 }
 

@@ -5,7 +5,7 @@
 //! event, for a flow that was seen whole and would have been recognised. A drop event of the same leg, at or
 //! after the hop, proves it too.
 
-use super::case::{Case, Drop};
+use super::case::{Case, PacketDrop};
 use super::path::{Expected, Next, next};
 use super::verdict::Certainty;
 use crate::timeline::{Hop, Leg, Phase, Protocol, State, Way};
@@ -23,7 +23,7 @@ pub struct Stop<'a> {
     /// What ought to have followed.
     pub next: Next,
     /// A drop of this leg at or after that hop.
-    pub drop: Option<&'a Drop>,
+    pub drop: Option<&'a PacketDrop>,
     /// The hop that ought to have followed was tapped, and nothing was lost.
     pub silent: bool,
 }
@@ -170,7 +170,7 @@ impl<'a> Case<'a> {
 
     /// A drop of the hop's leg: on its node since a packet first got to the
     /// hop's place, or on another node.
-    fn drop_after(&self, hop: &Hop) -> Option<&'a Drop> {
+    fn drop_after(&self, hop: &Hop) -> Option<&'a PacketDrop> {
         let drops = self.drops;
         let place = |h: &Hop| (h.netns, h.ifindex, h.way, h.leg, h.phase);
         let since = (self.timeline.hops.iter())
@@ -184,7 +184,7 @@ impl<'a> Case<'a> {
 
     /// The leg that a dropped packet belongs to, by its addresses: its own, or
     /// those of the VXLAN datagram that it is in.
-    pub fn leg_of(&self, drop: &Drop) -> Leg {
+    pub fn leg_of(&self, drop: &PacketDrop) -> Leg {
         let (source, destination) = (drop.source, drop.destination);
         let outer = (source.ip(), destination.ip());
         let along = |h: &Hop| {

@@ -4,7 +4,7 @@
 //! script. Evidence names hops as the path is printed: namespace, device,
 //! direction, with the node before it where several took part.
 
-use super::case::{Case, Drop};
+use super::case::{Case, PacketDrop};
 use super::path::{Expected, Next};
 use super::rules::Rule;
 use super::stop::Stop;
@@ -201,7 +201,7 @@ pub fn seen(case: &Case<'_>, hop: &Hop) -> String {
 }
 
 /// What a drop event says.
-pub fn dropped(drop: &Drop) -> String {
+pub fn dropped(drop: &PacketDrop) -> String {
     format!("the kernel reports a drop: {}", drop.describe())
 }
 

@@ -2,7 +2,7 @@
 //! look there, and VXLAN tunnels.
 
 use super::leg::Way;
-use super::tuples::Facing;
+use super::tuples::TupleRef;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,14 +17,14 @@ pub(super) struct Tap {
 }
 
 /// A tap and a packet's looks at it. Addresses are numbers within the flow,
-/// given in the order in which they were met: connections that take one path
+/// given in the order in which they were seen: connections that take one path
 /// share its spots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Spot {
     pub tap: Tap,
-    pub tuple: Facing,
-    pub original: Facing,
-    pub reply: Facing,
+    pub tuple: TupleRef,
+    pub original: TupleRef,
+    pub reply: TupleRef,
     /// Which of the flow's ICMP errors; `u8::MAX`: none.
     pub icmp: u8,
     /// Which tunnel; `u16::MAX`: none.
@@ -42,9 +42,9 @@ pub(super) struct Tunnel {
     pub outer: Tuple,
 }
 
-/// Numbers things in the order they are first met.
+/// Numbers things in the order they are first seen.
 pub(super) struct Interner<T> {
-    /// Asked for every event, so by a quick hash; seeded, because tunnels' addresses
+    /// Looked up for every event, so by a fast hash; seeded, because tunnels' addresses
     /// come from the wire.
     numbers: HashMap<T, u16, RandomState>,
     things: Vec<T>,

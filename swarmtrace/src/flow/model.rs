@@ -1,11 +1,12 @@
-//! A flow as the correlator hands it out: packets and where each was seen,
+//! A flow as the correlator emits it: packets and where each was seen,
 //! still by number.
 //!
 //! Nothing here is inferred beyond "these sightings are one packet" and "these
-//! packets are one flow". Names, edges and states are the timeline's business.
+//! packets are one flow". Names, edges and states are the timeline's.
 
 use super::leg::{Leg, Way};
 use super::phase::Phase;
+use crate::sys::clock::Mono;
 use crate::sys::protocol::Protocol;
 use swarmtrace_common::Tuple;
 
@@ -24,9 +25,9 @@ pub struct Flow {
     pub server_isn: Option<u32>,
     /// The SYN (UDP: a datagram of the client's) was seen.
     pub start_seen: bool,
-    /// The client said FIN.
+    /// The client sent a FIN.
     pub client_closed: bool,
-    /// The server said FIN.
+    /// The server sent a FIN.
     pub server_closed: bool,
     /// Sightings that were not kept.
     pub omitted: u64,
@@ -34,22 +35,22 @@ pub struct Flow {
     pub events_lost: u64,
     /// Packets, by the time each was first seen.
     pub packets: Vec<FlowPacket>,
-    /// Packets that the kernel says it dropped, the first 16 by time.
+    /// Packets that the kernel reported as dropped, the first 16 by time.
     pub drops: Vec<FlowDrop>,
-    /// Resets that the kernel says it sent, the first 16 by time.
+    /// Resets that the kernel reported as sent, the first 16 by time.
     pub resets: Vec<FlowReset>,
 }
 
 /// A packet that the kernel dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowDrop {
-    /// CLOCK_MONOTONIC, nanoseconds.
-    pub time: u64,
+    /// When.
+    pub time: Mono,
     /// The sk_buff's address: a hint of identity, never proof.
     pub skb: u64,
     /// Address of the code that dropped it.
     pub location: u64,
-    /// Inode of the namespace; 0 where it could not be told.
+    /// Inode of the namespace; 0 if it is unknown.
     pub netns: u32,
     /// Index of the device that it was on; 0 where it was on none.
     pub ifindex: u32,
@@ -63,9 +64,9 @@ pub struct FlowDrop {
 /// A reset that the kernel sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowReset {
-    /// CLOCK_MONOTONIC, nanoseconds.
-    pub time: u64,
-    /// Inode of the namespace that sent it; 0 where it could not be told.
+    /// When.
+    pub time: Mono,
+    /// Inode of the namespace that sent it; 0 if it is unknown.
     pub netns: u32,
     /// The kernel's number for the reason, or [`swarmtrace_common::NO_REASON`].
     pub reason: u32,
@@ -99,8 +100,8 @@ pub struct FlowPacket {
 /// A packet at a tap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sighting {
-    /// CLOCK_MONOTONIC, nanoseconds.
-    pub time: u64,
+    /// When.
+    pub time: Mono,
     /// Inode of the namespace.
     pub netns: u32,
     /// Index of the device.
@@ -122,9 +123,8 @@ pub struct Sighting {
 }
 
 impl Flow {
-    /// When its first packet was seen, CLOCK_MONOTONIC in nanoseconds; `None` of a
-    /// flow without packets.
-    pub fn first_time(&self) -> Option<u64> {
+    /// When its first packet was seen; `None` of a flow without packets.
+    pub fn first_time(&self) -> Option<Mono> {
         let sightings = self.packets.iter().flat_map(|p| &p.sightings);
         sightings.map(|s| s.time).min()
     }

@@ -1,17 +1,18 @@
-//! A flow while it lives: the same facts as [`Flow`], in few bytes.
+//! A flow while it is open: the same facts as [`Flow`](super::Flow), in few bytes.
 //!
 //! A sighting is seven bytes: when (since its packet was first seen), at which
 //! spot, which packet. A spot is a tap together with how the packet looked
 //! there; spots are shared by all flows.
 
-use super::correlator::Fates;
+use super::fates::Fates;
 use super::intern::{Interner, Spot, Tap, Tunnel};
 use super::leg::Leg;
-use super::model::{Flow, FlowPacket, Sighting};
+use super::marks::Marks;
+use super::packet::{Packet, TCP, UDP, numbers};
 use super::phase::Phase;
-use super::tuples::{Facing, Tuples};
-use crate::sys::protocol::Protocol;
-use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+use super::tuples::{TupleRef, Tuples};
+use crate::sys::clock::{Mono, Nanos};
+use swarmtrace_common::{PacketEvent, Tuple, flags};
 
 /// Most packets that are kept of one flow.
 const MAX_PACKETS: usize = 96;
@@ -19,53 +20,15 @@ const MAX_PACKETS: usize = 96;
 pub(super) const MAX_ATTEMPTS: u8 = 16;
 /// Most sightings that are kept of one flow.
 const MAX_SIGHTINGS: usize = 2048;
-/// How long one transmission may be under way when its IP identification or
-/// timestamp tells it from the next (an unresolved neighbour holds it 3 s).
-const KEYED_LIFE: u64 = 4_000_000_000;
-/// The same where nothing does: less than the shortest retransmission timer.
-const KEYLESS_LIFE: u64 = 150_000_000;
 
-pub(super) const PROTOCOL_TCP: u8 = 6;
-pub(super) const PROTOCOL_UDP: u8 = 17;
-
-/// What happened to a flow so far; bits of [`Live::marks`].
-pub(super) mod marks {
-    pub const START_SEEN: u16 = 1 << 0;
-    pub const ANSWERED: u16 = 1 << 1;
-    pub const REQUEST: u16 = 1 << 2;
-    pub const RESPONSE: u16 = 1 << 3;
-    pub const CLIENT_FIN: u16 = 1 << 4;
-    pub const SERVER_FIN: u16 = 1 << 5;
-    pub const RESET: u16 = 1 << 6;
-    pub const ICMP: u16 = 1 << 7;
-    pub const TOLD: u16 = 1 << 8;
-    pub const CHANGED: u16 = 1 << 9;
-    pub const SUPERSEDED: u16 = 1 << 10;
-    /// It was met only when it was reset; its sequence numbers are not known.
-    pub const LATE: u16 = 1 << 11;
-    /// There was nothing to tell when it was looked at.
-    pub const SILENT: u16 = 1 << 12;
-}
-
-#[derive(Debug)]
-pub(super) struct Packet {
-    pub base: u64,
-    pub seq: u32,
-    pub ack: u32,
-    pub tsval: u32,
-    pub payload_length: u32,
-    pub ip_id: u16,
-    pub phase: Phase,
-    pub leg: Leg,
-    pub attempt: u8,
-}
-
+/// A sighting in few bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, packed)]
-struct Seen {
-    delta: u32,
-    spot: u16,
-    packet: u8,
+pub(super) struct Seen {
+    /// Nanoseconds since the packet was first seen.
+    pub delta: u32,
+    pub spot: u16,
+    pub packet: u8,
 }
 
 /// What flows share.
@@ -74,22 +37,24 @@ pub(super) struct Shared {
     pub tunnels: Interner<Tunnel>,
 }
 
+/// A flow whose packets are still coming in.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct OpenFlow {
     pub number: u64,
-    pub start: u64,
-    pub last: u64,
+    pub start: Mono,
+    pub last: Mono,
     pub isn: u32,
     pub server_isn: u32,
+    /// Events of all flows that were lost before this one began.
     pub lost_before: u64,
     pub omitted: u32,
-    pub marks: u16,
+    pub marks: Marks,
     pub revision: u8,
     pub protocol: u8,
     pub tuples: Tuples,
     pub packets: Vec<Packet>,
-    seen: Vec<Seen>,
-    icmps: Vec<Tuple>,
+    pub(super) seen: Vec<Seen>,
+    pub(super) icmps: Vec<Tuple>,
     pub fates: Option<Box<Fates>>,
 }
 
@@ -101,17 +66,17 @@ pub(super) enum Recorded {
     Omitted,
 }
 
-impl Live {
+impl OpenFlow {
     pub fn new(number: u64, event: &PacketEvent, isn: u32, lost_before: u64) -> Self {
         Self {
             number,
-            start: event.time,
-            last: event.time,
+            start: Mono::of(event),
+            last: Mono::of(event),
             isn,
             server_isn: 0,
             lost_before,
             omitted: 0,
-            marks: 0,
+            marks: Marks::empty(),
             revision: 0,
             protocol: event.tuple.protocol,
             tuples: Tuples::new(event.tuple.protocol),
@@ -122,34 +87,38 @@ impl Live {
         }
     }
 
-    pub fn is(&self, mark: u16) -> bool {
-        self.marks & mark != 0
+    /// Whether any of those marks is set.
+    pub fn is(&self, marks: Marks) -> bool {
+        self.marks.intersects(marks)
     }
 
-    pub fn set(&mut self, mark: u16) {
-        self.marks |= mark;
+    pub fn set(&mut self, marks: Marks) {
+        self.marks |= marks;
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.marks.contains(Marks::CLOSED)
     }
 
     /// Whether no packet of interest can follow.
     pub fn is_over(&self) -> bool {
-        let closed = self.is(marks::CLIENT_FIN) && self.is(marks::SERVER_FIN);
-        closed || self.is(marks::RESET) || self.is(marks::SUPERSEDED)
+        self.is_closed() || self.is(Marks::RESET | Marks::SUPERSEDED)
     }
 
     /// Whether it was answered where it came from, and nothing was sent twice.
     pub fn went_well(&self, shared: &Shared) -> bool {
-        let bad = marks::RESET | marks::ICMP | marks::LATE;
-        if !self.is(marks::ANSWERED) || self.is(bad) || self.packets.iter().any(|p| p.attempt > 1) {
+        let bad = Marks::RESET | Marks::ICMP | Marks::LATE;
+        if !self.is(Marks::ANSWERED) || self.is(bad) || self.packets.iter().any(|p| p.attempt > 1) {
             return false;
         }
-        if self.protocol != PROTOCOL_TCP {
+        if self.protocol != TCP {
             return true;
         }
         let of = |phase: Phase| {
             self.seen.iter().filter_map(move |seen| {
                 let packet = self.packets.get(usize::from(seen.packet))?;
                 let tap = shared.spots.get(seen.spot)?.tap;
-                let time = packet.base + u64::from(seen.delta);
+                let time = packet.base + Nanos::new(i64::from(seen.delta));
                 (packet.phase == phase).then_some((time, (tap.netns, tap.ifindex)))
             })
         };
@@ -157,10 +126,10 @@ impl Live {
         of(Phase::SynAck).any(|(_, device)| home == Some(device))
     }
 
-    /// Whether that pair of addresses was met in that namespace, on a packet or
-    /// in its conntrack entry.
-    pub fn met(&self, facing: Facing, netns: u32, shared: &Shared) -> bool {
-        let index = facing.index();
+    /// Whether that pair of addresses was seen in that namespace, on a packet or in
+    /// its conntrack entry.
+    pub fn was_seen_in(&self, pair: TupleRef, netns: u32, shared: &Shared) -> bool {
+        let index = pair.index();
         self.seen.iter().any(|seen| {
             shared.spots.get(seen.spot).is_some_and(|spot| {
                 spot.tap.netns == netns
@@ -171,47 +140,53 @@ impl Live {
         })
     }
 
-    /// Transmissions of the packet that the event may be about.
+    /// Transmissions of the packet that the event may be about, the newest first.
     pub fn transmissions(
         &self,
         event: &PacketEvent,
         phase: Phase,
         leg: Leg,
     ) -> impl Iterator<Item = (usize, &Packet)> {
-        let (seq, ack) = numbers(event, phase);
-        self.packets.iter().enumerate().rev().filter(move |(_, p)| {
-            p.phase == phase
-                && p.leg == leg
-                && p.seq == seq
-                && (phase != Phase::Rst || p.ack == ack)
-        })
+        let numbers = numbers(event, phase);
+        self.packets
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(move |(_, p)| p.phase == phase && p.leg == leg && p.has_numbers(numbers))
     }
 
-    /// Records that the event's packet was seen, as the one of that phase.
+    /// Whether the event may be a transmission that was seen before.
+    pub fn has_transmission(&self, event: &PacketEvent, phase: Phase, leg: Leg) -> bool {
+        self.transmissions(event, phase, leg)
+            .any(|(_, packet)| packet.may_be(event))
+    }
+
+    /// Adds a sighting of the event's packet, which is of that phase.
     pub fn record(
         &mut self,
         event: &PacketEvent,
         phase: Phase,
-        facing: Facing,
-        conntrack: (Facing, Facing),
+        tuple: TupleRef,
+        conntrack: (TupleRef, TupleRef),
         shared: &mut Shared,
     ) -> Recorded {
-        let leg = match (phase, facing.leg()) {
-            (Phase::IcmpError, Leg::Forward) => Leg::Reply,
-            (Phase::IcmpError, Leg::Reply) => Leg::Forward,
-            (_, leg) => leg,
+        // An ICMP error goes the other way than the packet that it quotes.
+        let leg = match phase {
+            Phase::IcmpError => tuple.leg().opposite(),
+            _ => tuple.leg(),
         };
         let tap = Tap {
             netns: event.netns,
             ifindex: event.ifindex,
             way: event.direction().into(),
         };
+        let time = Mono::of(event);
         let mut chosen = None;
         let mut attempts = 0;
         for (index, packet) in self.transmissions(event, phase, leg) {
             attempts = attempts.max(packet.attempt);
-            match self.when(index, tap, shared) {
-                Some(time) if time == event.time => return Recorded::Duplicate,
+            match self.time_at(index, tap, shared) {
+                Some(known) if known == time => return Recorded::Duplicate,
                 Some(_) => {}
                 None if packet.may_be(event) => chosen = chosen.or(Some(index)),
                 None => {}
@@ -222,12 +197,12 @@ impl Live {
             None if attempts >= MAX_ATTEMPTS || self.packets.len() >= MAX_PACKETS => {
                 return self.omit();
             }
-            None => self.begin(event, phase, leg, attempts + 1),
+            None => self.add_packet(Packet::new(event, phase, leg, attempts + 1)),
         };
-        let Some(spot) = self.spot(event, tap, facing, conntrack, shared) else {
+        let Some(spot) = self.spot(event, tap, tuple, conntrack, shared) else {
             return self.omit();
         };
-        self.see(index, event.time, spot)
+        self.add_sighting(index, time, spot)
     }
 
     fn omit(&mut self) -> Recorded {
@@ -235,33 +210,23 @@ impl Live {
         Recorded::Omitted
     }
 
-    fn when(&self, packet: usize, tap: Tap, shared: &Shared) -> Option<u64> {
+    /// When a packet was seen at a tap.
+    fn time_at(&self, packet: usize, tap: Tap, shared: &Shared) -> Option<Mono> {
         let base = self.packets.get(packet)?.base;
         let seen = self.seen.iter().rev().find(|s| {
             usize::from(s.packet) == packet
                 && shared.spots.get(s.spot).is_some_and(|s| s.tap == tap)
         })?;
-        Some(base + u64::from(seen.delta))
+        Some(base + Nanos::new(i64::from(seen.delta)))
     }
 
-    fn begin(&mut self, event: &PacketEvent, phase: Phase, leg: Leg, attempt: u8) -> usize {
-        let (seq, ack) = numbers(event, phase);
+    fn add_packet(&mut self, packet: Packet) -> usize {
         self.packets.reserve_exact(match self.packets.len() {
             0 => 4,
             len if len == self.packets.capacity() => 2,
             _ => 0,
         });
-        self.packets.push(Packet {
-            base: event.time,
-            seq,
-            ack,
-            tsval: timestamp(event),
-            payload_length: event.payload_length,
-            ip_id: event.ip_id,
-            phase,
-            leg,
-            attempt,
-        });
+        self.packets.push(packet);
         self.packets.len() - 1
     }
 
@@ -269,8 +234,8 @@ impl Live {
         &mut self,
         event: &PacketEvent,
         tap: Tap,
-        tuple: Facing,
-        (original, reply): (Facing, Facing),
+        tuple: TupleRef,
+        (original, reply): (TupleRef, TupleRef),
         shared: &mut Shared,
     ) -> Option<u16> {
         let mut spot = Spot {
@@ -283,7 +248,7 @@ impl Live {
             mark: event.mark,
             other_host: event.has(flags::OTHER_HOST),
         };
-        if event.has(flags::ICMP_ERROR) && event.outer.protocol != PROTOCOL_UDP {
+        if event.has(flags::ICMP_ERROR) && event.outer.protocol != UDP {
             let known = self.icmps.iter().position(|t| *t == event.outer);
             let index = known.unwrap_or_else(|| {
                 self.icmps.push(event.outer);
@@ -302,7 +267,7 @@ impl Live {
         shared.spots.number(spot)
     }
 
-    fn see(&mut self, index: usize, time: u64, spot: u16) -> Recorded {
+    fn add_sighting(&mut self, index: usize, time: Mono, spot: u16) -> Recorded {
         let Ok(number) = u8::try_from(index) else {
             return self.omit();
         };
@@ -310,7 +275,7 @@ impl Live {
             return self.omit();
         };
         if time < packet.base {
-            let Ok(shift) = u32::try_from(packet.base - time) else {
+            let Ok(shift) = u32::try_from((packet.base - time).get()) else {
                 return self.omit();
             };
             packet.base = time;
@@ -318,7 +283,7 @@ impl Live {
                 seen.delta = { seen.delta }.saturating_add(shift);
             }
         }
-        let Ok(delta) = u32::try_from(time - packet.base) else {
+        let Ok(delta) = u32::try_from((time - packet.base).get()) else {
             return self.omit();
         };
         if self.seen.len() >= MAX_SIGHTINGS {
@@ -335,7 +300,7 @@ impl Live {
         Recorded::New
     }
 
-    /// Renumbers the spots.
+    /// Renumbers the spots; sightings at spots without a new number are removed.
     pub fn renumber(&mut self, numbers: &[Option<u16>]) {
         self.seen.retain_mut(|seen| {
             let new = numbers.get(usize::from(seen.spot)).copied().flatten();
@@ -362,123 +327,4 @@ impl Live {
             + self.icmps.capacity() * size_of::<Tuple>()
             + self.fates.as_ref().map_or(0, |fates| fates.bytes())
     }
-
-    /// The flow, written out.
-    pub fn flow(&self, shared: &Shared, lost: u64) -> Flow {
-        let tcp = self.protocol == PROTOCOL_TCP;
-        let mut packets: Vec<FlowPacket> = self
-            .packets
-            .iter()
-            .map(|p| FlowPacket {
-                phase: p.phase,
-                leg: p.leg,
-                attempt: u32::from(p.attempt),
-                seq: p.seq,
-                ack: p.ack,
-                tsval: p.tsval,
-                payload_length: p.payload_length,
-                ip_id: p.ip_id,
-                sightings: Vec::new(),
-            })
-            .collect();
-        for seen in &self.seen {
-            let index = usize::from(seen.packet);
-            let made = self.sighting(seen, shared);
-            if let (Some(packet), Some(sighting)) = (packets.get_mut(index), made) {
-                packet.sightings.push(sighting);
-            }
-        }
-        packets.retain(|p| !p.sightings.is_empty());
-        for packet in &mut packets {
-            packet.sightings.sort_by_key(|s| s.time);
-        }
-        packets.sort_by_key(|p| p.sightings.first().map_or(u64::MAX, |s| s.time));
-        Flow {
-            number: self.number,
-            revision: u32::from(self.revision),
-            protocol: if tcp { Protocol::Tcp } else { Protocol::Udp },
-            isn: (tcp && !self.is(marks::LATE)).then_some(self.isn),
-            server_isn: (tcp && self.is(marks::ANSWERED)).then_some(self.server_isn),
-            start_seen: self.is(marks::START_SEEN),
-            client_closed: self.is(marks::CLIENT_FIN),
-            server_closed: self.is(marks::SERVER_FIN),
-            omitted: u64::from(self.omitted),
-            events_lost: lost.saturating_sub(self.lost_before),
-            packets,
-            drops: self
-                .fates
-                .as_ref()
-                .map_or_else(Vec::new, |f| f.drops.clone()),
-            resets: self
-                .fates
-                .as_ref()
-                .map_or_else(Vec::new, |f| f.resets.clone()),
-        }
-    }
-
-    fn sighting(&self, seen: &Seen, shared: &Shared) -> Option<Sighting> {
-        let spot = shared.spots.get(seen.spot)?;
-        let packet = self.packets.get(usize::from(seen.packet))?;
-        let original = self.tuples.get(spot.original);
-        let reply = self.tuples.get(spot.reply);
-        Some(Sighting {
-            time: packet.base + u64::from(seen.delta),
-            netns: spot.tap.netns,
-            ifindex: spot.tap.ifindex,
-            way: spot.tap.way,
-            tuple: self.tuples.get(spot.tuple)?,
-            mark: spot.mark,
-            other_host: spot.other_host,
-            vxlan: shared.tunnels.get(spot.tunnel).map(|t| (t.vni, t.outer)),
-            icmp: self.icmps.get(usize::from(spot.icmp)).copied(),
-            conntrack: original.zip(reply),
-        })
-    }
-}
-
-impl Packet {
-    /// Whether the event may be this very transmission.
-    pub fn may_be(&self, event: &PacketEvent) -> bool {
-        let keyed = self.ip_id != 0 || self.tsval != 0;
-        let life = if keyed { KEYED_LIFE } else { KEYLESS_LIFE };
-        self.ip_id == event.ip_id
-            && self.tsval == timestamp(event)
-            && event.time.abs_diff(self.base) <= life
-    }
-}
-
-/// The numbers that a packet is told by: sequence and acknowledgment; for UDP
-/// payload tag and length; for an ICMP error type and code.
-fn numbers(event: &PacketEvent, phase: Phase) -> (u32, u32) {
-    if phase == Phase::IcmpError {
-        let kind = u32::from(event.outer.src_port) << 16;
-        (kind | u32::from(event.outer.dst_port), 0)
-    } else if event.tuple.protocol == PROTOCOL_UDP {
-        (event.payload_tag ^ event.payload_length, 0)
-    } else {
-        (event.seq, event.ack)
-    }
-}
-
-fn timestamp(event: &PacketEvent) -> u32 {
-    if event.has(flags::TIMESTAMPS) {
-        event.tsval
-    } else {
-        0
-    }
-}
-
-/// Whether all of `set` and none of `clear` are among a packet's TCP flags.
-pub(super) fn tcp_is(event: &PacketEvent, set: u8, clear: u8) -> bool {
-    event.tcp_flags & (set | clear) == set
-}
-
-/// SYN without ACK.
-pub(super) fn is_syn(event: &PacketEvent) -> bool {
-    tcp_is(event, tcp::SYN, tcp::ACK | tcp::RST)
-}
-
-/// SYN with ACK.
-pub(super) fn is_syn_ack(event: &PacketEvent) -> bool {
-    tcp_is(event, tcp::SYN | tcp::ACK, tcp::RST)
 }

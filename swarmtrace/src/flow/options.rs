@@ -1,5 +1,6 @@
 //! How long the correlator waits for what, and how much it keeps.
 
+use crate::sys::clock::Nanos;
 use std::time::Duration;
 
 /// Settings of a [`Correlator`](super::Correlator).
@@ -8,7 +9,7 @@ pub struct Options {
     /// How far apart in time two CPUs' events may arrive out of order. Events
     /// are held back that long and put in order.
     pub reorder: Duration,
-    /// How long after its first packet a flow without an answer is told of.
+    /// How long after its first packet a flow without an answer is emitted.
     pub unanswered: Duration,
     /// How long an established connection without data is waited for.
     pub idle: Duration,
@@ -18,7 +19,7 @@ pub struct Options {
     pub linger: Duration,
     /// UDP: a datagram after that much silence begins a new exchange.
     pub quiet: Duration,
-    /// How long a connection that was told of is remembered without a packet,
+    /// How long a connection that was emitted is remembered without a packet,
     /// so that a late reset still finds it.
     pub forget: Duration,
     /// How many flows are kept; beyond it the oldest are dropped and counted.
@@ -26,7 +27,7 @@ pub struct Options {
     /// Whether a reset of a connection that is not known begins a flow of its
     /// own: one that began before the trace, or was forgotten meanwhile.
     pub unknown_resets: bool,
-    /// Whether flows are told of only if they were refused, reset or not
+    /// Whether flows are emitted only if they were refused, reset or not
     /// answered, or had to send again.
     pub failures_only: bool,
     /// How long a flow is kept after a reset: whatever was still under way is
@@ -52,33 +53,32 @@ impl Default for Options {
     }
 }
 
-/// [`Options`] in nanoseconds.
+/// [`Options`], with times as the correlator compares them.
 #[derive(Clone, Debug)]
 pub(super) struct Waits {
-    pub reorder: u64,
-    pub unanswered: u64,
-    pub idle: u64,
-    pub response: u64,
-    pub linger: u64,
-    pub quiet: u64,
-    pub forget: u64,
-    pub after_reset: u64,
+    pub reorder: Nanos,
+    pub unanswered: Nanos,
+    pub idle: Nanos,
+    pub response: Nanos,
+    pub linger: Nanos,
+    pub quiet: Nanos,
+    pub forget: Nanos,
+    pub after_reset: Nanos,
     pub unknown_resets: bool,
     pub failures_only: bool,
 }
 
 impl From<&Options> for Waits {
     fn from(options: &Options) -> Self {
-        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            reorder: ns(options.reorder),
-            unanswered: ns(options.unanswered),
-            idle: ns(options.idle),
-            response: ns(options.response),
-            linger: ns(options.linger),
-            quiet: ns(options.quiet),
-            forget: ns(options.forget),
-            after_reset: ns(options.after_reset),
+            reorder: options.reorder.into(),
+            unanswered: options.unanswered.into(),
+            idle: options.idle.into(),
+            response: options.response.into(),
+            linger: options.linger.into(),
+            quiet: options.quiet.into(),
+            forget: options.forget.into(),
+            after_reset: options.after_reset.into(),
             unknown_resets: options.unknown_resets,
             failures_only: options.failures_only,
         }

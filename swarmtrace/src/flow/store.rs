@@ -4,19 +4,22 @@
 //! A flow leaves no trace in the indexes once it is dropped, and there is never
 //! more than the given number of them.
 
-use super::index::{Printer, Table};
-use super::open_flow::{Live, PROTOCOL_TCP, Packet};
+use super::fingerprint::Fingerprints;
+use super::index::Table;
+use super::open_flow::OpenFlow;
+use super::packet::{Packet, TCP};
 use super::phase::Phase;
+use crate::sys::clock::Mono;
 use std::collections::VecDeque;
 use swarmtrace_common::{PacketEvent, Tuple, tcp};
 
 pub(super) struct Store {
-    printer: Printer,
-    slots: Vec<Option<Box<Live>>>,
+    fingerprints: Fingerprints,
+    slots: Vec<Option<Box<OpenFlow>>>,
     /// When each slot is next to be looked at; beside the flows, because all
     /// of them are looked through every time.
-    deadlines: Vec<u64>,
-    earliest: u64,
+    deadlines: Vec<Mono>,
+    earliest: Mono,
     free: Vec<u32>,
     order: VecDeque<(u32, u64)>,
     by_tuple: Table,
@@ -28,10 +31,10 @@ pub(super) struct Store {
 impl Store {
     pub fn new(most: usize) -> Self {
         Self {
-            printer: Printer::new(),
+            fingerprints: Fingerprints::new(),
             slots: Vec::new(),
             deadlines: Vec::new(),
-            earliest: u64::MAX,
+            earliest: Mono::MAX,
             free: Vec::new(),
             order: VecDeque::new(),
             by_tuple: Table::new(),
@@ -41,19 +44,19 @@ impl Store {
         }
     }
 
-    pub fn get(&self, slot: u32) -> Option<&Live> {
+    pub fn get(&self, slot: u32) -> Option<&OpenFlow> {
         self.slots.get(slot as usize)?.as_deref()
     }
 
-    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Live> {
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut OpenFlow> {
         self.slots.get_mut(slot as usize)?.as_deref_mut()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Live> {
+    pub fn iter(&self) -> impl Iterator<Item = &OpenFlow> {
         self.slots.iter().flatten().map(Box::as_ref)
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Live> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenFlow> {
         self.slots.iter_mut().flatten().map(Box::as_mut)
     }
 
@@ -73,8 +76,8 @@ impl Store {
 
     /// Bytes held, indexes included.
     pub fn bytes(&self) -> usize {
-        let slot = size_of::<Option<Box<Live>>>() + size_of::<u64>();
-        let each = |flow: &Live| size_of::<Live>() + flow.bytes();
+        let slot = size_of::<Option<Box<OpenFlow>>>() + size_of::<Mono>();
+        let each = |flow: &OpenFlow| size_of::<OpenFlow>() + flow.bytes();
         self.slots.capacity() * slot
             + self.order.capacity() * size_of::<(u32, u64)>()
             + self.by_tuple.bytes()
@@ -82,8 +85,8 @@ impl Store {
             + self.iter().map(each).sum::<usize>()
     }
 
-    /// Keeps a flow; drops the oldest where there is no room.
-    pub fn add(&mut self, flow: Live) -> u32 {
+    /// Keeps a flow; drops the oldest if there are too many.
+    pub fn add(&mut self, flow: OpenFlow) -> u32 {
         while self.slots.len() - self.free.len() >= self.most
             && let Some((slot, number)) = self.order.pop_front()
         {
@@ -99,13 +102,13 @@ impl Store {
         }
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
-            self.deadlines.push(u64::MAX);
+            self.deadlines.push(Mono::MAX);
             // No more than `most`, which fits.
             (self.slots.len() - 1) as u32
         });
         self.order.push_back((slot, flow.number));
-        if flow.protocol == PROTOCOL_TCP {
-            self.by_number.add(self.printer.isn(flow.isn), slot);
+        if flow.protocol == TCP {
+            self.by_number.add(self.fingerprints.isn(flow.isn), slot);
         }
         self.slots[slot as usize] = Some(Box::new(flow));
         slot
@@ -117,16 +120,16 @@ impl Store {
             return;
         };
         for tuple in flow.tuples.iter() {
-            self.by_tuple.remove(self.printer.tuple(&tuple), slot);
+            self.by_tuple.remove(self.fingerprints.tuple(&tuple), slot);
         }
-        if flow.protocol == PROTOCOL_TCP {
-            self.by_number.remove(self.printer.isn(flow.isn), slot);
+        if flow.protocol == TCP {
+            self.by_number.remove(self.fingerprints.isn(flow.isn), slot);
         } else {
             for packet in flow.packets.iter().filter(|p| p.phase == Phase::Request) {
-                self.by_number.remove(self.print_of(packet), slot);
+                self.by_number.remove(self.fingerprint_of(packet), slot);
             }
         }
-        self.deadlines[slot as usize] = u64::MAX;
+        self.deadlines[slot as usize] = Mono::MAX;
         self.free.push(slot);
     }
 
@@ -134,46 +137,46 @@ impl Store {
         self.get(slot).is_some_and(|flow| flow.number == number)
     }
 
-    fn print_of(&self, packet: &Packet) -> u32 {
+    fn fingerprint_of(&self, packet: &Packet) -> u32 {
         let tag = packet.seq ^ packet.payload_length;
-        self.printer
+        self.fingerprints
             .datagram(packet.ip_id, packet.payload_length, tag)
     }
 
-    /// Notes that a flow wears a tuple.
-    pub fn note_tuple(&mut self, slot: u32, tuple: &Tuple) {
-        self.by_tuple.add(self.printer.tuple(tuple), slot);
+    /// Adds one of a flow's tuples to the index.
+    pub fn index_tuple(&mut self, slot: u32, tuple: &Tuple) {
+        self.by_tuple.add(self.fingerprints.tuple(tuple), slot);
     }
 
-    /// Notes that a flow's latest packet is a UDP request.
-    pub fn note_request(&mut self, slot: u32) {
+    /// Adds a flow's latest packet, a UDP request, to the index.
+    pub fn index_request(&mut self, slot: u32) {
         let latest = self.get(slot).and_then(|flow| flow.packets.last());
-        if let Some(print) = latest.map(|packet| self.print_of(packet)) {
-            self.by_number.add(print, slot);
+        if let Some(fingerprint) = latest.map(|packet| self.fingerprint_of(packet)) {
+            self.by_number.add(fingerprint, slot);
         }
     }
 
-    /// Flows that may wear a tuple.
-    pub fn with_tuple(&self, tuple: &Tuple) -> impl Iterator<Item = (u32, &Live)> {
-        let slots = self.by_tuple.slots(self.printer.tuple(tuple));
+    /// Flows that may have a tuple.
+    pub fn with_tuple(&self, tuple: &Tuple) -> impl Iterator<Item = (u32, &OpenFlow)> {
+        let slots = self.by_tuple.slots(self.fingerprints.tuple(tuple));
         slots.filter_map(|slot| Some((slot, self.get(slot)?)))
     }
 
     /// Flows that may have an event's numbers.
-    pub fn with_numbers(&self, event: &PacketEvent) -> impl Iterator<Item = (u32, &Live)> {
-        let print = if event.tuple.protocol != PROTOCOL_TCP {
-            self.printer
+    pub fn with_numbers(&self, event: &PacketEvent) -> impl Iterator<Item = (u32, &OpenFlow)> {
+        let fingerprint = if event.tuple.protocol != TCP {
+            self.fingerprints
                 .datagram(event.ip_id, event.payload_length, event.payload_tag)
         } else if event.tcp_flags & tcp::ACK == 0 {
-            self.printer.isn(event.seq)
+            self.fingerprints.isn(event.seq)
         } else {
-            self.printer.isn(event.ack.wrapping_sub(1))
+            self.fingerprints.isn(event.ack.wrapping_sub(1))
         };
-        let slots = self.by_number.slots(print);
+        let slots = self.by_number.slots(fingerprint);
         slots.filter_map(|slot| Some((slot, self.get(slot)?)))
     }
 
-    pub fn set_deadline(&mut self, slot: u32, deadline: u64) {
+    pub fn set_deadline(&mut self, slot: u32, deadline: Mono) {
         if let Some(place) = self.deadlines.get_mut(slot as usize) {
             *place = deadline;
             self.earliest = self.earliest.min(deadline);
@@ -182,12 +185,12 @@ impl Store {
 
     /// Slots to be looked at by `now`. Each must be given a new deadline or be
     /// removed.
-    pub fn due(&mut self, now: u64) -> Vec<u32> {
+    pub fn due(&mut self, now: Mono) -> Vec<u32> {
         let mut due = Vec::new();
         if now < self.earliest {
             return due;
         }
-        self.earliest = u64::MAX;
+        self.earliest = Mono::MAX;
         for (slot, deadline) in self.deadlines.iter().enumerate() {
             if *deadline > now {
                 self.earliest = self.earliest.min(*deadline);

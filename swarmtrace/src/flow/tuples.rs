@@ -1,7 +1,7 @@
-//! The addresses that one flow wears, each pair once.
+//! The addresses of one flow, each pair once.
 //!
 //! Kept in the direction of the forward leg. IPv4, which is nearly everything,
-//! takes 12 bytes a pair; a flow turns to full-width storage with its first
+//! takes 12 bytes a pair; a flow changes to full-width storage with its first
 //! IPv6 pair.
 
 use super::leg::Leg;
@@ -9,7 +9,7 @@ use swarmtrace_common::Tuple;
 
 const V4_PREFIX: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-/// Most pairs that one flow can wear: each is named by 7 bits and a direction.
+/// Most pairs of one flow: each is named by 7 bits and a direction.
 pub(super) const MAX: usize = 127;
 
 #[derive(Debug)]
@@ -25,11 +25,11 @@ pub(super) struct Tuples {
     protocol: u8,
 }
 
-/// A pair's number and which leg it was met on, in one byte.
+/// A pair's number and the leg whose direction is meant, in one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Facing(u8);
+pub(super) struct TupleRef(u8);
 
-impl Facing {
+impl TupleRef {
     pub const NONE: Self = Self(u8::MAX);
 
     pub fn new(index: u8, leg: Leg) -> Self {
@@ -65,7 +65,7 @@ impl Tuples {
     }
 
     /// Where the tuple stands and which leg's direction it has.
-    pub fn find(&self, tuple: &Tuple) -> Option<Facing> {
+    pub fn find(&self, tuple: &Tuple) -> Option<TupleRef> {
         if tuple.protocol != self.protocol {
             return None;
         }
@@ -79,8 +79,8 @@ impl Tuples {
         }
     }
 
-    /// Adds a tuple of the forward direction; `None` where there is no room.
-    pub fn add(&mut self, forward: &Tuple) -> Option<Facing> {
+    /// Adds a tuple of the forward direction; `None` if there are too many.
+    pub fn add(&mut self, forward: &Tuple) -> Option<TupleRef> {
         let index = u8::try_from(self.len())
             .ok()
             .filter(|i| usize::from(*i) < MAX)?;
@@ -97,17 +97,17 @@ impl Tuples {
             }
             Pairs::Any(list) => list.push(full(forward)),
         }
-        Some(Facing::new(index, Leg::Forward))
+        Some(TupleRef::new(index, Leg::Forward))
     }
 
-    /// The tuple in the direction it was met in.
-    pub fn get(&self, facing: Facing) -> Option<Tuple> {
-        let index = usize::from(facing.index()?);
+    /// The tuple, in the direction that the reference has.
+    pub fn get(&self, tuple: TupleRef) -> Option<Tuple> {
+        let index = usize::from(tuple.index()?);
         let forward = match &self.pairs {
             Pairs::V4(list) => from_v4(list.get(index)?, self.protocol),
             Pairs::Any(list) => from_full(list.get(index)?, self.protocol),
         };
-        Some(match facing.leg() {
+        Some(match tuple.leg() {
             Leg::Forward => forward,
             Leg::Reply => forward.reversed(),
         })
@@ -116,7 +116,7 @@ impl Tuples {
     pub fn iter(&self) -> impl Iterator<Item = Tuple> + '_ {
         (0..self.len()).filter_map(|index| {
             let index = u8::try_from(index).ok()?;
-            self.get(Facing::new(index, Leg::Forward))
+            self.get(TupleRef::new(index, Leg::Forward))
         })
     }
 
@@ -129,13 +129,13 @@ impl Tuples {
     }
 }
 
-fn seek<const N: usize>(list: &[[u8; N]], there: &[u8; N], back: &[u8; N]) -> Option<Facing> {
+fn seek<const N: usize>(list: &[[u8; N]], there: &[u8; N], back: &[u8; N]) -> Option<TupleRef> {
     list.iter().enumerate().find_map(|(index, pair)| {
         let index = u8::try_from(index).ok()?;
         if pair == there {
-            Some(Facing::new(index, Leg::Forward))
+            Some(TupleRef::new(index, Leg::Forward))
         } else if pair == back {
-            Some(Facing::new(index, Leg::Reply))
+            Some(TupleRef::new(index, Leg::Reply))
         } else {
             None
         }

@@ -11,6 +11,7 @@ mod fates;
 mod words;
 
 use super::paint::{Ink, Painter, duration, left, offset, right};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Gap, Hop, Leg, Peer, Phase, Protocol, State, Timeline};
 use std::fmt::Write;
 
@@ -55,14 +56,14 @@ pub fn headline(timeline: &Timeline, painter: Painter) -> String {
     let entry = words::entry(timeline);
     parts.push(format!("{} → {entry}{backend}", timeline.client));
     if let Some(handshake) = timeline.handshake_ns {
-        parts.push(format!("SYN→SYN-ACK {}", duration(handshake)));
+        parts.push(format!("SYN→SYN-ACK {}", duration(handshake.unsigned())));
     }
     if let Some(first_byte) = timeline.first_byte_ns {
         let name = match timeline.protocol {
             Protocol::Tcp => "first byte",
             Protocol::Udp | Protocol::Sctp => "reply after",
         };
-        parts.push(format!("{name} {}", duration(first_byte)));
+        parts.push(format!("{name} {}", duration(first_byte.unsigned())));
     }
     parts.push(painter.paint(ink, &state));
     parts.join(" · ")
@@ -81,7 +82,7 @@ impl Widths {
             lengths.max().unwrap_or(0)
         };
         Self {
-            offset: widest(|h| offset(h.offset_ns)).max(9),
+            offset: widest(|h| offset(h.offset_ns.get())).max(9),
             node: widest(|h| h.node.to_string()),
             place: widest(words::place),
         }
@@ -153,8 +154,8 @@ impl Page<'_> {
             }
             if before.is_none_or(|b| b.node != hop.node) {
                 match hop.uncertainty_ns {
-                    Some(0) => {}
-                    Some(ns) => what.push(format!("±{}", duration(ns))),
+                    Some(Nanos::ZERO) => {}
+                    Some(bound) => what.push(format!("±{}", duration(bound.unsigned()))),
                     None => what.push("clock offset unknown".to_owned()),
                 }
             }
@@ -173,10 +174,7 @@ impl Page<'_> {
         };
         let name = words::packet(first, self.timeline.protocol);
         let way = if packet.len() > 1 {
-            let took = last
-                .offset_ns
-                .saturating_sub(first.offset_ns)
-                .unsigned_abs();
+            let took = (last.offset_ns - first.offset_ns).abs().unsigned();
             let hops = packet.len();
             format!(
                 "{name}, {hops} hops in {} to {}",
@@ -193,7 +191,7 @@ impl Page<'_> {
         let widths = &self.widths;
         let line = format!(
             "  {}  {}  {}  {}  {what}",
-            right(&offset(hop.offset_ns), widths.offset),
+            right(&offset(hop.offset_ns.get()), widths.offset),
             left(&hop.node, widths.node),
             left(&words::place(hop), widths.place),
             left(words::way(hop.way), 3),
@@ -268,8 +266,8 @@ impl Page<'_> {
             };
             self.note(text, &note);
         }
-        if timeline.copies > 0 {
-            let note = match timeline.copies {
+        if timeline.flooded > 0 {
+            let note = match timeline.flooded {
                 1 => "1 sighting of a copy that a bridge flooded is left out".to_owned(),
                 n => format!("{n} sightings of copies that a bridge flooded are left out"),
             };
@@ -278,15 +276,15 @@ impl Page<'_> {
         for clock in timeline
             .clocks
             .iter()
-            .filter(|c| c.offset_ns != 0 || c.bound_ns.is_some())
+            .filter(|c| c.offset_ns != Nanos::ZERO || c.bound_ns.is_some())
         {
             let note = match clock.bound_ns {
                 Some(bound) => format!(
                     "{}'s clock is {} off {}'s, ±{} ({} exchanges)",
                     clock.node,
-                    offset(clock.offset_ns),
+                    offset(clock.offset_ns.get()),
                     timeline.nodes.first().map_or("", String::as_str),
-                    duration(bound),
+                    duration(bound.unsigned()),
                     clock.samples,
                 ),
                 None => format!(

@@ -132,8 +132,8 @@ pub fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
 /// From a flow's first packet to a little after its last, by the clock of its
 /// first node; a flow that nothing answered lives until `now`.
 pub fn life(timeline: &Timeline, now: u64) -> RangeInclusive<u64> {
-    let from = timeline.started_monotonic;
-    let last = from.saturating_add(timeline.duration_ns);
+    let from = timeline.started_monotonic.ns();
+    let last = (timeline.started_monotonic + timeline.duration_ns).ns();
     let until = match timeline.state {
         State::Unanswered => now.max(last),
         _ => last.saturating_add(AFTERMATH).min(now.max(last)),

@@ -147,14 +147,15 @@ pub fn judge_joined(
 /// whose clock could not be compared counts as not watched.
 fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, Watched>) -> Coverage {
     let patience = u64::try_from(Options::default().unanswered.as_nanos()).unwrap_or(0);
-    let end = timeline.started_monotonic.saturating_add(patience);
+    let end = timeline.started_monotonic.ns().saturating_add(patience);
     let life = life(timeline, end.saturating_add(AFTERMATH));
     let mut coverage = Coverage::default();
     for (index, name) in timeline.nodes.iter().enumerate() {
         let here = match timeline.clocks.iter().find(|c| c.node == *name) {
             _ if index == 0 => Some(life.clone()),
             Some(clock) => clock.bound_ns.map(|bound| {
-                let there = |time: &u64| time.saturating_add_signed(clock.offset_ns);
+                let bound = bound.unsigned();
+                let there = |time: &u64| time.saturating_add_signed(clock.offset_ns.get());
                 there(life.start()).saturating_sub(bound)..=there(life.end()).saturating_add(bound)
             }),
             None => None,

@@ -46,7 +46,7 @@ fn judge(timeline: Timeline, trace: &Trace, now: u64) -> Judged {
     // A tap that would not have reported the flow watched nothing.
     let taps = taps.into_iter();
     let follows = trace.follows_since();
-    let follows = follows.is_some_and(|since| since <= timeline.started_monotonic);
+    let follows = follows.is_some_and(|since| since <= timeline.started_monotonic.ns());
     let taps = taps.filter(|_| follows);
     let task_state = trace.task_state(&timeline);
     let verdict = diagnose(&Case {

@@ -6,6 +6,7 @@
 //! all along. Where none of this is known, nothing is said.
 
 use crate::diagnose::TaskState;
+use crate::sys::clock::Mono;
 use crate::timeline::{Hop, Leg, Place, State, Timeline};
 use crate::topology::{Life, Lives, NamespaceKind, Topology};
 use std::collections::BTreeMap;
@@ -64,9 +65,8 @@ impl TaskStates {
     /// of the flow's time.
     pub fn state(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskState> {
         let (netns, time) = failure(timeline)?;
-        let offset = i64::try_from(timeline.started).ok()?
-            - i64::try_from(timeline.started_monotonic).ok()?;
-        let time = i64::try_from(time).ok()?.saturating_add(offset);
+        let since_start = time - timeline.started_monotonic;
+        let time = i64::try_from((timeline.started + since_start).ns()).ok()?;
         let inside = netns.and_then(|netns| match &topology.namespace(netns)?.kind {
             NamespaceKind::Container { container, .. } => Some(container),
             _ => None,
@@ -80,7 +80,7 @@ impl TaskStates {
 }
 
 /// The container that the flow ended in, if it was seen there, and when it failed.
-fn failure(timeline: &Timeline) -> Option<(Option<u32>, u64)> {
+fn failure(timeline: &Timeline) -> Option<(Option<u32>, Mono)> {
     let hop = match timeline.state {
         State::Refused { by } | State::Reset { by, .. } | State::IcmpError { by, .. } => Some(by),
         State::AnswerLost { last } => Some(last),

@@ -13,12 +13,12 @@ use crate::capture::{BATCH, Capture, Event, LoadOptions, Reader, TapSite};
 use crate::diagnose::TaskState;
 use crate::flow::{Flow, Lost};
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
+use crate::sys::clock::{self, Mono};
 use crate::sys::kernel_names::KernelNames;
 use crate::timeline::{Leg, Phase, Timeline};
 use crate::topology::taps::{Scope, Site, sites};
 use crate::topology::{DeviceKind, DeviceRef, Topology};
 use anyhow::{Context as _, Result};
-use nix::time::{ClockId, clock_gettime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -236,7 +236,7 @@ impl Trace {
     pub fn timeline(&self, flow: &Flow) -> Timeline {
         let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
         let topology = self.topology_when(sightings.map(|s| s.netns));
-        flow.timeline_with(topology, wall_offset(), &self.kernel_names())
+        flow.timeline_with(topology, clock::wall_offset(), &self.kernel_names())
     }
 
     /// Whether a packet of the flow was sent to something that was asked for.
@@ -254,7 +254,7 @@ impl Trace {
     /// Whether a flow began in this trace. One that was under way when its taps
     /// came into place is told of nowhere: half of it was not seen.
     pub fn is_of_this_trace(&self, flow: &Flow) -> bool {
-        flow.first_time().is_none_or(|time| time >= self.since)
+        flow.first_time().is_none_or(|time| time.ns() >= self.since)
     }
 
     /// Whether connections of that client are wanted.
@@ -371,7 +371,7 @@ impl Trace {
     fn catch_up(&mut self, events: &mut Vec<Event>) -> u64 {
         let now = monotonic_now();
         let behind = self.reader.drain(events) == BATCH;
-        (events.last().filter(|_| behind)).map_or(now, |last| now.min(last.time()))
+        (events.last().filter(|_| behind)).map_or(now, |last| now.min(last.time().ns()))
     }
 
     fn newly_lost(&mut self) -> Result<Lost> {
@@ -379,23 +379,20 @@ impl Trace {
         let before = std::mem::replace(&mut self.lost, lost);
         Ok(Lost {
             count: lost.saturating_sub(before),
-            by: monotonic_now(),
+            by: Mono::now(),
         })
     }
 }
 
 /// CLOCK_MONOTONIC in nanoseconds, the clock of events.
 pub fn monotonic_now() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC)
-        .ok()
-        .and_then(|now| u64::try_from(Duration::from(now).as_nanos()).ok())
-        .unwrap_or(0)
+    Mono::now().ns()
 }
 
 /// What to add to an event's time to get the time of day; 0 where the system
 /// does not say.
 pub fn wall_offset() -> i64 {
-    crate::sys::clock::wall_offset().get()
+    clock::wall_offset().get()
 }
 
 /// The time of day in nanoseconds since the Unix epoch.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use swarmtrace_common::PacketEvent;
 
 /// A difference of two times, in nanoseconds; negative where the first is earlier.
 /// Arithmetic saturates (at 292 years).
@@ -235,6 +236,11 @@ clock! {
 }
 
 impl Mono {
+    /// When an event happened.
+    pub const fn of(event: &PacketEvent) -> Self {
+        Self(event.time)
+    }
+
     /// What the clock shows.
     #[expect(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn now() -> Self {

@@ -1,8 +1,9 @@
-//! What a kernel itself says became of a flow's packets: dropped, or answered
-//! with a reset. Both are joined to a flow by its addresses and the namespace.
+//! What a kernel itself reports of a flow's packets: dropped, or answered with a
+//! reset. Both are joined to a flow by its addresses and the namespace.
 
 use super::names::Names;
 use crate::flow::Flow;
+use crate::sys::clock::Mono;
 use crate::sys::kernel_names::KernelNames;
 use crate::topology::DeviceRef;
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,9 @@ use swarmtrace_common::NO_REASON;
 
 /// A packet that the kernel dropped (`skb:kfree_skb`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drop {
-    /// CLOCK_MONOTONIC of its node, nanoseconds.
-    pub time: u64,
+pub struct PacketDrop {
+    /// When, by its node's clock.
+    pub time: Mono,
     /// Name of the node.
     pub node: String,
     /// Inode of the network namespace.
@@ -37,7 +38,7 @@ pub struct Drop {
     pub skb: u64,
 }
 
-impl Drop {
+impl PacketDrop {
     /// The reason without its prefix; `None` for the kernel's "not specified".
     pub fn reason(&self) -> Option<&str> {
         let name = self.reason.as_deref()?;
@@ -83,8 +84,8 @@ impl Drop {
 /// A reset that the kernel sent (`tcp:tcp_send_reset`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResetSent {
-    /// CLOCK_MONOTONIC of its node, nanoseconds.
-    pub time: u64,
+    /// When, by its node's clock.
+    pub time: Mono,
     /// Name of the node.
     pub node: String,
     /// Inode of the network namespace whose stack sent it.
@@ -109,10 +110,10 @@ impl ResetSent {
 }
 
 /// A flow's drops by name.
-pub(super) fn drops(flow: &Flow, names: Names<'_>, kernel: &KernelNames) -> Vec<Drop> {
-    let mut drops: Vec<Drop> = (flow.drops.iter())
+pub(super) fn drops(flow: &Flow, names: Names<'_>, kernel: &KernelNames) -> Vec<PacketDrop> {
+    let mut drops: Vec<PacketDrop> = (flow.drops.iter())
         .filter(|drop| is_here(flow, names, drop.netns))
-        .map(|drop| Drop {
+        .map(|drop| PacketDrop {
             time: drop.time,
             node: names.0.hostname.clone(),
             netns: drop.netns,
@@ -153,8 +154,8 @@ pub(super) fn resets(flow: &Flow, names: Names<'_>, kernel: &KernelNames) -> Vec
     resets
 }
 
-/// Whether a namespace is one of the node's, as far as it could be told: others on
-/// the same kernel (somebody's container or machine) have a story of their own.
+/// Whether a namespace is one of the node's, as far as that is known: others on
+/// the same kernel (somebody's container or machine) are none of its business.
 fn is_here(flow: &Flow, names: Names<'_>, netns: u32) -> bool {
     let known = netns == 0 || names.0.namespace(netns).is_some();
     known

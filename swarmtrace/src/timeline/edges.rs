@@ -4,15 +4,16 @@
 //! addresses become those. All of a flow's entries are gathered, whichever of
 //! its packets showed them; where a chain of them leads from the addresses
 //! before to the addresses after, the edge is confirmed. Otherwise the change
-//! is still told, as inferred. So a lost event costs a proof, never a lie.
+//! stands as inferred: a lost event costs the proof, not the truth.
 
+use super::hop::{Place, Proof};
 use super::names::Names;
-use super::{Leg, Place, Proof, Rewrite};
-use crate::flow::{Flow, Sighting};
+use super::rewrite::Rewrite;
+use crate::flow::{Flow, Leg, Side, Sighting, Way, side_of};
 use crate::topology::DeviceRef;
 use swarmtrace_common::Tuple;
 
-/// One conntrack entry's doing, in the forward leg's direction.
+/// What one conntrack entry translates, in the forward leg's direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Translation {
     netns: u32,
@@ -34,10 +35,10 @@ impl Translations {
                 let Some((original, reply)) = sighting.conntrack else {
                     continue;
                 };
-                let along = sighting.tuple == original || sighting.tuple == reply.reversed();
-                let (before, after) = match (packet.leg, along) {
-                    (Leg::Forward, true) | (Leg::Reply, false) => (original, reply.reversed()),
-                    (Leg::Reply, true) | (Leg::Forward, false) => (reply, original.reversed()),
+                let side = side_of(&sighting.tuple, &original, &reply).unwrap_or(Side::Reply);
+                let (before, after) = match side.leg_of_original(packet.leg) {
+                    Leg::Forward => (original, reply.reversed()),
+                    Leg::Reply => (reply, original.reversed()),
                 };
                 let translation = Translation {
                     netns: sighting.netns,
@@ -101,7 +102,7 @@ impl Translations {
 
     /// The addresses before whatever an entry did before a packet's first hop.
     pub fn origin(&self, leg: Leg, first: &Sighting) -> Tuple {
-        if first.way == super::Way::Out {
+        if first.way == Way::Out {
             self.before(leg, first).map_or(first.tuple, |t| t.before)
         } else {
             first.tuple
@@ -117,7 +118,7 @@ pub(super) fn first(
     first: &Sighting,
 ) -> (Vec<Rewrite>, Proof) {
     let mut rewrites = Vec::new();
-    if first.way == super::Way::Out
+    if first.way == Way::Out
         && let Some(step) = known.before(leg, first)
     {
         translated(names, leg, &step, first.mark, &mut rewrites);
@@ -153,9 +154,9 @@ pub(super) fn between(
         // that made it; where that tap's event is missing it was made in the
         // namespace that the packet had come into.
         let netns = match (from.way, to.way) {
-            (_, super::Way::Out) => to.netns,
-            (super::Way::In, super::Way::In) => from.netns,
-            (super::Way::Out, super::Way::In) => 0,
+            (_, Way::Out) => to.netns,
+            (Way::In, Way::In) => from.netns,
+            (Way::Out, Way::In) => 0,
         };
         let step = Translation {
             netns,
@@ -185,7 +186,7 @@ pub(super) fn last(
     last: &Sighting,
 ) -> Vec<Rewrite> {
     let mut rewrites = Vec::new();
-    if last.way == super::Way::In
+    if last.way == Way::In
         && let Some((before, after)) = known.after(leg, last)
     {
         let step = Translation {

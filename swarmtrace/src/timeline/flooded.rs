@@ -1,4 +1,4 @@
-//! Copies of a packet that lead nowhere.
+//! Frames that a bridge flooded to ports they were not for.
 //!
 //! A bridge that has not learnt a MAC sends a frame for it out of every port.
 //! One copy is the packet; the others end in a VXLAN device that knows no node
@@ -8,6 +8,7 @@
 //! it went.
 
 use super::Way;
+use super::edges::device;
 use super::names::Names;
 use crate::flow::{Flow, Sighting};
 use crate::topology::{DeviceKind, DeviceRef};
@@ -15,21 +16,21 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use swarmtrace_common::Tuple;
 
-/// The flow without copies, and how many there were.
+/// The flow without flooded frames, and how many there were.
 pub(super) fn leave_out<'a>(flow: &'a Flow, names: Names<'_>) -> (Cow<'a, Flow>, u32) {
     let mut path = Cow::Borrowed(flow);
     let mut count = 0;
     for (index, packet) in flow.packets.iter().enumerate() {
-        let copies = copies(names, &packet.sightings);
-        if copies.is_empty() {
+        let flooded = flooded(names, &packet.sightings);
+        if flooded.is_empty() {
             continue;
         }
-        count += copies.len();
+        count += flooded.len();
         if let Some(packet) = path.to_mut().packets.get_mut(index) {
             let mut at = 0..;
             packet
                 .sightings
-                .retain(|_| at.next().is_none_or(|at| !copies.contains(&at)));
+                .retain(|_| at.next().is_none_or(|at| !flooded.contains(&at)));
         }
     }
     (path, u32::try_from(count).unwrap_or(u32::MAX))
@@ -40,7 +41,7 @@ pub(super) fn leave_out<'a>(flow: &'a Flow, names: Names<'_>) -> (Cow<'a, Flow>,
 /// sends it through once more).
 type Crossing = (DeviceRef, Tuple, usize);
 
-fn copies(names: Names<'_>, sightings: &[Sighting]) -> BTreeSet<usize> {
+fn flooded(names: Names<'_>, sightings: &[Sighting]) -> BTreeSet<usize> {
     let mut forwarded: Vec<(Crossing, usize, bool)> = Vec::new();
     let mut strays: Vec<(DeviceRef, Tuple, usize)> = Vec::new();
     let mut entered: Vec<(DeviceRef, Tuple)> = Vec::new();
@@ -67,13 +68,13 @@ fn copies(names: Names<'_>, sightings: &[Sighting]) -> BTreeSet<usize> {
             .any(|(c, _, leads)| *leads && c == crossing)
     };
     let dead = forwarded.iter().filter(|(c, _, leads)| !leads && led(c));
-    let mut copies: BTreeSet<usize> = dead.map(|(_, index, _)| *index).collect();
+    let mut flooded: BTreeSet<usize> = dead.map(|(_, index, _)| *index).collect();
     let stray = strays.iter().filter(|(bridge, tuple, _)| {
         let same = |c: &Crossing| (c.0, c.1) == (*bridge, *tuple);
         forwarded.iter().any(|(c, _, leads)| *leads && same(c))
     });
-    copies.extend(stray.map(|(.., index)| *index));
-    copies
+    flooded.extend(stray.map(|(.., index)| *index));
+    flooded
 }
 
 /// Whether what left a bridge's port was taken by whoever is behind it.
@@ -112,5 +113,5 @@ fn bridge_behind(names: Names<'_>, device: DeviceRef) -> Option<DeviceRef> {
 }
 
 fn at(sighting: &Sighting) -> DeviceRef {
-    super::edges::device(sighting)
+    device(sighting)
 }

@@ -7,7 +7,11 @@
 //! off by up to the clock's bound. Where an event was lost the two hops beside
 //! it make an edge of their own, so no edge's times mix two distances.
 
-use super::{Hop, Leg, Timeline, Way, same_packet};
+use super::hop::Hop;
+use super::model::Timeline;
+use super::state::same_packet;
+use crate::flow::{Leg, Way};
+use crate::sys::clock::Nanos;
 use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -116,11 +120,11 @@ impl Histograms {
     /// Adds a timeline's times. A later revision adds only what the ones before
     /// cannot have had: give every timeline once, or only revision 0.
     pub fn add(&mut self, timeline: &Timeline) {
-        if let Some(ns) = timeline.handshake_ns {
-            self.note(Key::Handshake, 0, ns);
+        if let Some(took) = timeline.handshake_ns {
+            self.add_time(Key::Handshake, 0, took);
         }
-        if let Some(ns) = timeline.first_byte_ns {
-            self.note(Key::FirstByte, 0, ns);
+        if let Some(took) = timeline.first_byte_ns {
+            self.add_time(Key::FirstByte, 0, took);
         }
         for packet in timeline.hops.chunk_by(same_packet) {
             for (position, pair) in packet.windows(2).enumerate() {
@@ -165,7 +169,7 @@ impl Histograms {
         if between_nodes && (from.uncertainty_ns.is_none() || to.uncertainty_ns.is_none()) {
             return;
         }
-        let took = to.offset_ns.saturating_sub(from.offset_ns);
+        let took = to.offset_ns - from.offset_ns;
         let end = |hop: &Hop| (Arc::clone(&hop.role), hop.way);
         let key = Key::Edge {
             leg: to.leg,
@@ -173,10 +177,10 @@ impl Histograms {
             to: end(to),
             between_nodes,
         };
-        self.note(key, position, u64::try_from(took).unwrap_or(0));
+        self.add_time(key, position, took);
     }
 
-    fn note(&mut self, key: Key, position: usize, ns: u64) {
+    fn add_time(&mut self, key: Key, position: usize, took: Nanos) {
         let crowded = self.kept.len() >= MAX_EDGES;
         let kept = match self.kept.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
@@ -194,7 +198,7 @@ impl Histograms {
         };
         kept.position = kept.position.max(position);
         // It grows to what it is given, up to its limit.
-        let _ = kept.times.record(ns.clamp(1, LONGEST_NS));
+        let _ = kept.times.record(took.unsigned().clamp(1, LONGEST_NS));
     }
 }
 

@@ -12,15 +12,19 @@ mod build;
 pub mod clock_estimate;
 mod drops;
 mod edges;
+mod ends;
 mod flooded;
 mod histogram;
+mod hop;
+mod hops;
 pub mod join;
 mod model;
 mod names;
+mod path;
+mod peers;
 pub mod read;
+mod rewrite;
 mod state;
-#[cfg(any(test, feature = "testing"))]
-pub mod synthetic;
 mod tap_names;
 #[cfg(test)]
 mod tests;
@@ -28,7 +32,9 @@ mod trim;
 
 pub use crate::flow::{Leg, Phase, Way};
 pub use crate::sys::protocol::Protocol;
-pub use drops::{Drop, ResetSent};
+pub use drops::{PacketDrop, ResetSent};
 pub use histogram::{Histograms, Latency, Measure};
+pub use hop::*;
 pub use model::*;
+pub use rewrite::Rewrite;
 pub(crate) use state::same_packet;

@@ -1,4 +1,4 @@
-//! Names for numbers: what a topology says of a tap.
+//! Names for numbers: what a topology knows of a tap.
 //!
 //! Beside the device's own name each tap has a role, the same for every
 //! connection that passes it and on every node: `host docker_gwbridge`,
@@ -6,7 +6,8 @@
 //! tasks and networks rather than `eth0` or `veth3`, whose numbers follow
 //! the order in which things were started.
 
-use super::{Peer, Place, Vxlan};
+use super::hop::{Place, Vxlan};
+use super::model::Peer;
 use crate::topology::{
     Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Service, Task,
     Topology,

@@ -5,7 +5,7 @@
 //! formats of swarmtrace's own, which are skipped. Whatever else stands in it is an
 //! error that names the file and the line.
 
-use super::{FORMAT, NODE_FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
+use super::model::{FORMAT, NODE_FORMAT, SUMMARY_FORMAT, Timeline, VERSION};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::fs::File;

@@ -1,9 +1,11 @@
 //! What became of a flow, by its hops alone.
 //!
-//! A state says no more than the hops do: a path that ends says where it ends, not
-//! that the packet was dropped there.
+//! That a path ends somewhere is no evidence that the packet was dropped there.
 
-use super::{Hop, Leg, Phase, Proof, Protocol, State};
+use super::hop::{Hop, Proof};
+use super::model::State;
+use crate::flow::{Leg, Phase};
+use crate::sys::protocol::Protocol;
 
 /// The last hop of the transmission that got furthest on the forward leg.
 pub(super) fn reached(hops: &[Hop]) -> Option<usize> {
@@ -12,8 +14,8 @@ pub(super) fn reached(hops: &[Hop]) -> Option<usize> {
     })
 }
 
-/// The last hop of the transmission that got furthest, the first of equals. The last
-/// transmission tells less: it may have been under way when the trace ended.
+/// The last hop of the transmission that got furthest, the first of equals. Not the last
+/// transmission: it may have been under way when the trace ended.
 fn furthest(hops: &[Hop], of: impl Fn(&Hop) -> bool) -> Option<usize> {
     let mut best: Option<(usize, usize)> = None;
     let mut start = 0;
@@ -33,7 +35,7 @@ pub(crate) fn same_packet(a: &Hop, b: &Hop) -> bool {
     a.phase == b.phase && a.attempt == b.attempt && a.leg == b.leg && b.proof != Proof::First
 }
 
-/// What became of a flow with those hops, both ends of which said FIN or not.
+/// What became of a flow with those hops, `closed`: both ends sent a FIN.
 pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
     let at = |phase: Phase| hops.iter().position(|h| h.phase == phase);
     let answer = match protocol {

@@ -1,32 +1,32 @@
-//! What a flow's hops are called.
+//! The names of a flow's taps and tunnels, each looked up once.
 //!
 //! A connection passes each of its taps many times, and every hop carries the tap's
 //! names. So a tap is looked up once a flow, and its hops share what was found.
 
+use super::hop::{Place, Vxlan};
 use super::names::Names;
-use super::{Place, Vxlan};
 use crate::topology::DeviceRef;
 use std::sync::Arc;
 use swarmtrace_common::Tuple;
 
 /// Names of one tap.
 #[derive(Clone, Debug)]
-pub(super) struct Label {
+pub(super) struct TapName {
     pub namespace: Arc<str>,
     pub place: Place,
     pub device: Arc<str>,
     pub role: Arc<str>,
 }
 
-/// Names of the taps and tunnels of one flow, as they are met.
-pub(super) struct Labels<'a> {
+/// Names of the taps and tunnels of one flow.
+pub(super) struct TapNames<'a> {
     names: Names<'a>,
     node: Arc<str>,
-    taps: Vec<(DeviceRef, Label)>,
+    taps: Vec<(DeviceRef, TapName)>,
     tunnels: Vec<(u32, Tuple, Vxlan)>,
 }
 
-impl<'a> Labels<'a> {
+impl<'a> TapNames<'a> {
     pub fn new(names: Names<'a>) -> Self {
         Self {
             names,
@@ -41,18 +41,18 @@ impl<'a> Labels<'a> {
         Arc::clone(&self.node)
     }
 
-    pub fn tap(&mut self, at: DeviceRef) -> Label {
-        if let Some((_, label)) = self.taps.iter().find(|(known, _)| *known == at) {
-            return label.clone();
+    pub fn tap(&mut self, at: DeviceRef) -> TapName {
+        if let Some((_, name)) = self.taps.iter().find(|(known, _)| *known == at) {
+            return name.clone();
         }
-        let label = Label {
+        let name = TapName {
             namespace: self.names.namespace(at.namespace).into(),
             place: self.names.place(at.namespace),
             device: self.names.device(at).into(),
             role: self.names.role(at).into(),
         };
-        self.taps.push((at, label.clone()));
-        label
+        self.taps.push((at, name.clone()));
+        name
     }
 
     pub fn vxlan(&mut self, vni: u32, outer: &Tuple) -> Vxlan {

@@ -1,19 +1,21 @@
-//! A timeline without its way back, for those who asked for the way there.
+//! A timeline without its reply leg.
 
-use super::{Hop, Leg, Phase, State, Timeline};
+use super::hop::Hop;
+use super::model::{State, Timeline};
+use crate::flow::{Leg, Phase};
 
 impl Timeline {
-    /// Leaves the reply leg's hops out, but for those that say why the flow
+    /// Leaves the reply leg's hops out, but for those that show why the flow
     /// ended: resets, ICMP errors, the last place of an answer that was lost, and
     /// the hop that `pointed` is the index of. Gives back that hop's new index.
     pub fn drop_reply(&mut self, pointed: Option<usize>) -> Option<usize> {
-        let told = match self.state {
+        let lost = match self.state {
             State::AnswerLost { last } => Some(last),
             _ => None,
         };
         let keeps = |(index, hop): (usize, &Hop)| {
             let why = matches!(hop.phase, Phase::Rst | Phase::IcmpError);
-            hop.leg == Leg::Forward || why || [told, pointed].contains(&Some(index))
+            hop.leg == Leg::Forward || why || [lost, pointed].contains(&Some(index))
         };
         let keep: Vec<bool> = self.hops.iter().enumerate().map(keeps).collect();
         // An index moves down by as many hops as were left out before it.

@@ -3,7 +3,8 @@
 use super::{connections, record, told, whole};
 use crate::check::parse::assertion;
 use crate::check::{Checked, Outcome, Record, Run, judge};
-use crate::timeline::synthetic::{Ending, Route};
+use crate::synthetic::{Ending, Route};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Timeline};
 
 const LEAST: u64 = 30;
@@ -75,7 +76,9 @@ fn each_backend_answers_for_itself() {
     let mut timelines = mixed();
     for timeline in &mut timelines {
         if timeline.task.as_deref() == Some("vote.2") {
-            timeline.handshake_ns = timeline.handshake_ns.map(|ns| ns + 10_000_000);
+            timeline.handshake_ns = timeline
+                .handshake_ns
+                .map(|took| took + Nanos::from_millis(10));
         }
     }
     let record = record(&timelines);
@@ -108,7 +111,7 @@ fn a_hop_is_the_time_since_the_one_before() {
     {
         for pair in timeline.hops.windows(2) {
             if &*pair[1].role == "ingress vxlan" && pair[1].leg == Leg::Forward {
-                longest = longest.max(pair[1].time_ns - pair[0].time_ns);
+                longest = longest.max(pair[1].time_ns.since(pair[0].time_ns).unsigned());
             }
         }
     }

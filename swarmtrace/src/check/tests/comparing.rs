@@ -6,7 +6,8 @@ use crate::check::compare::{Compared, Rules, compare, slower};
 use crate::check::statistics::{holm, predict, ranks};
 use crate::check::times::Times;
 use crate::check::{Baseline, Outcome, StoredRun};
-use crate::timeline::synthetic::{Ending, Route};
+use crate::synthetic::{Ending, Route};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Measure, Timeline};
 use proptest::prelude::*;
 
@@ -45,8 +46,8 @@ fn stretch(timeline: &mut Timeline, dice: &mut Dice, factor: f64, delay: f64) {
     for index in 0..timeline.hops.len() {
         let hop = &timeline.hops[index];
         let first = index == 0 || hop.proof == crate::timeline::Proof::First;
-        let mut took = (hop.offset_ns - before) as f64;
-        before = hop.offset_ns;
+        let mut took = (hop.offset_ns.get() - before) as f64;
+        before = hop.offset_ns.get();
         if !first {
             took *= factor * dice.factor();
             if &*hop.role == HOP && hop.leg == Leg::Forward {
@@ -58,12 +59,12 @@ fn stretch(timeline: &mut Timeline, dice: &mut Dice, factor: f64, delay: f64) {
             hop.phase,
             crate::timeline::Phase::Syn | crate::timeline::Phase::SynAck
         );
-        timeline.hops[index].offset_ns = shifted;
+        timeline.hops[index].offset_ns = Nanos::new(shifted);
         if syn {
             handshake = shifted;
         }
     }
-    timeline.handshake_ns = timeline.handshake_ns.map(|_| handshake.unsigned_abs());
+    timeline.handshake_ns = timeline.handshake_ns.map(|_| Nanos::new(handshake).abs());
 }
 
 fn baseline(runs: std::ops::Range<u64>) -> Baseline {
@@ -194,7 +195,9 @@ fn a_baseline_that_is_all_noise_says_so() {
     let times = |ms: u64| {
         let mut timelines = run(1, 0.0);
         for timeline in &mut timelines {
-            timeline.handshake_ns = Some(ms * 1_000_000 + timeline.started % 7);
+            timeline.handshake_ns = Some(Nanos::from_unsigned(
+                ms * 1_000_000 + timeline.started.ns() % 7,
+            ));
         }
         StoredRun::default().with(&measures(&record(&timelines)))
     };

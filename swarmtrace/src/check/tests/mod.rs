@@ -8,8 +8,9 @@ mod telling;
 
 use super::{Record, Run};
 use crate::flow::{Correlator, Options};
+use crate::synthetic::{At, Connection, Ending, Route, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::Timeline;
-use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
 use proptest::prelude::{Just, Strategy};
 use proptest::strategy::Union;
 use swarmtrace_common::PacketEvent;
@@ -46,7 +47,10 @@ pub fn told(connections: &[Connection]) -> Vec<Timeline> {
     let mut correlator = Correlator::new(&Options::default());
     events.iter().for_each(|event| correlator.push(event));
     let flows = correlator.finish();
-    flows.iter().map(|f| f.timeline(&names, 0)).collect()
+    flows
+        .iter()
+        .map(|f| f.timeline(&names, Nanos::ZERO))
+        .collect()
 }
 
 /// `number` connections of a kind, a millisecond apart.

@@ -4,7 +4,7 @@ use super::{connections, record, told};
 use crate::check::baseline::{MOST_RUNS, measures};
 use crate::check::times::{Times, merged, quantile};
 use crate::check::{Baseline, StoredRun};
-use crate::timeline::synthetic::{Ending, Route};
+use crate::synthetic::{Ending, Route};
 use proptest::prelude::*;
 
 fn run() -> StoredRun {

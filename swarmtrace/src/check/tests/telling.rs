@@ -6,7 +6,7 @@ use crate::check::compare::{Rules, compare};
 use crate::check::parse::assertion;
 use crate::check::{Baseline, Report, Run, StoredRun, judge};
 use crate::output::{check_junit, check_markdown, check_text};
-use crate::timeline::synthetic::{Ending, Route};
+use crate::synthetic::{Ending, Route};
 use needs::needs;
 use std::io::Write as _;
 use std::process::Stdio;

@@ -5,6 +5,7 @@ use crate::check::{Record, Run};
 use crate::commands::follow::is_answered;
 use crate::flow::{Correlator, Flow, Options};
 use crate::session::{Step, Trace, TraceOptions, monotonic_now};
+use crate::sys::clock::Mono;
 use crate::timeline::join;
 use crate::timeline::read::{self, Contents};
 use anyhow::{Context as _, Result};
@@ -186,7 +187,9 @@ impl Gathering<'_> {
         let deadline = Instant::now() + patience;
         // What was sent just now is still on its way here.
         let mut steps = 0;
-        while (steps < 3 || self.correlator.untold(self.until) > 0) && Instant::now() < deadline {
+        while (steps < 3 || self.correlator.pending(Mono::from_ns(self.until)) > 0)
+            && Instant::now() < deadline
+        {
             match self.live.next().await? {
                 Step::Stop => {
                     self.problems.push("interrupted before its end".to_owned());
@@ -206,8 +209,8 @@ impl Gathering<'_> {
             Step::Events(events) => events.iter().for_each(|e| self.correlator.push(e)),
             Step::Tick { events, now, lost } => {
                 events.iter().for_each(|e| self.correlator.push(e));
-                self.correlator.note_lost(lost);
-                let told = self.correlator.take_finished(now);
+                self.correlator.record_lost(lost);
+                let told = self.correlator.take_finished(Mono::from_ns(now));
                 self.keep(told);
             }
             Step::Stop => {}
@@ -223,7 +226,9 @@ impl Gathering<'_> {
         for flow in flows {
             let counts = flow.revision > 0 || !self.is_full();
             let in_time = self.live.is_of_this_trace(&flow)
-                && flow.first_time().is_some_and(|time| time <= self.until);
+                && flow
+                    .first_time()
+                    .is_some_and(|time| time.ns() <= self.until);
             if !counts || !in_time || flow.is_for_others() {
                 continue;
             }
@@ -237,7 +242,7 @@ impl Gathering<'_> {
     fn finish(mut self, took: Duration) -> Result<Gathered> {
         let (rest, lost) = self.live.stop()?;
         rest.iter().for_each(|event| self.correlator.push(event));
-        self.correlator.note_lost(lost);
+        self.correlator.record_lost(lost);
         let evicted = self.correlator.statistics().evicted;
         if evicted > 0 {
             self.problems
@@ -247,7 +252,7 @@ impl Gathering<'_> {
         let patience = Options::default().unanswered.as_nanos();
         let now = monotonic_now();
         let is_told = |flow: &Flow| {
-            let age = now.saturating_sub(flow.first_time().unwrap_or(0));
+            let age = now.saturating_sub(flow.first_time().unwrap_or(Mono::ZERO).ns());
             is_answered(flow) || u128::from(age) >= patience
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =

@@ -4,8 +4,9 @@ use super::Args;
 use crate::check::{Outcome, Report};
 use crate::flow::{Correlator, Options};
 use crate::output::{check_junit, check_markdown, check_text, json};
+use crate::synthetic::{At, Connection, Ending, Route, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::Timeline;
-use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
 use anyhow::Result;
 use clap::Parser;
 use std::path::Path;
@@ -46,14 +47,21 @@ fn timelines(node: At, number: u32, delay: i64) -> Vec<Timeline> {
     events.iter().for_each(|e| correlator.push(e));
     let names = topology(node);
     let flows = correlator.finish();
-    let mut all: Vec<Timeline> = flows.iter().map(|f| f.timeline(&names, 0)).collect();
+    let mut all: Vec<Timeline> = flows
+        .iter()
+        .map(|f| f.timeline(&names, Nanos::ZERO))
+        .collect();
     for timeline in &mut all {
         let mut late = false;
         for hop in &mut timeline.hops {
             late |= &*hop.role == "ingress_sbox nic(ingress)";
-            hop.offset_ns += if late { delay } else { 0 };
+            if late {
+                hop.offset_ns += Nanos::new(delay);
+            }
         }
-        timeline.handshake_ns = timeline.handshake_ns.map(|ns| ns + delay.unsigned_abs());
+        timeline.handshake_ns = timeline
+            .handshake_ns
+            .map(|took| took + Nanos::new(delay).abs());
     }
     all
 }

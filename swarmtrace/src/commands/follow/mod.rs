@@ -7,6 +7,7 @@ pub use options::{Args, Format};
 
 use crate::flow::{Correlator, Flow, Options};
 use crate::session::{Step, Trace, monotonic_now};
+use crate::sys::clock::Mono;
 use crate::timeline::Leg;
 use anyhow::Result;
 use report::Report;
@@ -24,21 +25,25 @@ impl Args {
                 Step::Events(events) => events.iter().for_each(|event| correlator.push(event)),
                 Step::Tick { events, now, lost } => {
                     events.iter().for_each(|event| correlator.push(event));
-                    correlator.note_lost(lost);
-                    report.tell_all(correlator.take_finished(now), &mut live, now)?;
+                    correlator.record_lost(lost);
+                    report.tell_all(
+                        correlator.take_finished(Mono::from_ns(now)),
+                        &mut live,
+                        now,
+                    )?;
                 }
                 Step::Stop => break,
             }
         }
         let (rest, lost) = live.stop()?;
         rest.iter().for_each(|event| correlator.push(event));
-        correlator.note_lost(lost);
+        correlator.record_lost(lost);
         let statistics = correlator.statistics();
         // A connection that was given too little time has no story yet.
         let patience = Options::default().unanswered.as_nanos();
         let now = monotonic_now();
         let is_told = |flow: &Flow| {
-            let age = now.saturating_sub(flow.first_time().unwrap_or(0));
+            let age = now.saturating_sub(flow.first_time().unwrap_or(Mono::ZERO).ns());
             is_answered(flow) || u128::from(age) >= patience
         };
         let (told, unfinished): (Vec<Flow>, Vec<Flow>) =

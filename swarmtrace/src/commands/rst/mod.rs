@@ -14,6 +14,7 @@ pub use options::Args;
 use crate::flow::{Correlator, Flow, Options};
 use crate::output::rst::{Finding, ends_a_flow, is_of_swarm};
 use crate::session::{Step, Trace, judge_all, monotonic_now};
+use crate::sys::clock::Mono;
 use anyhow::Result;
 use report::Report;
 use std::process::ExitCode;
@@ -54,8 +55,8 @@ impl Args {
                 Step::Events(events) => events.iter().for_each(|event| correlator.push(event)),
                 Step::Tick { events, now, lost } => {
                     events.iter().for_each(|event| correlator.push(event));
-                    correlator.note_lost(lost);
-                    waiting.add(correlator.take_finished(now), now);
+                    correlator.record_lost(lost);
+                    waiting.add(correlator.take_finished(Mono::from_ns(now)), now);
                     if waiting.is_due(now) {
                         self.tell(waiting.take(), &mut live, &mut report, now)?;
                     }
@@ -66,10 +67,10 @@ impl Args {
         }
         let (rest, lost) = live.stop()?;
         rest.iter().for_each(|event| correlator.push(event));
-        correlator.note_lost(lost);
+        correlator.record_lost(lost);
         let statistics = correlator.statistics();
         let now = monotonic_now();
-        waiting.add(correlator.take_finished(now), now);
+        waiting.add(correlator.take_finished(Mono::from_ns(now)), now);
         // What is left had too little time to fail.
         let answered_badly = |flow: &Flow| flow.packets.iter().any(ends_a_flow);
         waiting.add(correlator.finish().into_iter().filter(answered_badly), now);

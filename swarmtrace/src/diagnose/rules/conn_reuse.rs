@@ -47,7 +47,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         same_place(h, swallowed) && h.phase == Phase::Syn && h.attempt == swallowed.attempt + 1
     });
     let wait = again.map(|(_, h)| {
-        let ms = h.time_ns.saturating_sub(swallowed.time_ns) / 1_000_000;
+        let ms = h.time_ns.since(swallowed.time_ns).unsigned() / 1_000_000;
         format!("the same SYN came again {ms} ms later and passed")
     });
     Some(

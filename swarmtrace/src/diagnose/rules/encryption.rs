@@ -5,7 +5,7 @@
 //! device and did not come out of the other's.
 
 use super::Rule;
-use crate::diagnose::case::{Case, Drop};
+use crate::diagnose::case::{Case, PacketDrop};
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{Certainty, Verdict};
@@ -57,7 +57,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-fn in_xfrm(drop: &Drop) -> bool {
+fn in_xfrm(drop: &PacketDrop) -> bool {
     let site = drop.symbol.as_deref().unwrap_or_default();
     drop.reason().is_some_and(|r| r.starts_with("XFRM"))
         || ["xfrm", "esp", "__xfrm"]

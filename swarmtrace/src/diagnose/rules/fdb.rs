@@ -47,7 +47,7 @@ pub(super) const WRONG_NODE: Rule = Rule {
 fn missing(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
     let untargeted = |d: &&_| {
-        let drop: &crate::diagnose::case::Drop = d;
+        let drop: &crate::diagnose::case::PacketDrop = d;
         drop.is(&["NO_TX_TARGET"]) || drop.at(&["vxlan_xmit"])
     };
     let reported = stop.drop.filter(untargeted);

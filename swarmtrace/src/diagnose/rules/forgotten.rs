@@ -81,7 +81,7 @@ fn idle(case: &Case<'_>, reset: usize) -> Option<u64> {
     let at = case.hop(reset)?;
     let mut times: Vec<u64> = (case.hops())
         .filter(|(_, h)| h.node == at.node && h.time_ns <= at.time_ns)
-        .map(|(_, h)| h.time_ns)
+        .map(|(_, h)| h.time_ns.ns())
         .collect();
     times.sort_unstable();
     let longest = times.windows(2).map(|w| w[1].saturating_sub(w[0]));

@@ -8,7 +8,7 @@
 
 use super::Rule;
 use super::stale_backend::unknown_to_docker;
-use crate::diagnose::case::{Case, Drop};
+use crate::diagnose::case::{Case, PacketDrop};
 use crate::diagnose::confirm::{in_balancer, in_overlay_of, within};
 use crate::diagnose::path::holders;
 use crate::diagnose::reading::{born_in_sandbox, neighbour_mac, unresolved};
@@ -107,7 +107,7 @@ fn back(case: &Case<'_>) -> Option<Verdict> {
     if !stop.role.is_some_and(Role::in_container) || stop.hop.way != Way::In {
         return None;
     }
-    let here = |d: &Drop| d.netns == stop.hop.netns && d.node == *stop.hop.node;
+    let here = |d: &PacketDrop| d.netns == stop.hop.netns && d.node == *stop.hop.node;
     let drop = case.drop_where(|d| here(d) && unresolved(d));
     let sender = stop.hop.source.ip();
     let node = &stop.hop.node;
@@ -157,7 +157,7 @@ fn absent(case: &Case<'_>, node: &str, address: IpAddr) -> bool {
 
 /// The address that could not be resolved, or every destination that it may
 /// have been, and whether the overlay lacks an entry for it.
-fn suspects(case: &Case<'_>, drop: Option<&Drop>) -> Vec<(IpAddr, bool)> {
+fn suspects(case: &Case<'_>, drop: Option<&PacketDrop>) -> Vec<(IpAddr, bool)> {
     let addresses: Vec<IpAddr> = match drop {
         Some(drop) => vec![drop.destination.ip()],
         None => match super::ipvs::table(case) {
@@ -178,7 +178,7 @@ fn suspects(case: &Case<'_>, drop: Option<&Drop>) -> Vec<(IpAddr, bool)> {
     listed
 }
 
-fn in_sandbox(case: &Case<'_>, drop: &Drop) -> bool {
+fn in_sandbox(case: &Case<'_>, drop: &PacketDrop) -> bool {
     matches!(
         case.drop_place(drop),
         Some(NamespaceKind::IngressSandbox | NamespaceKind::LoadBalancer { .. })

@@ -34,7 +34,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     if let Some(verdict) = rejected(case) {
         return Some(verdict);
     }
-    let inside = |d: &crate::diagnose::case::Drop| {
+    let inside = |d: &crate::diagnose::case::PacketDrop| {
         d.by_netfilter() && matches!(case.drop_place(d), Some(NamespaceKind::Container { .. }))
     };
     let drop = case.drop_where(inside)?;

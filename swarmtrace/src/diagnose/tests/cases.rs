@@ -3,7 +3,7 @@
 use super::scene::{Scene, View};
 use super::{host_cases, overlay_cases, task_cases};
 use crate::diagnose::Certainty;
-use crate::timeline::synthetic::{Connection, Ending, Route};
+use crate::synthetic::{Connection, Ending, Route};
 
 pub struct Expect {
     pub id: &'static str,

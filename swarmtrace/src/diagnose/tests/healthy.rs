@@ -3,8 +3,8 @@
 use super::scene::{Scene, View};
 use crate::diagnose::path::{Next, next};
 use crate::diagnose::{Case, Certainty, Verdict};
+use crate::synthetic::{Connection, Ending, ROUTES, Route};
 use crate::timeline::same_packet;
-use crate::timeline::synthetic::{Connection, Ending, ROUTES, Route};
 use proptest::prelude::*;
 
 const VIEWS: [View; 3] = [View::A, View::B, View::Both];

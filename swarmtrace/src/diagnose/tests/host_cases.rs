@@ -5,7 +5,7 @@ use super::rewritten::{by_ipv6, hairpin, untranslated, untranslated_vip, without
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven};
 use crate::diagnose::TaskState;
-use crate::timeline::synthetic::{Connection, Ending, Route};
+use crate::synthetic::{Connection, Ending, Route};
 use swarmtrace_common::{PacketEvent, Tuple};
 
 pub fn cases() -> Vec<Expect> {

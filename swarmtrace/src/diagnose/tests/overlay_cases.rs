@@ -4,7 +4,7 @@ use super::bed::{address, mac};
 use super::cases::{Expect, broken, unanswered};
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven, Unknown};
-use crate::timeline::synthetic::{Connection, Ending, Route};
+use crate::synthetic::{Connection, Ending, Route};
 use crate::topology::Node;
 use swarmtrace_common::{PacketEvent, Tuple};
 

@@ -5,7 +5,7 @@ use super::scene::Scene;
 use crate::diagnose::{Certainty, RULES, Verdict};
 use crate::output::paint::Painter;
 use crate::output::verdict::text;
-use crate::timeline::synthetic::{Connection, Ending};
+use crate::synthetic::{Connection, Ending};
 use std::collections::HashSet;
 
 #[test]
@@ -214,11 +214,7 @@ fn the_port_is_the_one_inside_the_task() {
 #[test]
 fn a_torn_timeline_never_panics() {
     let scene = Scene::new(
-        Connection::new(
-            crate::timeline::synthetic::Route::MeshRemote,
-            Ending::Reset,
-            3,
-        ),
+        Connection::new(crate::synthetic::Route::MeshRemote, Ending::Reset, 3),
         super::scene::View::A,
     );
     let (mut timeline, coverage) = (scene.timeline(), scene.coverage());

@@ -3,7 +3,7 @@
 use super::bed::address;
 use super::cases::mesh;
 use super::scene::{Kind, Scene, View};
-use crate::timeline::synthetic::{Connection, Ending, Route};
+use crate::synthetic::{Connection, Ending, Route};
 use crate::topology::{Device, DeviceKind, DeviceRef, Node};
 use swarmtrace_common::{PacketEvent, Tuple};
 

@@ -8,11 +8,12 @@
 
 use super::bed::{address, all_taps, node, real};
 use crate::diagnose::{
-    Case, Coverage, Drop, NodeCoverage, ResetSent, Tap, TaskState, Verdict, verdicts,
+    Case, Coverage, NodeCoverage, PacketDrop, ResetSent, Tap, TaskState, Verdict, verdicts,
 };
 use crate::flow::{Correlator, Lost, Options};
+use crate::synthetic::{At, Connection, topology};
+use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::join::join;
-use crate::timeline::synthetic::{At, Connection, topology};
 use crate::timeline::{Timeline, Way};
 use crate::topology::{NamespaceKind, Topology};
 use std::net::SocketAddr;
@@ -42,7 +43,7 @@ pub struct Scene {
     pub connection: Connection,
     pub view: View,
     pub events: Vec<PacketEvent>,
-    pub drops: Vec<Drop>,
+    pub drops: Vec<PacketDrop>,
     pub resets: Vec<ResetSent>,
     pub lost: u64,
     pub untapped: Vec<String>,
@@ -188,8 +189,8 @@ impl Scene {
         let (source, destination) = (event.tuple.source(), event.tuple.destination());
         let (netns, ifindex, _) = self.resolve(&format!("{place} in"));
         let namespace = self.namespace(netns);
-        self.drops.push(Drop {
-            time: event.time + 1_000,
+        self.drops.push(PacketDrop {
+            time: Mono::from_ns(event.time + 1_000),
             node: node(netns).to_owned(),
             netns,
             namespace,
@@ -209,7 +210,7 @@ impl Scene {
         let (netns, ..) = self.resolve(&format!("{place} out"));
         let event = *self.events.last().unwrap_or_else(|| panic!("no events"));
         self.resets.push(ResetSent {
-            time: event.time,
+            time: Mono::of(&event),
             node: node(netns).to_owned(),
             netns,
             namespace: self.namespace(netns),
@@ -265,7 +266,7 @@ impl Scene {
             netns: tap.netns,
             ifindex: tap.ifindex,
             direction: u8::from(tap.way == Way::Out),
-            ..crate::timeline::synthetic::blank()
+            ..crate::synthetic::blank()
         })
     }
 
@@ -282,7 +283,7 @@ impl Scene {
                         netns: namespace.inode,
                         ifindex: device.ifindex,
                         direction,
-                        ..crate::timeline::synthetic::blank()
+                        ..crate::synthetic::blank()
                     };
                     if self.place(&event) == place {
                         return (namespace.inode, device.ifindex, direction);
@@ -323,16 +324,19 @@ impl Scene {
     ) -> Vec<Timeline> {
         let mut correlator = Correlator::new(&Options::default());
         if self.lost > 0 {
-            correlator.note_lost(Lost {
+            correlator.record_lost(Lost {
                 count: self.lost,
-                by: u64::MAX,
+                by: Mono::MAX,
             });
         }
         for event in self.events.iter().filter(|e| mine(e)) {
             correlator.push(event);
         }
         let flows = correlator.finish();
-        flows.iter().map(|f| f.timeline(topology, 0)).collect()
+        flows
+            .iter()
+            .map(|f| f.timeline(topology, Nanos::ZERO))
+            .collect()
     }
 
     pub fn coverage(&self) -> Coverage {

@@ -5,7 +5,7 @@ use super::overlay_cases::data;
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven, Unknown};
 use crate::diagnose::TaskState::{Running, Starting, Stopped};
-use crate::timeline::synthetic::{Connection, Ending, Route};
+use crate::synthetic::{Connection, Ending, Route};
 use crate::topology::{Device, DeviceKind, DeviceRef};
 
 pub fn cases() -> Vec<Expect> {

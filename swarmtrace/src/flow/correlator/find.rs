@@ -1,36 +1,40 @@
-//! Which of the known flows a packet belongs to: by the addresses that a flow
-//! wears, by conntrack's two tuples, by its numbers alone.
+//! Which of the known flows a packet belongs to: by the flow's addresses, by
+//! conntrack's two tuples, by its numbers alone.
 
-use super::super::leg::Leg;
-use super::super::matching;
-use super::super::open_flow::{PROTOCOL_TCP, PROTOCOL_UDP, marks};
-use super::super::tuples::Facing;
 use super::Correlator;
+use crate::flow::conntrack::side_of;
+use crate::flow::leg::Leg;
+use crate::flow::marks::Marks;
+use crate::flow::matching;
+use crate::flow::packet::{TCP, UDP};
+use crate::sys::clock::Mono;
 use swarmtrace_common::{PacketEvent, Tuple, flags};
 
 impl Correlator {
+    /// The latest flow that has the packet's addresses and takes it.
     pub(super) fn by_addresses(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
-        self.candidates(&event.tuple, event, |facing| facing.leg())
+        self.candidates(&event.tuple, event, |leg| leg)
     }
 
-    /// The latest flow that wears those addresses and takes the event.
+    /// The latest flow that has those addresses and takes the event. `leg_of` gives
+    /// the packet's leg, of the one that the addresses are on.
     fn candidates(
         &self,
         tuple: &Tuple,
         event: &PacketEvent,
-        leg_of: impl Fn(Facing) -> Leg,
+        leg_of: impl Fn(Leg) -> Leg,
     ) -> Option<(u32, Leg)> {
         let mut best: Option<(u64, u32, Leg)> = None;
         for (slot, flow) in self.store.with_tuple(tuple) {
-            let Some(facing) = flow.tuples.find(tuple) else {
+            let Some(pair) = flow.tuples.find(tuple) else {
                 continue;
             };
-            let leg = leg_of(facing);
-            let met = || flow.met(facing, event.netns, &self.shared);
-            let fits = if flow.protocol == PROTOCOL_TCP {
-                matching::tcp_fits(flow, event, leg, met)
+            let leg = leg_of(pair.leg());
+            let seen_here = || flow.was_seen_in(pair, event.netns, &self.shared);
+            let fits = if flow.protocol == TCP {
+                matching::tcp_fits(flow, event, leg, seen_here)
             } else {
-                matching::udp_fits(flow, event, leg, met)
+                matching::udp_fits(flow, event, leg, seen_here)
             };
             if fits && best.is_none_or(|(number, ..)| number < flow.number) {
                 best = Some((flow.number, slot, leg));
@@ -39,24 +43,17 @@ impl Correlator {
         best.map(|(_, slot, leg)| (slot, leg))
     }
 
+    /// The latest flow that has the addresses of the packet's conntrack entry and
+    /// takes it.
     pub(super) fn by_conntrack(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
         let (original, reply) = event.conntrack()?;
-        let with_original = if event.tuple == *original || event.tuple == reply.reversed() {
-            true
-        } else if event.tuple == *reply || event.tuple == original.reversed() {
-            false
-        } else {
-            return None;
-        };
-        let turn = |leg: Leg, same: bool| match (leg, same) {
-            (leg, true) => leg,
-            (Leg::Forward, false) => Leg::Reply,
-            (Leg::Reply, false) => Leg::Forward,
-        };
-        self.candidates(original, event, |facing| turn(facing.leg(), with_original))
-            .or_else(|| self.candidates(reply, event, |facing| turn(facing.leg(), !with_original)))
+        let side = side_of(&event.tuple, original, reply)?;
+        // The leg of ORIGINAL follows from the packet's as the packet's does from it.
+        self.candidates(original, event, |leg| side.leg_of_original(leg))
+            .or_else(|| self.candidates(reply, event, |leg| side.leg_of_original(leg.opposite())))
     }
 
+    /// The one flow that the packet's numbers fit best; none if two fit equally.
     pub(super) fn by_numbers(&self, event: &PacketEvent) -> Option<(u32, Leg)> {
         let mut best: Option<(u8, u32, Leg)> = None;
         let mut tied = false;
@@ -76,15 +73,16 @@ impl Correlator {
         best.filter(|_| !tied).map(|(_, slot, leg)| (slot, leg))
     }
 
-    /// UDP: a datagram of the client's after the exchange has fallen silent.
+    /// UDP: whether a datagram of the client's comes after the exchange has fallen
+    /// silent.
     pub(super) fn is_next_exchange(&self, slot: u32, event: &PacketEvent, leg: Leg) -> bool {
         let Some(flow) = self.store.get(slot) else {
             return false;
         };
-        flow.protocol == PROTOCOL_UDP
+        flow.protocol == UDP
             && leg == Leg::Forward
             && !event.has(flags::ICMP_ERROR)
-            && (flow.is(marks::ANSWERED) || flow.is(marks::TOLD))
-            && event.time.saturating_sub(flow.last) > self.waits.quiet
+            && flow.is(Marks::ANSWERED | Marks::EMITTED)
+            && Mono::of(event).since(flow.last) > self.waits.quiet
     }
 }

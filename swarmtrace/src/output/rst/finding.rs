@@ -2,6 +2,7 @@
 
 use crate::diagnose::{TaskState, Verdict};
 use crate::flow::FlowPacket;
+use crate::sys::clock::Nanos;
 use crate::timeline::{Gap, Hop, Leg, Phase, Place, State, Timeline, Way};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ pub const FORMAT: &str = "swarmtrace-rst";
 pub const VERSION: u32 = 1;
 
 /// How soon after the SYN-ACK a reset still belongs to the handshake.
-const HANDSHAKE: u64 = 1_000_000_000;
+const HANDSHAKE: Nanos = Nanos::from_secs(1);
 
 /// How a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -183,14 +184,14 @@ impl Finding {
             (Some(hop), None) => Some(Birthplace::at(hop)),
             (None, None) => None,
         };
-        let after = hop.map_or(0, |h| h.time_ns.saturating_sub(timeline.started_monotonic));
+        let after = hop.map_or(Nanos::ZERO, |h| h.time_ns.since(timeline.started_monotonic));
         Some(Self {
             format: FORMAT,
             version: VERSION,
             kind,
             during_handshake: kind != Kind::Reset || hop.is_some_and(|h| opens(&timeline, h)),
             side,
-            time: timeline.started.saturating_add(after),
+            time: (timeline.started + after).ns(),
             birthplace,
             reason: sent.and_then(|r| r.reason()).map(str::to_owned),
             service: timeline.service.clone(),
@@ -237,7 +238,7 @@ fn opens(timeline: &Timeline, reset: &Hop) -> bool {
         Leg::Reply => timeline.key.server_isn,
     };
     let answered = timeline.hops.iter().find(|h| h.phase == Phase::SynAck);
-    let soon = |answer: &Hop| reset.time_ns.saturating_sub(answer.time_ns) < HANDSHAKE;
+    let soon = |answer: &Hop| reset.time_ns.since(answer.time_ns) < HANDSHAKE;
     // A reset that answers a segment has no ACK; a process' own has one.
     let answers = reset.packet.ack == 0 && isn.map(|n| n.wrapping_add(1)) == Some(reset.packet.seq);
     answers && answered.is_some_and(soon)

@@ -4,7 +4,8 @@ use super::text::headline;
 use super::{Birthplace, Finding, Groups, Kind, KnownBy, Side, is_of_swarm};
 use crate::diagnose::TaskState;
 use crate::flow::{Correlator, Options};
-use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
+use crate::synthetic::{At, Connection, Ending, Route, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Place, ResetSent, State, Timeline, Way};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ fn timeline(route: Route, ending: Ending, seed: u32) -> Timeline {
         correlator.push(event);
     }
     let flow = correlator.finish().pop().unwrap();
-    flow.timeline(&topology(At::A), 1_700_000_000_000_000_000)
+    flow.timeline(&topology(At::A), Nanos::new(1_700_000_000_000_000_000))
 }
 
 /// What a timeline without a verdict amounts to.
@@ -46,8 +47,8 @@ fn a_refusal_is_the_server_s_and_is_born_in_its_task() {
     assert_eq!(place.by, KnownBy::Tap);
     // By the wall clock, when the reset was born rather than the SYN.
     let reset = found.timeline.hops.iter().find(|h| h.phase == Phase::Rst);
-    let after = reset.unwrap().offset_ns.unsigned_abs();
-    assert_eq!(found.time, found.timeline.started + after);
+    let after = reset.unwrap().offset_ns;
+    assert_eq!(found.time, (found.timeline.started + after).ns());
     assert!(found.time > 1_700_000_000_000_000_000);
 }
 
@@ -102,7 +103,7 @@ fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
         panic!("{:?}", told.state);
     };
     let answer = told.hops.iter().find(|h| h.phase == Phase::SynAck).unwrap();
-    let soon = answer.time_ns + 1_000_000;
+    let soon = answer.time_ns + Nanos::from_millis(1);
     let isn = told.key.isn.unwrap();
     let reset = &mut told.hops[by];
     (reset.leg, reset.time_ns) = (Leg::Forward, soon);
@@ -117,7 +118,7 @@ fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
     process.hops[by].packet.ack = 1;
     assert!(!of(&process), "a process hung up");
     let mut late = told.clone();
-    late.hops[by].time_ns = soon + 5_000_000_000;
+    late.hops[by].time_ns = soon + Nanos::from_secs(5);
     assert!(!of(&late), "it answers something else");
 }
 

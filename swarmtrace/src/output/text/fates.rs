@@ -1,6 +1,6 @@
 //! What the kernel says became of a timeline's packets, a line each.
 
-use crate::timeline::{Drop, ResetSent, Timeline};
+use crate::timeline::{PacketDrop, ResetSent, Timeline};
 
 /// The lines, in the order of time; what happened again is one line with a count.
 pub(super) fn lines(timeline: &Timeline) -> Vec<String> {
@@ -22,7 +22,7 @@ pub(super) fn lines(timeline: &Timeline) -> Vec<String> {
 }
 
 /// `dropped in vote.2 (eth0): NO_SOCKET at tcp_v4_rcv+0x1f`
-fn dropped(drop: &Drop, several: bool) -> String {
+fn dropped(drop: &PacketDrop, several: bool) -> String {
     let place = place(&drop.node, &drop.namespace, several);
     let device = drop.device.as_ref().map(|device| format!(" ({device})"));
     let device = device.unwrap_or_default();

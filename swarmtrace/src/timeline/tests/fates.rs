@@ -4,8 +4,9 @@ use super::flows;
 use crate::capture::Event;
 use crate::flow::{Correlator, Flow, Options};
 use crate::output::text;
+use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::sys::clock::{Mono, Nanos};
 use crate::sys::kernel_names::KernelNames;
-use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use swarmtrace_common::{EventKind, FateEvent, NO_REASON, PacketEvent, Tuple, flags, tcp};
@@ -47,15 +48,15 @@ fn events(connection: &Connection) -> Vec<Event> {
 /// Tells as time goes by, for `until` nanoseconds after the first event.
 fn told_in_time(mut events: Vec<Event>, until: u64) -> (Vec<Flow>, Correlator) {
     events.sort_by_key(Event::time);
-    let start = events.first().map_or(0, Event::time);
+    let start = events.first().map_or(0, |event| event.time().ns());
     let mut correlator = Correlator::new(&Options::default());
     let mut events = events.into_iter().peekable();
     let mut told = Vec::new();
     for now in (start..start + until).step_by(10 * MS as usize) {
-        while let Some(event) = events.next_if(|e| e.time() <= now) {
+        while let Some(event) = events.next_if(|e| e.time().ns() <= now) {
             correlator.push(event);
         }
-        told.extend(correlator.take_finished(now));
+        told.extend(correlator.take_finished(Mono::from_ns(now)));
     }
     (told, correlator)
 }
@@ -217,9 +218,9 @@ fn a_flow_keeps_no_more_than_a_few() {
         stray.packet.time += n;
         correlator.push(Event::Drop(stray));
     }
-    correlator.take_finished(packets[0].time + S);
+    correlator.take_finished(Mono::from_ns(packets[0].time + S));
     assert_eq!(correlator.statistics().unplaced, 5000 - 1024);
-    correlator.take_finished(packets[0].time + 10 * S);
+    correlator.take_finished(Mono::from_ns(packets[0].time + 10 * S));
     assert_eq!(correlator.statistics().unplaced, 5000);
 }
 
@@ -251,7 +252,7 @@ fn a_timeline_has_the_kernels_names() {
         BTreeMap::from([(1, "SK_RST_REASON_NO_SOCKET".to_owned())]),
         &BTreeMap::from([(SITE - 0x1f, "tcp_v4_rcv".to_owned())]),
     );
-    let timeline = flow.timeline_with(&place, 0, &kernel);
+    let timeline = flow.timeline_with(&place, Nanos::ZERO, &kernel);
     assert!(timeline.drops[0].is(&["NO_SOCKET"]) && timeline.drops[0].at(&["tcp_v4_rcv"]));
     assert_eq!(timeline.drops[0].node, place.hostname);
     assert_eq!(timeline.drops[1].reason, None);
@@ -273,7 +274,7 @@ fn a_timeline_has_the_kernels_names() {
     }
 
     // A kernel that names nothing is quoted by number.
-    let timeline = flow.timeline(&place, 0);
+    let timeline = flow.timeline(&place, Nanos::ZERO);
     assert_eq!(timeline.drops[0].reason.as_deref(), Some("3"));
     assert_eq!(timeline.drops[0].symbol, None);
 }
@@ -328,7 +329,7 @@ proptest! {
         all.sort_by_key(Event::time);
         for flow in told(all) {
             for sighting in flow.packets.iter().flat_map(|p| &p.sightings) {
-                let owner = owners[&(sighting.time, sighting.netns, sighting.tuple)];
+                let owner = owners[&(sighting.time.ns(), sighting.netns, sighting.tuple)];
                 for drop in &flow.drops {
                     prop_assert_eq!(drop.reason as usize, owner);
                 }

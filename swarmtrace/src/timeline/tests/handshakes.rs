@@ -3,7 +3,8 @@
 
 use super::seen_by;
 use crate::flow::{Correlator, Flow, Options};
-use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::{Gap, Leg, State};
 use std::time::Duration;
 use swarmtrace_common::{PacketEvent, flags, tcp};
@@ -38,7 +39,7 @@ fn told(events: &[PacketEvent], until: u64) -> (Vec<Flow>, Correlator) {
         while let Some(event) = events.next_if(|e| e.time <= now) {
             correlator.push(&event);
         }
-        told.extend(correlator.take_finished(now));
+        told.extend(correlator.take_finished(Mono::from_ns(now)));
     }
     (told, correlator)
 }
@@ -67,7 +68,7 @@ fn failures_are_told_of_once() {
         let (flows, _) = told(&events(route, ending), 20 * S);
         assert_eq!(flows.len(), 1, "{route:?} {ending:?}");
         assert_eq!(flows[0].revision, 0, "{route:?} {ending:?}");
-        let timeline = flows[0].timeline(&topology(At::A), 0);
+        let timeline = flows[0].timeline(&topology(At::A), Nanos::ZERO);
         let expected = match ending {
             Ending::Refused => matches!(timeline.state, State::Refused { .. }),
             Ending::Reset => matches!(
@@ -98,7 +99,7 @@ fn an_answer_that_comes_late_or_not_home_is_told_of() {
     assert!(lost.len() < all.len());
     let (flows, _) = told(&lost, 5 * S);
     assert_eq!(flows.len(), 1);
-    let state = flows[0].timeline(&topology(At::A), 0).state;
+    let state = flows[0].timeline(&topology(At::A), Nanos::ZERO).state;
     assert!(matches!(state, State::AnswerLost { .. }), "{state:?}");
 }
 
@@ -107,13 +108,13 @@ fn a_reset_of_a_connection_that_nobody_knew_says_what_it_can() {
     for route in ROUTES {
         let whole = Connection::new(route, Ending::Reset, 9);
         let (known, _) = told(&whole.events(), 5 * S);
-        let known = known[0].timeline(&topology(At::A), 0);
+        let known = known[0].timeline(&topology(At::A), Nanos::ZERO);
         let resets: Vec<PacketEvent> = (whole.events().into_iter())
             .filter(|e| e.tcp_flags & tcp::RST != 0)
             .collect();
         let (flows, correlator) = told(&resets, 5 * S);
         assert_eq!(flows.len(), 1, "{route:?}");
-        let late = flows[0].timeline(&topology(At::A), 0);
+        let late = flows[0].timeline(&topology(At::A), Nanos::ZERO);
         let State::Reset { by, leg } = late.state else {
             panic!("{route:?}: {:?}", late.state);
         };

@@ -2,9 +2,10 @@
 
 use super::told_by;
 use crate::output::json;
+use crate::synthetic::{At, Connection, Ending, Route};
+use crate::sys::clock::Nanos;
 use crate::timeline::join::join;
 use crate::timeline::read::timelines;
-use crate::timeline::synthetic::{At, Connection, Ending, Route};
 use crate::timeline::{Gap, Leg, Phase, Proof, Rewrite, State, Timeline};
 use std::io::Write;
 
@@ -38,8 +39,11 @@ fn two_parts_make_a_whole() {
             assert!(timeline.left_for.is_none() && timeline.came_from.is_none());
             let clock = &timeline.clocks[0];
             let bound = clock.bound_ns.unwrap();
-            assert!(clock.offset_ns.abs_diff(AHEAD) <= bound, "{clock:?}");
-            assert!(bound < 20_000);
+            assert!(
+                (clock.offset_ns - Nanos::new(AHEAD)).abs() <= bound,
+                "{clock:?}"
+            );
+            assert!(bound < Nanos::new(20_000));
             let state = if udp {
                 State::Established
             } else {
@@ -114,7 +118,7 @@ fn an_unanswered_whole_uses_the_other_connections_clock() {
     assert_eq!(joined.whole, 2);
     for timeline in &joined.timelines {
         let clock = &timeline.clocks[0];
-        assert!(clock.offset_ns.abs_diff(AHEAD) <= clock.bound_ns.unwrap());
+        assert!((clock.offset_ns - Nanos::new(AHEAD)).abs() <= clock.bound_ns.unwrap());
     }
     let (c, d) = parts(&unanswered);
     let joined = join([c, d].concat());
@@ -217,7 +221,7 @@ fn wall_clocks_an_hour_apart() {
     let late = |mut timelines: Vec<Timeline>| {
         timelines
             .iter_mut()
-            .for_each(|t| t.started += 3_600_000_000_000);
+            .for_each(|t| t.started += Nanos::from_secs(3600));
         timelines
     };
     let (a, b) = parts(&answered);

@@ -10,8 +10,9 @@ mod properties;
 mod telling;
 
 use crate::flow::{Correlator, Flow, Options};
+use crate::synthetic::{At, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::Timeline;
-use crate::timeline::synthetic::{At, topology};
 use swarmtrace_common::PacketEvent;
 
 /// The flows of those events.
@@ -37,5 +38,8 @@ fn seen_by(at: At, events: &[PacketEvent], ahead: i64) -> Vec<PacketEvent> {
 fn told_by(at: At, events: &[PacketEvent], ahead: i64) -> Vec<Timeline> {
     let names = topology(at);
     let flows = flows(&seen_by(at, events, ahead));
-    flows.iter().map(|f| f.timeline(&names, -ahead)).collect()
+    flows
+        .iter()
+        .map(|f| f.timeline(&names, Nanos::new(-ahead)))
+        .collect()
 }

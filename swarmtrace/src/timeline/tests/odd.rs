@@ -2,7 +2,8 @@
 //! twice.
 
 use super::{flows, told_by};
-use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Proof, State};
 use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
 
@@ -37,7 +38,7 @@ fn an_icmp_error_belongs_to_the_flow_that_it_quotes() {
         let events = unreachable(&connection, 4);
         let flows = flows(&events);
         assert_eq!(flows.len(), 1);
-        let timeline = flows[0].timeline(&topology(At::A), 0);
+        let timeline = flows[0].timeline(&topology(At::A), Nanos::ZERO);
         assert_eq!(timeline.hops.len(), 8);
         let State::IcmpError {
             by,
@@ -95,7 +96,12 @@ fn ipv6_on_every_route() {
             assert_eq!(flows.len(), 1, "{route:?} udp {udp}");
             let seen: usize = flows[0].packets.iter().map(|p| p.sightings.len()).sum();
             assert_eq!(seen, events.len());
-            assert!(flows[0].timeline(&topology(At::A), 0).client.is_ipv6());
+            assert!(
+                flows[0]
+                    .timeline(&topology(At::A), Nanos::ZERO)
+                    .client
+                    .is_ipv6()
+            );
         }
     }
 }
@@ -113,7 +119,7 @@ fn a_changed_port_is_followed_with_and_without_conntrack() {
         }
         let flows = flows(&events);
         assert_eq!(flows.len(), 1);
-        let timeline = flows[0].timeline(&topology(At::A), 0);
+        let timeline = flows[0].timeline(&topology(At::A), Nanos::ZERO);
         let expected = if conntrack {
             Proof::ConntrackConfirmed
         } else {
@@ -152,7 +158,7 @@ fn one_tuple_in_two_namespaces_is_two_flows() {
 fn an_answer_that_stops_on_its_way_back() {
     let mut events = Connection::new(Route::MeshLocal, Ending::Idle, 8).events();
     events.truncate(11);
-    let timeline = flows(&events)[0].timeline(&topology(At::A), 0);
+    let timeline = flows(&events)[0].timeline(&topology(At::A), Nanos::ZERO);
     let State::AnswerLost { last } = timeline.state else {
         panic!("{:?}", timeline.state);
     };
@@ -168,7 +174,7 @@ fn an_answer_that_stops_on_its_way_back() {
         tsval: first.tsval.wrapping_add(1000),
         ..first
     });
-    let timeline = flows(&events)[0].timeline(&topology(At::A), 0);
+    let timeline = flows(&events)[0].timeline(&topology(At::A), Nanos::ZERO);
     assert_eq!(timeline.hops.last().unwrap().attempt, 2);
     assert_eq!(timeline.state, State::AnswerLost { last });
 }
@@ -177,7 +183,7 @@ fn an_answer_that_stops_on_its_way_back() {
 fn a_node_that_the_topology_does_not_know() {
     let connection = Connection::new(Route::MeshRemote, Ending::Closed, 8);
     let flow = &flows(&connection.events())[0];
-    let timeline = flow.timeline(&crate::topology::Topology::default(), 0);
+    let timeline = flow.timeline(&crate::topology::Topology::default(), Nanos::ZERO);
     assert_eq!(timeline.service, None);
     assert!(timeline.hops[0].namespace.starts_with("ns:"));
     assert!(

@@ -5,9 +5,10 @@ use super::{flows, told_by};
 use crate::output::latency;
 use crate::output::paint::Painter;
 use crate::output::text::{TextOptions, timeline as page};
+use crate::synthetic::{At, Connection, Ending, Route, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::Histograms;
 use crate::timeline::join::join;
-use crate::timeline::synthetic::{At, Connection, Ending, Route, topology};
 use std::path::Path;
 
 fn expect(name: &str, text: &str) {
@@ -116,7 +117,7 @@ fn joined() {
 #[test]
 fn without_reply_and_in_full() {
     let events = Connection::new(Route::HostMode, Ending::Closed, 5).events();
-    let timeline = flows(&events)[0].timeline(&topology(At::A), 0);
+    let timeline = flows(&events)[0].timeline(&topology(At::A), Nanos::ZERO);
     let short = TextOptions {
         reply: false,
         ..TextOptions::default()

@@ -1,7 +1,8 @@
 //! Every route in every ending, nothing lost.
 
 use super::flows;
-use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Proof, Rewrite, State};
 
 #[test]
@@ -32,7 +33,9 @@ fn every_event_of_every_route_is_one_flow() {
 fn states() {
     let state = |ending| {
         let events = Connection::new(Route::MeshRemote, ending, 5).events();
-        flows(&events)[0].timeline(&topology(At::A), 0).state
+        flows(&events)[0]
+            .timeline(&topology(At::A), Nanos::ZERO)
+            .state
     };
     assert_eq!(state(Ending::Closed), State::Closed);
     assert_eq!(state(Ending::Open), State::Established);
@@ -45,7 +48,7 @@ fn states() {
 #[test]
 fn the_mesh_is_named_from_end_to_end() {
     let events = Connection::new(Route::MeshLocal, Ending::Open, 5).events();
-    let timeline = flows(&events)[0].timeline(&topology(At::A), 0);
+    let timeline = flows(&events)[0].timeline(&topology(At::A), Nanos::ZERO);
     assert_eq!(timeline.service.as_deref(), Some("vote"));
     assert_eq!(timeline.task.as_deref(), Some("vote.1"));
     assert_eq!(timeline.task_node.as_deref(), Some("node-a"));

@@ -2,7 +2,8 @@
 
 use super::flows;
 use crate::flow::Flow;
-use crate::timeline::synthetic::{At, Connection, Ending, ROUTES, topology};
+use crate::synthetic::{At, Connection, Ending, ROUTES, topology};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Proof, Rewrite};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -97,7 +98,7 @@ fn check(flows: &[Flow], events: &[(usize, PacketEvent)]) -> HashMap<usize, usiz
     for flow in flows {
         let mut owner = None;
         for sighting in flow.packets.iter().flat_map(|p| &p.sightings) {
-            let key = (sighting.time, sighting.netns, sighting.ifindex);
+            let key = (sighting.time.ns(), sighting.netns, sighting.ifindex);
             let of = *truth.get(&key).expect("a sighting that nobody made");
             assert_eq!(*owner.get_or_insert(of), of, "two connections in one flow");
         }
@@ -117,7 +118,7 @@ fn check_proofs(flows: &[Flow]) {
             .flat_map(|p| &p.sightings)
             .filter_map(|s| s.conntrack)
             .collect();
-        let timeline = flow.timeline(&names, 0);
+        let timeline = flow.timeline(&names, Nanos::ZERO);
         for pair in timeline.hops.windows(2) {
             let (from, to) = (&pair[0], &pair[1]);
             let moved = (from.source, from.destination) != (to.source, to.destination);
@@ -193,7 +194,7 @@ proptest! {
         check(&flows, &events);
         check_proofs(&flows);
         let names = topology(At::A);
-        for hop in flows.iter().flat_map(|f| f.timeline(&names, 0).hops) {
+        for hop in flows.iter().flat_map(|f| f.timeline(&names, Nanos::ZERO).hops) {
             prop_assert_ne!(hop.proof, Proof::ConntrackConfirmed);
             prop_assert!(hop.then.is_empty());
         }
@@ -284,7 +285,7 @@ proptest! {
         let flows = flows(&events);
         let names = topology(At::B);
         for flow in &flows {
-            let timeline = flow.timeline(&names, i64::MIN);
+            let timeline = flow.timeline(&names, Nanos::new(i64::MIN));
             let _ = crate::output::text::timeline(&timeline, &Default::default());
             let _ = crate::timeline::join::join(vec![timeline.clone(), timeline]);
         }

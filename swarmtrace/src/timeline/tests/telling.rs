@@ -2,8 +2,9 @@
 
 use super::flows;
 use crate::flow::{Correlator, Flow, Lost, Options};
+use crate::synthetic::{Connection, Ending, Route};
+use crate::sys::clock::Mono;
 use crate::timeline::Phase;
-use crate::timeline::synthetic::{Connection, Ending, Route};
 use swarmtrace_common::PacketEvent;
 
 const MS: u64 = 1_000_000;
@@ -23,7 +24,7 @@ fn told(events: &[PacketEvent], until: u64) -> (Vec<(u64, Flow)>, Correlator) {
         }
         told.extend(
             correlator
-                .take_finished(now)
+                .take_finished(Mono::from_ns(now))
                 .into_iter()
                 .map(|f| (now - start, f)),
         );
@@ -191,9 +192,12 @@ fn lost_events_are_said() {
     for event in &events {
         correlator.push(event);
     }
-    correlator.take_finished(events[4].time);
+    correlator.take_finished(Mono::from_ns(events[4].time));
     let by = events[4].time;
-    correlator.note_lost(Lost { count: 12, by });
+    correlator.record_lost(Lost {
+        count: 12,
+        by: Mono::from_ns(by),
+    });
     assert_eq!(correlator.finish()[0].events_lost, 12);
 }
 
@@ -208,7 +212,10 @@ fn a_loss_is_that_of_all_who_began_before_it() {
         (events[4].time, 12),
     ] {
         let mut correlator = Correlator::new(&Options::default());
-        correlator.note_lost(Lost { count: 12, by });
+        correlator.record_lost(Lost {
+            count: 12,
+            by: Mono::from_ns(by),
+        });
         for event in &events {
             correlator.push(event);
         }

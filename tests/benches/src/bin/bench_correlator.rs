@@ -1,13 +1,14 @@
 //! How fast the correlator is and how much it keeps: one JSON object. Rates are
 //! by this thread's processor time, so that a busy machine does not count.
 //!
-//!     cargo run --release -p benches --features testing --bin bench_correlator
+//!     cargo run --release -p benches --bin bench_correlator
 
 use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 use swarmtrace::flow::{Correlator, Options};
-use swarmtrace::timeline::synthetic::{At, Connection, Ending, ROUTES, topology};
+use swarmtrace::sys::clock::{Mono, Nanos};
 use swarmtrace_common::PacketEvent;
+use synthetic::{At, Connection, Ending, ROUTES, topology};
 
 fn main() {
     let flows = 40_000u32;
@@ -43,7 +44,7 @@ fn main() {
     for event in &events {
         correlator.push(event);
         if event.time >= next {
-            printed.extend(correlator.take_finished(event.time));
+            printed.extend(correlator.take_finished(Mono::of(event)));
             next = event.time + 50_000_000;
         }
     }
@@ -53,7 +54,7 @@ fn main() {
     let start = processor_time();
     let hops: usize = printed
         .iter()
-        .map(|flow| flow.timeline(&names, 0).hops.len())
+        .map(|flow| flow.timeline(&names, Nanos::ZERO).hops.len())
         .sum();
     let timelines = processor_time() - start;
 

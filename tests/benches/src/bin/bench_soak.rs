@@ -2,14 +2,15 @@
 //! takes them: does what it keeps stay the same? One JSON object; exit code 1 if the
 //! memory grew.
 //!
-//!     cargo run --release -p benches --features testing --bin bench_soak
+//!     cargo run --release -p benches --bin bench_soak
 
 use nix::time::{ClockId, clock_gettime};
 use std::process::ExitCode;
 use std::time::Duration;
 use swarmtrace::flow::{Correlator, Options};
-use swarmtrace::timeline::synthetic::{Connection, Ending, ROUTES};
+use swarmtrace::sys::clock::Mono;
 use swarmtrace_common::PacketEvent;
+use synthetic::{Connection, Ending, ROUTES};
 
 const EVENTS: u64 = 50_000_000;
 const HOUR_NS: u64 = 3_600_000_000_000;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         for event in &stream[..ready] {
             correlator.push(event);
         }
-        told += correlator.take_finished(until).len() as u64;
+        told += correlator.take_finished(Mono::from_ns(until)).len() as u64;
         busy += processor_time() - since;
         stream.drain(..ready);
         pushed += ready as u64;

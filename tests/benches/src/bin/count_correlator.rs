@@ -2,12 +2,13 @@
 //! connections pushed through a correlator (`push`), and every timeline made of them
 //! (`tell`). Nothing is timed.
 //!
-//!     cargo run --release -p benches --features testing --bin count_correlator -- tell 1000
+//!     cargo run --release -p benches --bin count_correlator -- tell 1000
 
 use std::process::ExitCode;
 use swarmtrace::flow::{Correlator, Options};
-use swarmtrace::timeline::synthetic::{At, Connection, Ending, ROUTES, topology};
+use swarmtrace::sys::clock::{Mono, Nanos};
 use swarmtrace_common::PacketEvent;
+use synthetic::{At, Connection, Ending, ROUTES, topology};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
             correlator.push(event);
         }
         if tell {
-            for flow in correlator.take_finished(connection.start) {
-                hops += flow.timeline(&names, 0).hops.len();
+            for flow in correlator.take_finished(Mono::from_ns(connection.start)) {
+                hops += flow.timeline(&names, Nanos::ZERO).hops.len();
             }
         }
     }

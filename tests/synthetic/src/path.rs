@@ -101,7 +101,7 @@ impl Builder {
     }
 }
 
-/// What tells one connection's path from another's.
+/// What distinguishes one connection's path from another's.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
     /// Which path.

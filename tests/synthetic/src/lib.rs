@@ -3,12 +3,16 @@
 //! Every path of a Docker Swarm, hop by hop as on a real one: same taps, same
 //! order, same addresses, marks and conntrack tuples. What a test wants to go
 //! wrong it takes away, doubles or shuffles itself.
+//!
+//! The product's unit tests compile this file into themselves (see `synthetic` in
+//! swarmtrace's lib.rs): to them a crate that depends on the product would be of
+//! other types. So it names the product `swarmtrace`, and itself by `self` or `super`.
 
 mod bed;
 mod path;
 
-pub use bed::{At, topology};
-pub use path::{Path, ROUTES, Route, Step, Wish, path};
+pub use self::bed::{At, topology};
+pub use self::path::{Path, ROUTES, Route, Step, Wish, path};
 
 use std::net::SocketAddr;
 use swarmtrace_common::{EventKind, PacketEvent, Tuple, flags, tcp};

@@ -2,13 +2,13 @@
 //! network and `overlay1`, service `vote` with a task on each, and a client
 //! container on `node-a`.
 
-use crate::topology::{
+use ipnet::IpNet;
+use std::net::IpAddr;
+use swarmtrace::topology::{
     Device, DeviceKind, DeviceRef, FdbEntry, Fwmark, IpvsDestination, IpvsMatch, IpvsService,
     Namespace, NamespaceKind, Neighbour, Network, Node, PublishMode, PublishedPort, Service, Task,
     TaskAddress, Topology, Vip,
 };
-use ipnet::IpNet;
-use std::net::IpAddr;
 
 /// Inodes of node A's namespaces; node B's are 100 more.
 pub(super) const HOST: u32 = 100;
