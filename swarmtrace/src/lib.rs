@@ -17,6 +17,7 @@ pub mod features;
 pub mod flow;
 pub mod output;
 pub mod probe;
+pub mod recording;
 pub mod selection;
 pub mod session;
 pub mod sys;

@@ -4,13 +4,14 @@
 use super::error::Error;
 use super::programs::Programs;
 use aya::programs::{Program, ProgramError};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The program that the benchmark compares the others with.
 const BENCHMARK: &str = "swarmtrace_nop";
 
 /// A program of the kernel side, as the running kernel loaded it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadedProgram {
     /// Its name.
     pub name: String,

@@ -1,45 +1,45 @@
-//! What an assertion says, once it is understood.
+//! A parsed assertion.
 
 use std::fmt;
 
-/// One assertion: over whose connections, which figure, and what it must be.
+/// One assertion: which connections, which figure of them, and its limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assertion {
-    /// As the user wrote it.
+    /// The text that the user wrote.
     pub text: String,
-    /// Over whose connections.
+    /// Which connections.
     pub scope: Scope,
-    /// Which figure.
+    /// Which figure of them.
     pub metric: Metric,
-    /// How it must compare.
-    pub comparison: Comparison,
-    /// With what.
+    /// How the figure must compare with the limit.
+    pub operator: Operator,
+    /// The limit.
     pub limit: Limit,
 }
 
-/// Over whose connections an assertion is.
+/// Which connections an assertion is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Every backend of every service, each by itself.
+    /// Those of every backend of every service, each backend by itself.
     Each,
     /// All connections together.
     All,
     /// All of a service's connections together.
     Service(String),
-    /// One backend's.
+    /// One backend's connections.
     Backend(String),
 }
 
-/// A figure.
+/// A figure of connections.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Metric {
-    /// Of times.
+    /// A statistic of times.
     Time(Time, Statistic),
-    /// Of events.
+    /// A number of occurrences.
     Count(Count),
 }
 
-/// What is timed.
+/// A time that every connection has one or more of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Time {
     /// SYN to SYN-ACK.
@@ -62,10 +62,10 @@ pub enum Time {
     },
 }
 
-/// Which figure of many times.
+/// A statistic of many times.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Statistic {
-    /// That part of 100 was no longer.
+    /// The time that this percentage of all does not exceed.
     Percentile(f64),
     /// The shortest.
     Min,
@@ -75,16 +75,16 @@ pub enum Statistic {
     Mean,
 }
 
-/// What is counted.
+/// An occurrence that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     /// Connections whose SYN was answered by a reset.
     RstHandshake,
     /// Connections with a reset.
     RstTotal,
-    /// SYNs that were sent again.
+    /// Retransmitted SYNs.
     RetransmitSyn,
-    /// SYNs, SYN-ACKs and first data segments that were sent again.
+    /// Retransmitted SYNs, SYN-ACKs and first data segments.
     RetransmitTotal,
     /// Connections.
     Connections,
@@ -97,7 +97,7 @@ pub enum Count {
 }
 
 impl Count {
-    /// Each with its name in assertions.
+    /// Every count with its name in assertions.
     pub const NAMES: [(&'static str, Self); 8] = [
         ("rst.handshake", Self::RstHandshake),
         ("rst.total", Self::RstTotal),
@@ -112,7 +112,7 @@ impl Count {
 
 /// How a figure must compare with the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub enum Operator {
     /// `<`
     Less,
     /// `<=`
@@ -127,8 +127,8 @@ pub enum Comparison {
     NotEqual,
 }
 
-impl Comparison {
-    /// Each with its sign, longer signs first.
+impl Operator {
+    /// Every operator with its sign, longer signs first.
     pub const SIGNS: [(&'static str, Self); 6] = [
         ("<=", Self::AtMost),
         (">=", Self::AtLeast),
@@ -138,7 +138,7 @@ impl Comparison {
         (">", Self::More),
     ];
 
-    /// Whether `figure` compares so with `limit`.
+    /// Whether `figure` compares in this way with `limit`.
     pub fn holds(self, figure: f64, limit: f64) -> bool {
         match self {
             Self::Less => figure < limit,
@@ -151,30 +151,30 @@ impl Comparison {
     }
 }
 
-/// What a figure is compared with.
+/// The limit that a figure is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
     /// Nanoseconds.
     Time(f64),
     /// A plain number.
     Count(f64),
-    /// Parts of a hundred: of the connections, or for `lost` of the events.
+    /// Percent of the connections; for `lost`, of the events.
     Percent(f64),
 }
 
 impl Assertion {
-    /// Whether it is about what was lost of the trace itself.
+    /// Whether it is about events that the trace itself lost.
     pub fn is_about_loss(&self) -> bool {
         self.metric == Metric::Count(Count::Lost)
     }
 
-    /// Every trace must meet this unless it was asked for something else.
+    /// `lost == 0`: holds for every trace unless the user asserts otherwise.
     pub fn nothing_lost() -> Self {
         Self {
             text: "lost == 0".to_owned(),
             scope: Scope::All,
             metric: Metric::Count(Count::Lost),
-            comparison: Comparison::Equal,
+            operator: Operator::Equal,
             limit: Limit::Count(0.0),
         }
     }

@@ -1,22 +1,21 @@
-//! A run against a baseline.
+//! Comparison of a run with a baseline.
 //!
-//! Every backend's handshake, first byte and edges are held against the
+//! Every backend's handshake, first byte and edges are compared with the
 //! baseline's by the tests that [`statistics`](super::statistics) explains.
-//! Slower is what answers yes to all of: its times are longer by their ranks; its
+//! A measure is slower if all of this is so: its times are longer by their ranks; its
 //! median or 90th percentile is longer by more than the tolerance, and by more
 //! than another run of the baseline would be; and, for an edge, what it costs is
 //! a quarter of the tolerance of the whole handshake. An edge of 5 µs that takes
-//! 7 is 40 % slower, and nobody's trouble.
+//! 7 is 40 % slower and does not matter.
 
-use super::baseline::{Baseline, Key, Measures};
-use super::report::Outcome;
+use super::measures::{Key, Measures, of_run};
 use super::statistics::{LEVEL, Prediction, RUNS, Ranks, holm, predict, ranks};
 use super::times::{Counts, Times, merged, quantile};
+use crate::recording::{Baseline, Comparison, Figures, Outcome};
 use crate::timeline::Measure;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is looked at: the median, and the beginning of the tail.
+/// The quantiles that are compared: the median, and the beginning of the tail.
 const LOOKED_AT: [f64; 2] = [0.5, 0.9];
 /// The part of the tolerance that an edge must cost the whole handshake.
 const SHARE: f64 = 0.25;
@@ -24,95 +23,35 @@ const SHARE: f64 = 0.25;
 /// nothing.
 const TOO_NOISY: f64 = 2.0;
 
-/// The figures of some times, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Figures {
-    /// How many.
-    pub count: u64,
-    /// Half were no longer.
-    pub p50_ns: u64,
-    /// Nine in ten were no longer.
-    pub p90_ns: u64,
-    /// 99 in a hundred were no longer.
-    pub p99_ns: u64,
-}
-
-impl Figures {
-    fn of(counts: &Counts) -> Self {
-        Self {
-            count: counts.iter().map(|(_, count)| count).sum(),
-            p50_ns: quantile(counts, 0.5),
-            p90_ns: quantile(counts, 0.9),
-            p99_ns: quantile(counts, 0.99),
-        }
+fn figures(counts: &Counts) -> Figures {
+    Figures {
+        count: counts.iter().map(|(_, count)| count).sum(),
+        p50_ns: quantile(counts, 0.5),
+        p90_ns: quantile(counts, 0.9),
+        p99_ns: quantile(counts, 0.99),
     }
 }
 
-/// One measure of one backend, before and now.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Compared {
-    /// The service.
-    pub service: String,
-    /// The backend.
-    pub backend: String,
-    /// What was measured.
-    #[serde(flatten)]
-    pub measure: Measure,
-    /// All the baseline's runs together.
-    pub before: Option<Figures>,
-    /// This run.
-    pub now: Option<Figures>,
-    /// The change that counts: of the median, unless only the 90th percentile
-    /// changed. 0.2 is a fifth longer.
-    pub change: Option<f64>,
-    /// What that changed by, in nanoseconds.
-    pub change_ns: Option<i64>,
-    /// The change of the median that another run of the baseline may show.
-    pub noise: Option<f64>,
-    /// The chance of times so much longer, over all that was compared.
-    pub p: Option<f64>,
-    /// What it comes to.
-    pub outcome: Outcome,
-    /// It got faster, by the same tests.
-    pub faster: bool,
-    /// Why it could not be compared.
-    pub why: Option<String>,
-}
-
-/// What got slower, of whomever.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Slower {
-    /// What.
-    #[serde(flatten)]
-    pub measure: Measure,
-    /// Whose.
-    pub backends: Vec<String>,
-    /// The largest change among them: 0.2 is a fifth longer.
-    pub change: f64,
-    /// The same in nanoseconds.
-    pub change_ns: i64,
-}
-
-/// What to compare by.
+/// When a change counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Changes up to this are none: 0.1 is a tenth.
+    /// Relative changes up to this do not count: 0.1 is 10 %.
     pub tolerance: f64,
-    /// Fewest times on each side.
+    /// The least number of times on each side.
     pub least: u64,
 }
 
-/// Compares what can be.
-pub fn compare(baseline: &Baseline, now: &Measures, rules: Rules) -> Vec<Compared> {
+/// Compares every measure that is in the baseline or in this run.
+pub fn compare(baseline: &Baseline, now: &Measures, rules: Rules) -> Vec<Comparison> {
     let mut before: BTreeMap<Key, Vec<Times>> = BTreeMap::new();
     for run in &baseline.runs {
         // Broken ones are refused when the baseline is read.
-        for (key, times) in run.measures().unwrap_or_default() {
+        for (key, times) in of_run(run).unwrap_or_default() {
             before.entry(key).or_default().push(times);
         }
     }
     let keys: BTreeSet<&Key> = before.keys().chain(now.keys()).collect();
-    let mut all: Vec<(Compared, Option<Tested>)> = (keys.into_iter())
+    let mut all: Vec<(Comparison, Option<Tested>)> = (keys.into_iter())
         .map(|key| one(key, &before, now, rules))
         .collect();
     let chances = |pick: fn(&Ranks) -> f64| -> Vec<f64> {
@@ -129,7 +68,7 @@ pub fn compare(baseline: &Baseline, now: &Measures, rules: Rules) -> Vec<Compare
     all.into_iter().map(|(compared, _)| compared).collect()
 }
 
-/// What the ranks say, and by how much each figure changed.
+/// The rank-sum test's result, and how much each quantile changed.
 struct Tested {
     ranks: Ranks,
     changes: Vec<Change>,
@@ -149,14 +88,14 @@ fn one(
     before: &BTreeMap<Key, Vec<Times>>,
     now: &Measures,
     rules: Rules,
-) -> (Compared, Option<Tested>) {
+) -> (Comparison, Option<Tested>) {
     let (runs, times) = (before.get(key), now.get(key));
-    let mut compared = Compared {
+    let mut compared = Comparison {
         service: key.service.clone(),
         backend: key.backend.clone(),
         measure: key.measure(),
-        before: runs.map(|runs| Figures::of(&merged(runs.iter().flat_map(|r| &r.stretches)))),
-        now: times.map(|times| Figures::of(&times.whole())),
+        before: runs.map(|runs| figures(&merged(runs.iter().flat_map(|r| &r.stretches)))),
+        now: times.map(|times| figures(&times.whole())),
         change: None,
         change_ns: None,
         noise: None,
@@ -233,7 +172,7 @@ fn one(
     (compared, Some(tested))
 }
 
-/// What an edge must cost, in nanoseconds, for anybody to mind.
+/// The least change of an edge that counts, in nanoseconds.
 fn share(key: &Key, before: &BTreeMap<Key, Vec<Times>>, rules: Rules) -> f64 {
     let handshake = before.get(&key.handshake()).map_or(0, |runs| {
         quantile(&merged(runs.iter().flat_map(|r| &r.stretches)), 0.5)
@@ -241,8 +180,8 @@ fn share(key: &Key, before: &BTreeMap<Key, Vec<Times>>, rules: Rules) -> f64 {
     rules.tolerance * SHARE * handshake as f64
 }
 
-/// What a further run's quantile would be: by the runs, or where they are too
-/// few, by the stretches.
+/// The quantile to expect of one more run, from the baseline's runs or, where
+/// they are too few, from their stretches.
 fn predicted(runs: &[&Times], stretches: &[Counts], q: f64) -> Option<Prediction> {
     let figures: Vec<u64> = if runs.len() >= RUNS {
         runs.iter().map(|run| quantile(&run.whole(), q)).collect()
@@ -268,7 +207,7 @@ fn change(now: u64, prediction: Prediction, tolerance: f64, floor: f64) -> Chang
     }
 }
 
-fn conclude(compared: &mut Compared, tested: &Tested, p: f64, p_faster: f64) {
+fn conclude(compared: &mut Comparison, tested: &Tested, p: f64, p_faster: f64) {
     compared.p = Some(p);
     let slower = tested
         .changes
@@ -295,40 +234,4 @@ fn conclude(compared: &mut Compared, tested: &Tested, p: f64, p_faster: f64) {
     } else {
         Outcome::Pass
     };
-}
-
-/// What got slower: edges before the sums they are part of, the dearest first.
-pub fn slower(comparisons: &[Compared]) -> Vec<Slower> {
-    let mut all: Vec<Slower> = Vec::new();
-    let worse = comparisons
-        .iter()
-        .filter(|c| c.outcome == Outcome::Regression);
-    for compared in worse {
-        let (change, ns) = (
-            compared.change.unwrap_or_default(),
-            compared.change_ns.unwrap_or_default(),
-        );
-        match all
-            .iter_mut()
-            .find(|slower| slower.measure == compared.measure)
-        {
-            Some(known) => {
-                known.backends.push(compared.backend.clone());
-                if ns > known.change_ns {
-                    (known.change, known.change_ns) = (change, ns);
-                }
-            }
-            None => all.push(Slower {
-                measure: compared.measure.clone(),
-                backends: vec![compared.backend.clone()],
-                change,
-                change_ns: ns,
-            }),
-        }
-    }
-    all.sort_by_key(|slower| {
-        let is_edge = matches!(slower.measure, Measure::Edge { .. });
-        (!is_edge, std::cmp::Reverse(slower.change_ns))
-    });
-    all
 }

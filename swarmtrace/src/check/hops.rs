@@ -1,51 +1,51 @@
-//! Hops by the names that people give them.
+//! Resolves the names of hops in assertions.
 //!
 //! A name is tried as the latency table prints it (`ingress vxlan out`,
 //! `ingress vxlan`), then as a whole namespace (`ingress_sbox`, `vote.2`,
 //! `1-ingress000 veth0`), then as a device wherever it is (`vxlan`,
-//! `docker_gwbridge out`). What fits first is meant. Hops that follow each other
-//! and all fit are one: `hop(ingress_sbox)` is the time from the hop before the
+//! `docker_gwbridge out`). The first of these that fits counts. Consecutive hops
+//! that all fit are one: `hop(ingress_sbox)` is the time from the hop before the
 //! sandbox to the hop at which the packet leaves it.
 
-use super::record::{Connection, Place, Record, Step};
+use super::observations::{Connection, Observations, PathPoint, PathStep};
 use crate::timeline::Leg;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most names that a complaint lists.
+/// Most names that an error lists.
 const LISTED: usize = 16;
 
-/// Times with when their connections began.
+/// Times in nanoseconds, each behind the start of its connection.
 pub type Samples = Vec<(u64, u64)>;
 
-/// Why hops give no times.
+/// Why a name gives no times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoHop {
-    /// None of these connections passes such a hop.
+    /// The name fits no hop of these connections.
     Unknown(String),
     /// The name fits several.
     Ambiguous(String),
 }
 
-/// How well a place fits a name: less is better.
-fn fit(place: &Place, name: &str) -> Option<u8> {
-    let owner = place.role.split_once(' ').map_or("", |(owner, _)| owner);
-    let part = place.role.split_once(' ').map_or("", |(_, part)| part);
-    let (namespace, device) = (&*place.namespace, &*place.device);
+/// How well a point of the path fits a name: less is better.
+fn fit(point: &PathPoint, name: &str) -> Option<u8> {
+    let owner = point.role.split_once(' ').map_or("", |(owner, _)| owner);
+    let part = point.role.split_once(' ').map_or("", |(_, part)| part);
+    let (namespace, device) = (&*point.namespace, &*point.device);
     let both = format!("{namespace} {device}");
-    let levels: [&[&str]; 3] = [&[&place.role], &[owner, namespace, &both], &[part, device]];
-    let way = |text: &str| name.strip_prefix(text).map(str::trim) == Some(place.way);
+    let levels: [&[&str]; 3] = [&[&point.role], &[owner, namespace, &both], &[part, device]];
+    let way = |text: &str| name.strip_prefix(text).map(str::trim) == Some(point.way);
     (0_u8..).zip(levels).find_map(|(level, texts)| {
         let fits = |text: &&str| !text.is_empty() && (**text == *name || way(text));
         texts.iter().any(fits).then_some(level)
     })
 }
 
-/// Which places, among those that were passed, a name means.
-fn meant(record: &Record, passed: &BTreeSet<u32>, name: &str) -> BTreeSet<u32> {
+/// The points, among those that were passed, that a name fits best.
+fn meant(seen: &Observations, passed: &BTreeSet<u32>, name: &str) -> BTreeSet<u32> {
     let fits: Vec<(u8, u32)> = (passed.iter())
         .filter_map(|index| {
-            let place = record.places.get(*index as usize)?;
-            Some((fit(place, name)?, *index))
+            let point = seen.points.get(*index as usize)?;
+            Some((fit(point, name)?, *index))
         })
         .collect();
     let best = fits.iter().map(|(level, _)| *level).min();
@@ -58,7 +58,7 @@ fn meant(record: &Record, passed: &BTreeSet<u32>, name: &str) -> BTreeSet<u32> {
 fn steps<'a>(
     of: &'a [&'a Connection],
     leg: Option<Leg>,
-) -> impl Iterator<Item = (u64, &'a [Step])> {
+) -> impl Iterator<Item = (u64, &'a [PathStep])> {
     of.iter().flat_map(move |connection| {
         let packets = connection.packets.iter();
         let wanted = packets.filter(move |p| leg.is_none_or(|leg| leg == p.leg));
@@ -68,19 +68,18 @@ fn steps<'a>(
 
 fn passed(of: &[&Connection], leg: Option<Leg>) -> BTreeSet<u32> {
     let all = steps(of, leg).flat_map(|(_, steps)| steps);
-    all.map(|step| step.place).collect()
+    all.map(|step| step.point).collect()
 }
 
-fn label(record: &Record, place: u32) -> String {
-    record
-        .places
-        .get(place as usize)
-        .map_or_else(String::new, Place::label)
+fn label(seen: &Observations, point: u32) -> String {
+    seen.points
+        .get(point as usize)
+        .map_or_else(String::new, PathPoint::label)
 }
 
-/// The hops that those connections pass, for a complaint.
-fn listing(record: &Record, places: impl IntoIterator<Item = u32>) -> String {
-    let labels: BTreeSet<String> = (places.into_iter()).map(|p| label(record, p)).collect();
+/// The hops that these connections pass, for an error.
+fn listing(seen: &Observations, points: impl IntoIterator<Item = u32>) -> String {
+    let labels: BTreeSet<String> = (points.into_iter()).map(|p| label(seen, p)).collect();
     let mut text: Vec<String> = labels
         .iter()
         .take(LISTED)
@@ -95,14 +94,14 @@ fn listing(record: &Record, places: impl IntoIterator<Item = u32>) -> String {
     }
 }
 
-/// The sum of what the steps after the first took; `None` if one is unknown.
-fn sum(steps: &[Step]) -> Option<u64> {
+/// The sum of the steps' times; `None` if one is unknown.
+fn sum(steps: &[PathStep]) -> Option<u64> {
     steps
         .iter()
         .try_fold(0_u64, |sum, step| Some(sum.saturating_add(step.took?)))
 }
 
-/// Times gathered by what they lie between, which must be one thing in the end.
+/// Times by the hop or edge that they are of, which must be a single one in the end.
 #[derive(Default)]
 struct Gathered(BTreeMap<String, (Samples, String)>);
 
@@ -133,17 +132,22 @@ impl Gathered {
 /// Times from the hop before to the hop of that name.
 ///
 /// # Errors
-/// No such hop, or several; the text lists what there was.
-pub fn hop(record: &Record, of: &[&Connection], name: &str, back: bool) -> Result<Samples, NoHop> {
+/// Errors if the name fits no hop, or several; the text lists those that there are.
+pub fn hop(
+    seen: &Observations,
+    of: &[&Connection],
+    name: &str,
+    back: bool,
+) -> Result<Samples, NoHop> {
     let leg = if back { Leg::Reply } else { Leg::Forward };
     let passed = passed(of, Some(leg));
-    let meant = meant(record, &passed, name);
+    let meant = meant(seen, &passed, name);
     let mut gathered = Gathered::default();
     for (started, steps) in steps(of, Some(leg)) {
         let mut rest = steps;
-        while let Some(first) = rest.iter().position(|s| meant.contains(&s.place)) {
+        while let Some(first) = rest.iter().position(|s| meant.contains(&s.point)) {
             let run = (rest[first..].iter())
-                .take_while(|s| meant.contains(&s.place))
+                .take_while(|s| meant.contains(&s.point))
                 .count();
             let found = &rest[first..first + run];
             rest = &rest[first + run..];
@@ -153,7 +157,7 @@ pub fn hop(record: &Record, of: &[&Connection], name: &str, back: bool) -> Resul
                 all => all,
             };
             if let (Some(last), Some(took), false) = (found.last(), sum(whole), whole.is_empty()) {
-                let label = label(record, last.place);
+                let label = label(seen, last.point);
                 gathered.add(label.clone(), || label, (started, took));
             }
         }
@@ -162,7 +166,7 @@ pub fn hop(record: &Record, of: &[&Connection], name: &str, back: bool) -> Resul
     let way = if back { "back" } else { "there" };
     let unknown = format!(
         "no hop '{name}' with one before it on the way {way}; there are: {}",
-        listing(record, passed)
+        listing(seen, passed)
     );
     gathered.single(
         &format!("'{name}' means several hops on the way {way}: {all}"),
@@ -173,29 +177,35 @@ pub fn hop(record: &Record, of: &[&Connection], name: &str, back: bool) -> Resul
 /// Times from one hop of a packet to a later one.
 ///
 /// # Errors
-/// No such hops in one packet, or several; the text lists what there was.
-pub fn edge(record: &Record, of: &[&Connection], from: &str, to: &str) -> Result<Samples, NoHop> {
+/// Errors if no packet passes both hops, or if the names fit several pairs; the text
+/// lists those that there are.
+pub fn edge(
+    seen: &Observations,
+    of: &[&Connection],
+    from: &str,
+    to: &str,
+) -> Result<Samples, NoHop> {
     let passed = passed(of, None);
-    let (starts, ends) = (meant(record, &passed, from), meant(record, &passed, to));
+    let (starts, ends) = (meant(seen, &passed, from), meant(seen, &passed, to));
     let mut gathered = Gathered::default();
     for (started, steps) in steps(of, None) {
         for (at, start) in steps.iter().enumerate() {
             let rest = &steps[at + 1..];
-            if !starts.contains(&start.place) {
+            if !starts.contains(&start.point) {
                 continue;
             }
             // The nearest pair: another start in between makes the shorter edge.
-            let either = |s: &Step| ends.contains(&s.place) || starts.contains(&s.place);
+            let either = |s: &PathStep| ends.contains(&s.point) || starts.contains(&s.point);
             let Some(end) = rest.iter().position(either) else {
                 continue;
             };
-            if !rest.get(end).is_some_and(|s| ends.contains(&s.place)) {
+            if !rest.get(end).is_some_and(|s| ends.contains(&s.point)) {
                 continue;
             }
             if let (Some(took), Some(last)) = (sum(&rest[..=end]), rest.get(end)) {
                 let shown = || {
                     let far = if last.far { "other node's " } else { "" };
-                    let (from, to) = (label(record, start.place), label(record, last.place));
+                    let (from, to) = (label(seen, start.point), label(seen, last.point));
                     format!("{from} → {far}{to}")
                 };
                 gathered.add(shown(), shown, (started, took));
@@ -205,7 +215,7 @@ pub fn edge(record: &Record, of: &[&Connection], from: &str, to: &str) -> Result
     let all = gathered.all();
     let unknown = format!(
         "no packet passes '{from}' and then '{to}'; there are: {}",
-        listing(record, passed)
+        listing(seen, passed)
     );
     gathered.single(
         &format!("'{from} -> {to}' means several edges: {all}"),

@@ -1,28 +1,31 @@
-//! Figures asserted, and runs held against stored ones.
+//! Assertions about connections, and comparisons with earlier runs.
 //!
-//! Timelines go into a [`Record`]. [`parse::assertion`] reads what must hold,
-//! [`judge`] says for whom it does; [`Baseline`] keeps whole histograms of earlier
-//! runs, [`compare`] says what got slower since and how sure that is
-//! ([`statistics`] explains the tests). A [`Report`] is the sum, with an outcome
-//! that is a pass only if everything that was asked was measured and held.
+//! Timelines go into [`Observations`]. [`parse::assertion`] reads what must hold,
+//! and [`evaluate`] says for which connections it does; [`baseline`] keeps whole
+//! histograms of earlier runs, [`compare`] says what got slower since and how sure
+//! that is ([`statistics`] explains the tests). A [`report`](report()) is the sum:
+//! its outcome is a pass only if everything selected was measured and held.
 
 pub mod assertion;
 pub mod baseline;
 pub mod compare;
+mod evaluate;
+mod figures;
 mod hops;
-mod judge;
-mod measure;
+pub mod measures;
+mod observations;
 pub mod parse;
-mod record;
-pub mod report;
+mod report;
+mod slower;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
 pub mod times;
 
 pub use assertion::Assertion;
-pub use baseline::{Baseline, StoredRun};
 pub use compare::compare;
-pub use judge::judge;
-pub use record::{Connection, Group, Record};
-pub use report::{Checked, Outcome, Report, Run};
+pub use evaluate::evaluate;
+pub use measures::{measures, with_measures};
+pub use observations::{Connection, Observations, Target};
+pub use report::report;
+pub use slower::slower;

@@ -149,8 +149,8 @@ pub fn holm(chances: &[f64]) -> Vec<f64> {
         highest = highest
             .max(at(*index) * (chances.len() - rank) as f64)
             .min(1.0);
-        if let Some(place) = raised.get_mut(*index) {
-            *place = highest;
+        if let Some(point) = raised.get_mut(*index) {
+            *point = highest;
         }
     }
     raised

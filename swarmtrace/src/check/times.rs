@@ -33,7 +33,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Sorts samples into stretches.
+    /// The samples, divided into stretches.
     pub fn new(mut samples: Samples) -> Self {
         samples.sort_unstable();
         let stretches = (samples.len() / STRETCH).clamp(1, STRETCHES);
@@ -77,7 +77,7 @@ impl Times {
         self.stretches.iter().map(encode).collect()
     }
 
-    /// What [`Times::encode`] made; `None` if it is not that.
+    /// Decodes histograms of [`Times::encode`]; `None` if a text is anything else.
     pub fn decode(texts: &[String]) -> Option<Self> {
         let decode = |text: &String| {
             if text.len() > LONGEST_TEXT {
@@ -96,8 +96,8 @@ impl Times {
     }
 }
 
-/// Whether a V2 header asks for no more room than our histograms do: the
-/// decoder takes its word for it.
+/// Whether a V2 header claims no more memory than our histograms need: the decoder
+/// allocates what the header claims.
 fn is_ours(bytes: &[u8]) -> bool {
     let word = |at: usize| {
         bytes

@@ -2,7 +2,7 @@
 //! without traffic.
 
 use crate::doctor::{self, Severity};
-use crate::output::{self, doctor_text};
+use crate::output;
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -57,7 +57,7 @@ impl Args {
             report.only(service, &networks);
         }
         output::print(&match self.output {
-            Format::Text => doctor_text::render(&report),
+            Format::Text => output::doctor::text::render(&report),
             Format::Json => serde_json::to_string_pretty(&report)? + "\n",
         })?;
         let bad = report.count(Severity::Broken) + report.count(Severity::Risky);

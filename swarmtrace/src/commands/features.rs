@@ -1,7 +1,7 @@
 //! `swarmtrace features`: what works on this kernel, what does not, and why not.
 
 use crate::features;
-use crate::output::{self, features_text};
+use crate::output;
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ impl Args {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let report = features::examine(self.verbose).await;
         output::print(&match self.output {
-            Format::Text => features_text::render(&report),
+            Format::Text => output::features::text::render(&report),
             Format::Json => serde_json::to_string_pretty(&report)? + "\n",
         })?;
         Ok(match report.works {

@@ -3,12 +3,11 @@
 //! Each file is what `follow --output json` printed on one node.
 
 use super::follow::Format;
-use crate::output::paint::Painter;
-use crate::output::text::TextOptions;
-use crate::output::{self, json, latency, text, verdict};
-use crate::session::joined::{Beside, Part, Watched, judge_joined};
-use crate::timeline::read::Contents;
-use crate::timeline::{Histograms, JoinKey, Timeline, join, read};
+use crate::output::timeline::text;
+use crate::output::{self, latency, verdict};
+use crate::recording::{NodeLine, TimelineLine, read, write_line};
+use crate::session::joined::{Part, judge_joined};
+use crate::timeline::{Histograms, JoinKey, Timeline, join};
 use anyhow::Result;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -42,21 +41,21 @@ pub struct Args {
 
 impl Args {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let options = TextOptions {
-            painter: Painter { colour: true },
+        let options = text::Options {
             reply: !self.no_reply,
             all_packets: self.all_packets,
         };
         let mut timelines = Vec::new();
-        let mut nodes: BTreeMap<String, Watched> = BTreeMap::new();
+        let mut nodes: BTreeMap<String, NodeLine> = BTreeMap::new();
         let mut parts: HashMap<(String, JoinKey), Part> = HashMap::new();
         let mut summaries = Vec::new();
         for file in &self.files {
-            let contents: Contents<Beside, Watched> = read::contents(file)?;
+            let contents = read::contents(file)?;
             summaries.extend(contents.summaries);
             nodes.extend(contents.nodes.into_iter().map(|n| (n.node.clone(), n)));
-            for (timeline, beside) in contents.timelines {
-                let part = Part::new(&timeline, beside);
+            for line in contents.timelines {
+                let part = Part::new(&line);
+                let timeline = line.timeline;
                 for node in &timeline.nodes {
                     let key = (node.clone(), identity(&timeline));
                     let known = parts.remove(&key);
@@ -68,37 +67,42 @@ impl Args {
         }
         let joined = join::join(timelines);
         let mut histograms = Histograms::new();
-        for timeline in &joined.timelines {
-            histograms.add(timeline);
+        let count = joined.timelines.len();
+        for timeline in joined.timelines {
+            histograms.add(&timeline);
             if self.quiet {
                 continue;
             }
             let told = timeline.nodes.iter().filter_map(|node| {
-                let key = (node.clone(), identity(timeline));
+                let key = (node.clone(), identity(&timeline));
                 parts.get(&key)
             });
-            let found = judge_joined(timeline, &nodes, &told.collect::<Vec<_>>());
+            let found = judge_joined(&timeline, &nodes, &told.collect::<Vec<_>>());
             output::print(&match self.output {
                 Format::Text => {
-                    let verdict = found.map(|v| verdict::below(&v, options.painter));
-                    text::timeline(timeline, &options) + &verdict.unwrap_or_default() + "\n"
+                    let verdict = found.map(|v| verdict::text::indented(&v));
+                    text::render(&timeline, &options) + &verdict.unwrap_or_default() + "\n"
                 }
-                Format::Json => json::text(timeline, found.as_ref(), None)?,
+                Format::Json => write_line(&TimelineLine {
+                    timeline,
+                    verdict: found,
+                    task_state: None,
+                })?,
             })?;
         }
         // Each node's own figures: they say what was lost.
         if self.output == Format::Json && !self.quiet {
             for summary in &summaries {
-                output::print(&format!("{}\n", summary.line))?;
+                output::print(&write_line(summary)?)?;
             }
         }
         let latencies = histograms.latencies();
         if self.output == Format::Text && !latencies.is_empty() {
-            output::print(&latency::table(&latencies, options.painter))?;
+            output::print(&latency::text::render(&latencies))?;
         }
         anstream::eprintln!(
             "swarmtrace: {} timelines, {} of them joined, {} whose other node is missing",
-            joined.timelines.len(),
+            count,
             joined.whole,
             joined.alone
         );

@@ -9,6 +9,7 @@ pub mod join;
 mod options;
 pub mod probe;
 pub mod rst;
+pub mod schema;
 pub mod topology;
 
 use std::process::ExitCode;
@@ -45,5 +46,6 @@ commands! {
     Doctor(doctor),
     Probe(probe),
     Features(features),
+    Schema(schema),
     Cleanup(cleanup),
 }

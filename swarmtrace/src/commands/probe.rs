@@ -1,7 +1,8 @@
 //! `swarmtrace probe`: the one command that sends.
 
-use crate::output::{self, probe_text};
+use crate::output;
 use crate::probe::{self, Limits, Report};
+use crate::recording;
 use crate::topology::Topology;
 use anyhow::bail;
 use clap::ValueEnum;
@@ -95,8 +96,8 @@ impl Args {
             Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
         };
         output::print(&match self.output {
-            Format::Text => probe_text::render(&report),
-            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+            Format::Text => output::probe::text::render(&report),
+            Format::Json => recording::write_pretty(&report)?,
         })?;
         Ok(match report.failures() {
             0 => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! `swarmtrace topology`: what this node is made of, on one screen.
 
-use crate::output::{self, topology_dot, topology_text};
+use crate::output;
+use crate::recording;
 use crate::topology::{Excerpt, Topology};
 use clap::ValueEnum;
 use std::process::ExitCode;
@@ -49,9 +50,9 @@ impl Args {
             networks: self.network,
         })?;
         output::print(&match self.output {
-            Format::Text => topology_text::render(&topology),
-            Format::Json => serde_json::to_string_pretty(&topology)? + "\n",
-            Format::Dot => topology_dot::render(&topology),
+            Format::Text => output::topology::text::render(&topology),
+            Format::Json => recording::write_pretty(&topology)?,
+            Format::Dot => output::topology::dot::render(&topology),
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -8,6 +8,7 @@
 pub use crate::timeline::{PacketDrop, ResetSent};
 use crate::timeline::{Timeline, Way};
 use crate::topology::Topology;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,14 +33,14 @@ pub struct Case<'a> {
 
 /// What was watched while the flow lived, node by node. A node that is not in
 /// it was not watched.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// By name of the node.
     pub nodes: BTreeMap<String, NodeCoverage>,
 }
 
 /// What was watched on one node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeCoverage {
     /// The taps that were attached for the whole of the flow's life.
     pub taps: BTreeSet<Tap>,
@@ -48,7 +49,9 @@ pub struct NodeCoverage {
 }
 
 /// Where a tap is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Tap {
     /// Inode of the namespace.
     pub netns: u32,
@@ -80,7 +83,7 @@ impl Coverage {
 }
 
 /// What a task was doing at the moment of the failure, by Docker's events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum TaskState {
     /// It ran, and had for a while.

@@ -10,10 +10,11 @@ use super::rules::Rule;
 use super::stop::Stop;
 use crate::timeline::{Hop, Place, Way};
 use crate::topology::Role;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What went wrong with a flow, where, and on what evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The rule's stable name: `ipvs-no-destination`.
     pub id: String,
@@ -34,7 +35,9 @@ pub struct Verdict {
 }
 
 /// How sure a verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// The failure is real, its cause is not known.
@@ -53,7 +56,7 @@ impl Certainty {
 }
 
 /// A place on a flow's path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Site {
     /// The hop's index in the timeline.
     pub index: usize,

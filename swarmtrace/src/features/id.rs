@@ -1,10 +1,14 @@
 //! The table of features: what each is called, whether tracing works without it, what
 //! is lost then, and how to get it.
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A feature of the node that swarmtrace uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Id {
     /// Root, or the capabilities.
     Rights,
@@ -191,12 +195,6 @@ impl Id {
     }
 }
 
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +207,8 @@ mod tests {
         for id in Id::ALL {
             let plain = |c: char| c.is_ascii_lowercase() || c == '-';
             assert!(id.name().chars().all(plain), "{}", id.name());
+            let json = serde_json::to_value(id).unwrap();
+            assert_eq!(json, id.name(), "the name in JSON");
             for text in [id.lost(), id.get()] {
                 assert!(!text.is_empty() && !text.contains("  "), "{text}");
             }

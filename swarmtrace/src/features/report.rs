@@ -2,10 +2,12 @@
 
 use super::Id;
 use crate::capture::LoadedProgram;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Whether a feature is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It is there.
@@ -17,7 +19,7 @@ pub enum State {
 }
 
 /// A feature and its state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Feature {
     /// Which.
     pub id: Id,
@@ -29,10 +31,10 @@ pub struct Feature {
     pub what: String,
     /// What is lost, if it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost: Option<&'static str>,
+    pub lost: Option<Cow<'static, str>>,
     /// How to get it, if it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub get: Option<&'static str>,
+    pub get: Option<Cow<'static, str>>,
 }
 
 impl Feature {
@@ -52,8 +54,8 @@ impl Feature {
     pub fn missing(id: Id, why: impl Into<String>) -> Self {
         Self {
             state: State::Missing,
-            lost: Some(id.lost()),
-            get: Some(id.get()),
+            lost: Some(Cow::Borrowed(id.lost())),
+            get: Some(Cow::Borrowed(id.get())),
             ..Self::ok(id, why)
         }
     }
@@ -68,10 +70,10 @@ impl Feature {
 }
 
 /// What works here and what does not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// swarmtrace's own version.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// The running kernel, as `uname -r` prints it.
     pub kernel: String,
     /// Whether anything can be traced.
@@ -98,7 +100,7 @@ impl Report {
         let bad = features.iter().find(|f| f.needed && f.state != State::Ok);
         let why_not = bad.map(|f| format!("{}: {}; {}", f.id.name(), f.what, f.id.get()));
         Self {
-            version: env!("CARGO_PKG_VERSION"),
+            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             kernel,
             works: why_not.is_none(),
             why_not,

@@ -1,10 +1,13 @@
 //! The two directions of a packet: along the path, and through a device.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use swarmtrace_common::Direction as TapDirection;
 
 /// Which way along the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Leg {
     /// From the client to the task.
@@ -25,7 +28,9 @@ impl Leg {
 }
 
 /// Which way a packet crossed a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
     /// tc ingress.

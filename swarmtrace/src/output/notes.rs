@@ -1,15 +1,15 @@
-//! What every live command says about its own trace.
+//! Notes of a live trace on standard error: gaps, the selection, and losses.
 
 use std::collections::BTreeSet;
 
-/// What cannot be seen, each said once.
+/// Gaps in what the trace sees; each is printed once.
 #[derive(Debug, Default)]
 pub struct Gaps {
     named: BTreeSet<String>,
 }
 
 impl Gaps {
-    /// Says on standard error what was not said before.
+    /// Prints gaps that were not printed before, on standard error.
     pub fn name(&mut self, gaps: impl Iterator<Item = String>) {
         for gap in gaps {
             if !self.named.contains(&gap) {
@@ -19,7 +19,7 @@ impl Gaps {
         }
     }
 
-    /// All that was said.
+    /// All gaps so far.
     pub fn named(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(String::as_str)
     }

@@ -1,5 +1,7 @@
 //! Aligned columns of styled text.
 
+use super::columns::width;
+use super::style;
 use anstyle::Style;
 
 /// Rows of cells; columns are as wide as their widest cell.
@@ -14,37 +16,33 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// Whether there is nothing to show.
+    /// Whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The rows, a line each, behind that many spaces. Every character counts
-    /// as one column: names, addresses and arrows are that wide.
+    /// The rows, a line each, indented by `indent` spaces. Empty columns take no
+    /// space, and lines have no trailing spaces.
     pub fn render(&self, indent: usize) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| {
+        let widest = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells
-                .map(|(_, text)| text.chars().count())
-                .max()
-                .unwrap_or(0)
+            cells.map(|(_, text)| width(text)).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let widths: Vec<usize> = (0..columns).map(widest).collect();
         let mut out = String::new();
         for row in &self.rows {
             let mut line = String::new();
             // Padding that is only written if something follows it.
             let mut gap = indent;
-            for ((style, text), width) in row.iter().zip(&widths) {
+            for ((style, text), widest) in row.iter().zip(&widths) {
                 if !text.is_empty() {
                     line.extend(std::iter::repeat_n(' ', gap));
-                    line.push_str(&super::style::paint(*style, text));
+                    line.push_str(&style::paint(*style, text));
                     gap = 0;
                 }
-                let padding = width - text.chars().count();
-                // An empty column takes no room.
-                gap += padding + if *width > 0 { 2 } else { 0 };
+                let padding = widest.saturating_sub(width(text));
+                gap += padding + if *widest > 0 { 2 } else { 0 };
             }
             out.push_str(&line);
             out.push('\n');

@@ -21,7 +21,8 @@ pub use plan::{Entry, Plan, Target, plan};
 pub use run::run;
 pub use wire::Answer;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long an answer is waited for, and how often one is asked for.
@@ -34,7 +35,7 @@ pub struct Limits {
 }
 
 /// What came of a target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// What was asked.
     #[serde(flatten)]
@@ -57,7 +58,7 @@ pub struct Outcome {
 }
 
 /// An outcome and what it means.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Judged {
     /// What came.
     #[serde(flatten)]
@@ -67,7 +68,7 @@ pub struct Judged {
 }
 
 /// The whole answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// This node.
     pub node: String,

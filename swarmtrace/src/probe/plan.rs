@@ -3,7 +3,8 @@
 use super::Limits;
 use crate::doctor::swarm;
 use crate::topology::{Namespace, Network, PublishMode, Service, Topology};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ const FINDING: u32 = 11;
 const DATAGRAMS: u32 = 2;
 
 /// How a target is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
     /// As a client does: by the published port of this node.
@@ -26,7 +27,7 @@ pub enum Entry {
 }
 
 /// One address to ask.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// How it is reached.
     pub entry: Entry,

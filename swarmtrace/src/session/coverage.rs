@@ -8,9 +8,9 @@
 
 use crate::capture::Changes;
 use crate::diagnose::Tap;
+use crate::recording::TapSpan;
 use crate::timeline::{Gap, State, Timeline, Way};
 use crate::topology::DeviceRef;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -20,19 +20,6 @@ const REMEMBERED: u64 = 120_000_000_000;
 
 /// How long after its last packet was seen a flow's next hop is waited for.
 pub(super) const AFTERMATH: u64 = 50_000_000;
-
-/// When the taps of a device were in place, by the node's CLOCK_MONOTONIC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TapSpan {
-    /// Inode of the namespace.
-    pub netns: u32,
-    /// Index of the device in the namespace.
-    pub ifindex: u32,
-    /// From when.
-    pub from: u64,
-    /// Until when, at least.
-    pub until: u64,
-}
 
 /// Two instants, CLOCK_MONOTONIC in nanoseconds: the first and the last at which
 /// something is known to have been so.

@@ -2,62 +2,40 @@
 //! tap was in place. It stands behind the timelines of `follow --output json`, so
 //! that `join` can judge a connection by what both nodes saw, or did not see.
 
-use super::coverage::{AFTERMATH, TapSpan, life, lost, taps};
+use super::coverage::{AFTERMATH, life, lost, taps};
 use super::trace::Trace;
 use crate::diagnose::{
     Case, Coverage, NodeCoverage, Site, Tap, TaskState, Verdict, diagnose, is_plainly_healthy,
 };
 use crate::flow::Options;
-use crate::timeline::{Hop, NODE_FORMAT, Timeline};
+use crate::recording::{NodeLine, TapSpan, TimelineLine};
+use crate::timeline::{Hop, Timeline};
 use crate::topology::Topology;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-
-/// One node, as a line of JSON.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Watched {
-    /// [`NODE_FORMAT`]
-    pub format: String,
-    /// 1
-    pub version: u32,
-    /// Name of the node.
-    pub node: String,
-    /// When each tap was in place.
-    pub taps: Vec<TapSpan>,
-    /// Since when flows were reported at every tap they passed; `None` where they
-    /// are lost from sight as soon as their port is rewritten.
-    pub follows_since: Option<u64>,
-    /// The node when the trace ended.
-    pub topology: Topology,
-}
-
-/// What stands beside a timeline in `follow`'s JSON.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Beside {
-    /// What that node alone made of it.
-    pub verdict: Option<Verdict>,
-    /// What the task was doing, as that node's Docker knows.
-    pub task_state: Option<TaskState>,
-}
 
 /// One node's part of a connection.
 #[derive(Clone, Debug)]
 pub struct Part {
     revision: u32,
-    beside: Beside,
+    /// What the node alone judged.
+    verdict: Option<Verdict>,
+    /// What the task was doing, as the node's Docker reports.
+    task_state: Option<TaskState>,
     /// The hop that its verdict points at.
     pointed: Option<Hop>,
 }
 
 impl Part {
-    /// What a node alone told of a connection.
-    pub fn new(timeline: &Timeline, beside: Beside) -> Self {
-        let site = beside.verdict.as_ref().and_then(|v| v.hop.as_ref());
+    /// What a node alone recorded of a connection.
+    pub fn new(line: &TimelineLine) -> Self {
+        let site = line.verdict.as_ref().and_then(|v| v.hop.as_ref());
+        let hops = &line.timeline.hops;
         Self {
-            revision: timeline.revision,
-            pointed: site.and_then(|s| timeline.hops.get(s.index)).cloned(),
-            beside,
+            revision: line.timeline.revision,
+            verdict: line.verdict.clone(),
+            task_state: line.task_state,
+            pointed: site.and_then(|s| hops.get(s.index)).cloned(),
         }
     }
 
@@ -72,7 +50,7 @@ impl Part {
 
     /// Its verdict, pointing into the whole timeline.
     pub fn verdict(&self, whole: &Timeline) -> Option<Verdict> {
-        let mut verdict = self.beside.verdict.clone()?;
+        let mut verdict = self.verdict.clone()?;
         let index = (self.pointed.as_ref())
             .and_then(|hop| whole.hops.iter().position(|h| same_place(h, hop)));
         verdict.hop = verdict.hop.and_then(|site| {
@@ -85,12 +63,10 @@ impl Part {
     }
 }
 
-impl Watched {
+impl NodeLine {
     /// The node of a running trace.
     pub fn of(trace: &Trace) -> Self {
         Self {
-            format: NODE_FORMAT.to_owned(),
-            version: 1,
             node: trace.topology().hostname.clone(),
             taps: trace.tap_spans().spans().collect(),
             follows_since: trace.follows_since(),
@@ -112,7 +88,7 @@ impl Watched {
 /// timelines. `parts` is what stood beside these.
 pub fn judge_joined(
     timeline: &Timeline,
-    nodes: &BTreeMap<String, Watched>,
+    nodes: &BTreeMap<String, NodeLine>,
     parts: &[&Part],
 ) -> Option<Verdict> {
     if is_plainly_healthy(timeline) {
@@ -135,7 +111,7 @@ pub fn judge_joined(
         coverage: &coverage(timeline, nodes),
         topology: &first.topology,
         others: &others,
-        task_state: parts.iter().find_map(|p| p.beside.task_state),
+        task_state: parts.iter().find_map(|p| p.task_state),
     });
     match (together, alone) {
         (Some(together), Some(alone)) if together.certainty < alone.certainty => Some(alone),
@@ -145,7 +121,7 @@ pub fn judge_joined(
 
 /// What was watched on each node for the whole of a joined flow's life. A node
 /// whose clock could not be compared counts as not watched.
-fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, Watched>) -> Coverage {
+fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, NodeLine>) -> Coverage {
     let patience = u64::try_from(Options::default().unanswered.as_nanos()).unwrap_or(0);
     let end = timeline.started_monotonic.ns().saturating_add(patience);
     let life = life(timeline, end.saturating_add(AFTERMATH));

@@ -9,7 +9,7 @@ use super::edges::Translations;
 use super::ends::Ends;
 use super::flooded;
 use super::hops::hops;
-use super::model::{DatagramKey, FORMAT, Gap, JoinKey, Timeline, VERSION};
+use super::model::{DatagramKey, Gap, JoinKey, Timeline};
 use super::names::Names;
 use super::peers::{came_from, left_for, tunnel};
 use super::state::{reached, state};
@@ -56,8 +56,6 @@ impl Flow {
         let (service, task, task_node) = ends.served_by(self, names);
         let request = |p: &&FlowPacket| p.phase == Phase::Request && p.leg == Leg::Forward;
         Timeline {
-            format: FORMAT.to_owned(),
-            version: VERSION,
             nodes: vec![topology.hostname.clone()],
             protocol: self.protocol,
             service,

@@ -6,12 +6,13 @@ use crate::flow::Flow;
 use crate::sys::clock::Mono;
 use crate::sys::kernel_names::KernelNames;
 use crate::topology::DeviceRef;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use swarmtrace_common::NO_REASON;
 
 /// A packet that the kernel dropped (`skb:kfree_skb`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketDrop {
     /// When, by its node's clock.
     pub time: Mono,
@@ -82,7 +83,7 @@ impl PacketDrop {
 }
 
 /// A reset that the kernel sent (`tcp:tcp_send_reset`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResetSent {
     /// When, by its node's clock.
     pub time: Mono,

@@ -14,6 +14,7 @@ use crate::flow::{Leg, Way};
 use crate::sys::clock::Nanos;
 use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -26,7 +27,7 @@ const MAX_EDGES: usize = 2_000;
 const LONGEST_NS: u64 = 3_600_000_000_000;
 
 /// What was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Measure {
     /// [`Timeline::handshake_ns`]
@@ -47,7 +48,7 @@ pub enum Measure {
 }
 
 /// One measure's figures. Times are nanoseconds, exact to 1 %.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// What was measured.
     #[serde(flatten)]

@@ -3,12 +3,13 @@
 use super::rewrite::Rewrite;
 use crate::flow::{Leg, Phase, Way};
 use crate::sys::clock::{Mono, Nanos};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// One step of a packet's path. Its names are shared with the other hops there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hop {
     /// Name of the node.
     pub node: Arc<str>,
@@ -68,7 +69,7 @@ pub struct Hop {
 
 /// What identifies one transmission of a packet: fields that no rewrite
 /// changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PacketKey {
     /// TCP sequence number; UDP: a mix of payload and length.
     pub seq: u32,
@@ -83,7 +84,7 @@ pub struct PacketKey {
 }
 
 /// What a hop's namespace is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// The node's own namespace.
@@ -101,7 +102,7 @@ pub enum Place {
 }
 
 /// A VXLAN datagram around a packet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Vxlan {
     /// VXLAN network identifier.
     pub vni: u32,
@@ -118,7 +119,7 @@ pub struct Vxlan {
 }
 
 /// An ICMP error's own header.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Icmp {
     /// Who sent it.
     pub from: IpAddr,
@@ -131,7 +132,7 @@ pub struct Icmp {
 }
 
 /// Conntrack's two tuples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conntrack {
     /// ORIGINAL: before translation.
     pub original: (SocketAddr, SocketAddr),
@@ -140,7 +141,7 @@ pub struct Conntrack {
 }
 
 /// How a hop is known to follow the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// The packet's first hop: there is none before.

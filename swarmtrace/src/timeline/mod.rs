@@ -22,7 +22,6 @@ mod model;
 mod names;
 mod path;
 mod peers;
-pub mod read;
 mod rewrite;
 mod state;
 mod tap_names;

@@ -1,39 +1,22 @@
-//! The timeline's shapes, which are also its JSON.
+//! The timeline's shapes, which are also its JSON (`recording::TimelineLine`).
 //!
 //! A timeline is plain data: everything that a person, a rule or another node
 //! needs is in it, so that neither the events nor the topology are needed
-//! again. The JSON carries a `format` and a `version`: fields may be added
-//! under one version, and readers ignore what they do not know; a change of
-//! meaning raises the version. All times are nanoseconds; all numbers are
-//! plain JSON numbers; addresses are `192.0.2.1:80` or `[2001:db8::1]:80`.
+//! again. All times are nanoseconds; all numbers are plain JSON numbers;
+//! addresses are `192.0.2.1:80` or `[2001:db8::1]:80`.
 
 use super::drops::{PacketDrop, ResetSent};
 use super::hop::Hop;
 use crate::flow::Leg;
 use crate::sys::clock::{Mono, Nanos, Wall};
 use crate::sys::protocol::Protocol;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
-/// The `format` of a timeline's JSON.
-pub const FORMAT: &str = "swarmtrace-timeline";
-/// The `version` of a timeline's JSON.
-pub const VERSION: u32 = 1;
-
-/// The `format` of the JSON object that follows a trace's timelines: its figures.
-pub const SUMMARY_FORMAT: &str = "swarmtrace-summary";
-
-/// The `format` of the JSON object that says what a node was and what was watched
-/// there while it was traced.
-pub const NODE_FORMAT: &str = "swarmtrace-node";
-
 /// One flow as one node saw it, or as several did together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeline {
-    /// Always [`FORMAT`].
-    pub format: String,
-    /// Always [`VERSION`].
-    pub version: u32,
     /// Names of the nodes whose taps contributed, in the order of the path.
     pub nodes: Vec<String>,
     /// Transport protocol.
@@ -99,7 +82,7 @@ pub struct Timeline {
 }
 
 /// What became of a flow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum State {
     /// TCP: the handshake was answered. UDP: a reply followed the request.
@@ -138,7 +121,7 @@ pub enum State {
 }
 
 /// A node at the other end of a VXLAN tunnel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Peer {
     /// Its VTEP address.
     pub vtep: IpAddr,
@@ -150,7 +133,7 @@ pub struct Peer {
 
 /// What identifies a flow on another node: fields that no rewrite changes,
 /// and its addresses between the nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct JoinKey {
     /// TCP: the client's initial sequence number.
     pub isn: Option<u32>,
@@ -163,7 +146,7 @@ pub struct JoinKey {
 }
 
 /// What identifies a UDP datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct DatagramKey {
     /// IP identification.
     pub ip_id: u16,
@@ -174,7 +157,7 @@ pub struct DatagramKey {
 }
 
 /// Why parts of a timeline may be missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Gap {
     /// Events were lost on the way from the kernel while the flow lived.
@@ -195,7 +178,7 @@ pub enum Gap {
 }
 
 /// One node's clock against the first node's, in a joined timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeClock {
     /// Name of the node.
     pub node: String,

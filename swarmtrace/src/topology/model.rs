@@ -5,12 +5,13 @@
 //! are for people.
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A snapshot of one node.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Topology {
     /// What Docker is and which part of the Swarm this node plays; absent
     /// where no Docker answered.
@@ -35,7 +36,7 @@ pub struct Topology {
 }
 
 /// The Docker daemon that answered.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Docker {
     /// `26.1.5`
     pub version: String,
@@ -50,7 +51,7 @@ pub struct Docker {
 }
 
 /// This node's part in the Swarm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SwarmRole {
     /// A manager: services, tasks and nodes come from the cluster's store.
@@ -64,7 +65,7 @@ pub enum SwarmRole {
 }
 
 /// One network namespace.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Namespace {
     /// Inode of its nsfs file.
     pub inode: u32,
@@ -86,7 +87,7 @@ pub struct Namespace {
 }
 
 /// What a namespace is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum NamespaceKind {
     /// The node's own.
@@ -115,7 +116,7 @@ pub enum NamespaceKind {
 }
 
 /// A network device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Index within its namespace.
     pub ifindex: u32,
@@ -132,11 +133,12 @@ pub struct Device {
     /// Index of the bridge it is a port of, within the same namespace.
     pub master: Option<u32>,
     /// Addresses with their prefix lengths.
+    #[schemars(with = "Vec<String>")]
     pub addresses: Vec<IpNet>,
 }
 
 /// What a device is, by link kind, never by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum DeviceKind {
     /// `lo`
@@ -167,7 +169,9 @@ pub enum DeviceKind {
 }
 
 /// A device in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct DeviceRef {
     /// [`Namespace::inode`]
     pub namespace: u32,
@@ -176,7 +180,7 @@ pub struct DeviceRef {
 }
 
 /// A virtual service of the kernel's IPVS table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IpvsService {
     /// How packets are matched.
     #[serde(flatten)]
@@ -188,7 +192,7 @@ pub struct IpvsService {
 }
 
 /// How IPVS matches packets to a virtual service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IpvsMatch {
     /// By firewall mark: Docker's way.
@@ -205,7 +209,7 @@ pub enum IpvsMatch {
 }
 
 /// A real server of an IPVS service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IpvsDestination {
     /// Address.
     pub address: IpAddr,
@@ -222,7 +226,7 @@ pub struct IpvsDestination {
 }
 
 /// A neighbour table entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Neighbour {
     /// Device, within its namespace.
     pub ifindex: u32,
@@ -235,7 +239,7 @@ pub struct Neighbour {
 }
 
 /// A forwarding database entry of a VXLAN device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FdbEntry {
     /// VXLAN device, within its namespace.
     pub ifindex: u32,
@@ -248,7 +252,7 @@ pub struct FdbEntry {
 }
 
 /// A Docker network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Network {
     /// Docker's id; empty where only a VXLAN device speaks of it.
     pub id: String,
@@ -261,6 +265,7 @@ pub struct Network {
     /// VXLAN network identifiers, one a subnet.
     pub vnis: Vec<u32>,
     /// Subnets.
+    #[schemars(with = "Vec<String>")]
     pub subnets: Vec<IpNet>,
     /// `--opt encrypted`
     pub encrypted: bool,
@@ -274,7 +279,7 @@ pub struct Network {
 }
 
 /// A service's or a load balancer's address on a network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// `vote.2`, `lb` (a node's load balancer), or a container's name; empty
     /// where only the kernel knows of it.
@@ -288,7 +293,7 @@ pub struct Endpoint {
 }
 
 /// A Swarm service.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// Docker's id; empty on a worker that only heard of it.
     pub id: String,
@@ -305,7 +310,7 @@ pub struct Service {
 }
 
 /// How clients find a service's tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndpointMode {
     /// A virtual address that IPVS spreads over the tasks.
@@ -316,7 +321,7 @@ pub enum EndpointMode {
 }
 
 /// A virtual address of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Vip {
     /// [`Network::id`]
     pub network: String,
@@ -325,7 +330,7 @@ pub struct Vip {
 }
 
 /// A service's firewall mark on this node (marks are node-local).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fwmark {
     /// [`Network::id`]
     pub network: String,
@@ -334,7 +339,7 @@ pub struct Fwmark {
 }
 
 /// A published port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedPort {
     /// IP protocol number: 6, 17 or 132.
     pub protocol: u8,
@@ -347,7 +352,7 @@ pub struct PublishedPort {
 }
 
 /// How a port is published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PublishMode {
     /// Routing mesh: every node answers.
@@ -357,7 +362,7 @@ pub enum PublishMode {
 }
 
 /// A service's task.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// Docker's id.
     pub id: String,
@@ -376,7 +381,7 @@ pub struct Task {
 }
 
 /// A task's address on one network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskAddress {
     /// [`Network::id`]
     pub network: String,
@@ -385,7 +390,7 @@ pub struct TaskAddress {
 }
 
 /// A node of the Swarm.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// Docker's id; empty where only an address is known.
     pub id: String,

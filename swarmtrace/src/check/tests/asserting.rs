@@ -2,19 +2,20 @@
 
 use super::{connections, record, told, whole};
 use crate::check::parse::assertion;
-use crate::check::{Checked, Outcome, Record, Run, judge};
+use crate::check::{Observations, evaluate};
+use crate::recording::{AssertionResult, Outcome, RunSummary};
 use crate::synthetic::{Ending, Route};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Timeline};
 
 const LEAST: u64 = 30;
 
-fn judged_in(text: &str, record: &Record, run: &Run) -> Vec<Checked> {
+fn judged_in(text: &str, record: &Observations, run: &RunSummary) -> Vec<AssertionResult> {
     let assertion = assertion(text).unwrap_or_else(|e| panic!("{e}"));
-    judge(&assertion, record, run, LEAST)
+    evaluate(&assertion, record, run, LEAST)
 }
 
-fn outcomes(text: &str, record: &Record) -> Vec<Outcome> {
+fn outcomes(text: &str, record: &Observations) -> Vec<Outcome> {
     let judged = judged_in(text, record, &whole());
     judged.into_iter().map(|c| c.outcome).collect()
 }
@@ -163,7 +164,7 @@ fn too_few_samples_measure_nothing() {
 
 #[test]
 fn nothing_at_all_is_no_pass() {
-    let nothing = Record::new();
+    let nothing = Observations::new();
     for text in [
         "handshake.p50 < 5ms",
         "hop(ingress_sbox).max < 1s",
@@ -226,7 +227,7 @@ fn a_later_telling_replaces_an_earlier_one() {
     let late = early.clone();
     early.state = crate::timeline::State::Established;
     early.hops.retain(|hop| hop.phase != Phase::Rst);
-    let mut record = Record::new();
+    let mut record = Observations::new();
     assert!(record.add(&early) && !record.add(&late));
     assert_eq!(outcomes("all: rst.total == 1", &record), [Pass]);
     assert_eq!(outcomes("connections == 1", &record), [Pass]);
@@ -235,8 +236,8 @@ fn a_later_telling_replaces_an_earlier_one() {
 #[test]
 fn what_was_lost_is_never_passed_over() {
     let record = record(&mixed());
-    let lost = |lost| Run { lost, ..whole() };
-    let outcome = |text: &str, run: &Run| judged_in(text, &record, run)[0].outcome;
+    let lost = |lost| RunSummary { lost, ..whole() };
+    let outcome = |text: &str, run: &RunSummary| judged_in(text, &record, run)[0].outcome;
     assert_eq!(
         outcome("lost == 0", &lost(Some(1))),
         Unmeasured,

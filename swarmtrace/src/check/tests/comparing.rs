@@ -1,11 +1,12 @@
 //! Comparisons of made-up runs: what is found, what is not, what is named.
 
 use super::{Dice, connections, record, told};
-use crate::check::baseline::{Measures, measures};
-use crate::check::compare::{Compared, Rules, compare, slower};
+use crate::check::compare::{Rules, compare};
+use crate::check::measures::{Measures, measures, with_measures};
 use crate::check::statistics::{holm, predict, ranks};
 use crate::check::times::Times;
-use crate::check::{Baseline, Outcome, StoredRun};
+use crate::check::{baseline, slower};
+use crate::recording::{Baseline, BaselineRun, Comparison, Outcome};
 use crate::synthetic::{Ending, Route};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Measure, Timeline};
@@ -67,16 +68,16 @@ fn stretch(timeline: &mut Timeline, dice: &mut Dice, factor: f64, delay: f64) {
     timeline.handshake_ns = timeline.handshake_ns.map(|_| Nanos::new(handshake).abs());
 }
 
-fn baseline(runs: std::ops::Range<u64>) -> Baseline {
-    let run = |seed| StoredRun::default().with(&measures(&record(&run(seed, 0.0))));
-    Baseline::of(runs.map(run).collect())
+fn of_runs(runs: std::ops::Range<u64>) -> Baseline {
+    let run = |seed| with_measures(BaselineRun::default(), &measures(&record(&run(seed, 0.0))));
+    baseline::of(runs.map(run).collect())
 }
 
-fn compared(baseline: &Baseline, seed: u64, delay: f64) -> Vec<Compared> {
+fn compared(baseline: &Baseline, seed: u64, delay: f64) -> Vec<Comparison> {
     compare(baseline, &measures(&record(&run(seed, delay))), RULES)
 }
 
-fn worse(all: &[Compared]) -> usize {
+fn worse(all: &[Comparison]) -> usize {
     all.iter()
         .filter(|c| c.outcome == Outcome::Regression)
         .count()
@@ -84,7 +85,7 @@ fn worse(all: &[Compared]) -> usize {
 
 #[test]
 fn a_hop_a_fifth_slower_is_found_and_named() {
-    for baseline in [baseline(0..6), baseline(0..1)] {
+    for baseline in [of_runs(0..6), of_runs(0..1)] {
         let all = compared(&baseline, 100, 0.2);
         let slower = slower(&all);
         let first = slower.first().expect("something is slower");
@@ -113,7 +114,7 @@ fn a_hop_a_fifth_slower_is_found_and_named() {
 
 #[test]
 fn nothing_is_found_where_nothing_changed() {
-    let (many, one) = (baseline(0..6), baseline(0..1));
+    let (many, one) = (of_runs(0..6), of_runs(0..1));
     for seed in 100..140 {
         let now = measures(&record(&run(seed, 0.0)));
         for baseline in [&many, &one] {
@@ -128,7 +129,7 @@ fn nothing_is_found_where_nothing_changed() {
 
 #[test]
 fn faster_is_no_regression() {
-    let all = compared(&baseline(0..6), 100, -0.3);
+    let all = compared(&of_runs(0..6), 100, -0.3);
     assert_eq!(worse(&all), 0);
     assert!(
         all.iter()
@@ -138,7 +139,7 @@ fn faster_is_no_regression() {
 
 #[test]
 fn less_than_the_tolerance_is_no_matter() {
-    let baseline = baseline(0..6);
+    let baseline = of_runs(0..6);
     assert_eq!(worse(&compared(&baseline, 100, 0.05)), 0);
     let now = measures(&record(&run(100, 0.2)));
     let lax = Rules {
@@ -157,12 +158,15 @@ fn a_backend_that_is_gone_is_not_compared() {
             .collect()
     };
     let now = measures(&record(&run(100, 0.0)));
-    let whole = baseline(0..3);
+    let whole = of_runs(0..3);
     let all = compare(&whole, &only_local(now.clone()), RULES);
-    let gone = |c: &&Compared| c.backend == "vote.2" && c.measure == Measure::Handshake;
+    let gone = |c: &&Comparison| c.backend == "vote.2" && c.measure == Measure::Handshake;
     let handshake = all.iter().find(gone).expect("vote.2's handshake");
     assert_eq!(handshake.outcome, Outcome::Unmeasured);
-    let part = Baseline::of(vec![StoredRun::default().with(&only_local(now.clone()))]);
+    let part = baseline::of(vec![with_measures(
+        BaselineRun::default(),
+        &only_local(now.clone()),
+    )]);
     let all = compare(&part, &now, RULES);
     let fresh = all.iter().find(gone).expect("vote.2's handshake");
     assert_eq!(
@@ -175,7 +179,7 @@ fn a_backend_that_is_gone_is_not_compared() {
 #[test]
 fn too_few_connections_are_not_compared() {
     let few = told(&connections(Route::MeshLocal, Ending::Closed, 25, 0));
-    let all = compare(&baseline(0..3), &measures(&record(&few)), RULES);
+    let all = compare(&of_runs(0..3), &measures(&record(&few)), RULES);
     let handshake = all
         .iter()
         .find(|c| c.measure == Measure::Handshake)
@@ -199,9 +203,9 @@ fn a_baseline_that_is_all_noise_says_so() {
                 ms * 1_000_000 + timeline.started.ns() % 7,
             ));
         }
-        StoredRun::default().with(&measures(&record(&timelines)))
+        with_measures(BaselineRun::default(), &measures(&record(&timelines)))
     };
-    let wild = Baseline::of([1, 4, 2, 9].map(times).to_vec());
+    let wild = baseline::of([1, 4, 2, 9].map(times).to_vec());
     let all = compared(&wild, 100, 0.0);
     let handshake = all
         .iter()

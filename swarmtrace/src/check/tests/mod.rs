@@ -6,8 +6,9 @@ mod parsing;
 mod storing;
 mod telling;
 
-use super::{Record, Run};
+use super::Observations;
 use crate::flow::{Correlator, Options};
+use crate::recording::RunSummary;
 use crate::synthetic::{At, Connection, Ending, Route, topology};
 use crate::sys::clock::Nanos;
 use crate::timeline::Timeline;
@@ -63,8 +64,8 @@ pub fn connections(route: Route, ending: Ending, number: u32, seed: u32) -> Vec<
     (0..number).map(one).collect()
 }
 
-pub fn record(timelines: &[Timeline]) -> Record {
-    let mut record = Record::new();
+pub fn record(timelines: &[Timeline]) -> Observations {
+    let mut record = Observations::new();
     for timeline in timelines {
         record.add(timeline);
     }
@@ -72,13 +73,13 @@ pub fn record(timelines: &[Timeline]) -> Record {
 }
 
 /// A trace that lost nothing.
-pub fn whole() -> Run {
-    Run {
+pub fn whole() -> RunSummary {
+    RunSummary {
         nodes: vec!["node-a".to_owned()],
         connections: 200,
         events: 1000,
         lost: Some(0),
-        ..Run::default()
+        ..RunSummary::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The assertions' language.
 
 use super::word;
-use crate::check::assertion::{Comparison, Count, Limit, Metric, Scope, Statistic, Time};
+use crate::check::assertion::{Count, Limit, Metric, Operator, Scope, Statistic, Time};
 use crate::check::parse::assertion;
 use proptest::prelude::*;
 
@@ -27,86 +27,86 @@ fn each_form_is_understood() {
         (
             "handshake.p99 < 5ms",
             Metric::Time(Time::Handshake, p(99.0)),
-            Comparison::Less,
+            Operator::Less,
             Limit::Time(5e6),
         ),
         (
             "first_byte.p99.9<=1.5s",
             Metric::Time(Time::FirstByte, p(99.9)),
-            Comparison::AtMost,
+            Operator::AtMost,
             Limit::Time(1.5e9),
         ),
         (
             "hop(ingress_sbox).p50 < 200us",
             Metric::Time(hop("ingress_sbox", false), p(50.0)),
-            Comparison::Less,
+            Operator::Less,
             Limit::Time(2e5),
         ),
         (
             "hop( vxlan out, back ).max < 2 ms",
             Metric::Time(hop("vxlan out", true), Statistic::Max),
-            Comparison::Less,
+            Operator::Less,
             Limit::Time(2e6),
         ),
         (
             "hop(host veth(ingress_sbox) out).mean > 3ns",
             Metric::Time(hop("host veth(ingress_sbox) out", false), Statistic::Mean),
-            Comparison::More,
+            Operator::More,
             Limit::Time(3.0),
         ),
         (
             "rst.handshake == 0",
             Metric::Count(Count::RstHandshake),
-            Comparison::Equal,
+            Operator::Equal,
             Limit::Count(0.0),
         ),
         (
             "rst.total != 1",
             Metric::Count(Count::RstTotal),
-            Comparison::NotEqual,
+            Operator::NotEqual,
             Limit::Count(1.0),
         ),
         (
             "retransmit.syn == 0",
             Metric::Count(Count::RetransmitSyn),
-            Comparison::Equal,
+            Operator::Equal,
             Limit::Count(0.0),
         ),
         (
             "retransmit.total < 0.5%",
             Metric::Count(Count::RetransmitTotal),
-            Comparison::Less,
+            Operator::Less,
             Limit::Percent(0.5),
         ),
         (
             "connections >= 100",
             Metric::Count(Count::Connections),
-            Comparison::AtLeast,
+            Operator::AtLeast,
             Limit::Count(100.0),
         ),
         (
             "failed<1%",
             Metric::Count(Count::Failed),
-            Comparison::Less,
+            Operator::Less,
             Limit::Percent(1.0),
         ),
         (
             "unanswered == 0",
             Metric::Count(Count::Unanswered),
-            Comparison::Equal,
+            Operator::Equal,
             Limit::Count(0.0),
         ),
         (
             "lost == 0",
             Metric::Count(Count::Lost),
-            Comparison::Equal,
+            Operator::Equal,
             Limit::Count(0.0),
         ),
     ];
-    for (text, metric, comparison, limit) in cases {
+    for (text, metric, operator, limit) in cases {
         let read = assertion(text).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!((read.scope, read.metric), (Scope::Each, metric), "{text}");
-        assert_eq!((read.comparison, read.limit), (comparison, limit), "{text}");
+        assert_eq!((read.operator, read.limit), (operator, limit), "{text}");
     }
 }
 

@@ -1,30 +1,31 @@
 //! Baselines in files.
 
 use super::{connections, record, told};
-use crate::check::baseline::{MOST_RUNS, measures};
+use crate::check::baseline::{self, MOST_RUNS};
+use crate::check::measures::{measures, of_run, with_measures};
 use crate::check::times::{Times, merged, quantile};
-use crate::check::{Baseline, StoredRun};
+use crate::recording::{BaselineRun, write_line};
 use crate::synthetic::{Ending, Route};
 use proptest::prelude::*;
 
-fn run() -> StoredRun {
+fn run() -> BaselineRun {
     let timelines = told(&connections(Route::MeshRemote, Ending::Closed, 60, 0));
-    StoredRun {
+    let run = BaselineRun {
         kernel: "6.1.0".to_owned(),
-        ..StoredRun::default()
-    }
-    .with(&measures(&record(&timelines)))
+        ..BaselineRun::default()
+    };
+    with_measures(run, &measures(&record(&timelines)))
 }
 
 #[test]
 fn what_is_written_is_read() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("base.json");
-    assert!(Baseline::read_if_there(&path).expect("no error").is_none());
-    let baseline = Baseline::of(vec![run(), run()]);
-    baseline.write(&path).expect("written");
-    assert_eq!(Baseline::read(&path).expect("read"), baseline);
-    let stored = baseline.runs[0].measures().expect("whole");
+    assert!(baseline::read_if_exists(&path).expect("no error").is_none());
+    let baseline = baseline::of(vec![run(), run()]);
+    baseline::write(&baseline, &path).expect("written");
+    assert_eq!(baseline::read(&path).expect("read"), baseline);
+    let stored = of_run(&baseline.runs[0]).expect("whole");
     let seen = record(&told(&connections(
         Route::MeshRemote,
         Ending::Closed,
@@ -43,11 +44,11 @@ fn what_is_written_is_read() {
 
 #[test]
 fn the_latest_runs_are_kept() {
-    let numbered = |taken| StoredRun {
+    let numbered = |taken| BaselineRun {
         taken,
-        ..StoredRun::default()
+        ..BaselineRun::default()
     };
-    let baseline = Baseline::of((0..25).map(numbered).collect());
+    let baseline = baseline::of((0..25).map(numbered).collect());
     assert_eq!(baseline.runs.len(), MOST_RUNS);
     assert_eq!(baseline.runs[0].taken, 5);
 }
@@ -56,9 +57,7 @@ fn the_latest_runs_are_kept() {
 fn an_old_baseline_outlives_a_write_that_fails() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("no such directory").join("base.json");
-    let error = Baseline::of(vec![run()])
-        .write(&path)
-        .expect_err("nowhere to write");
+    let error = baseline::write(&baseline::of(vec![run()]), &path).expect_err("nowhere to write");
     assert!(error.to_string().contains("base.json"), "{error}");
 }
 
@@ -66,23 +65,29 @@ fn an_old_baseline_outlives_a_write_that_fails() {
 fn what_is_no_baseline_is_refused_with_its_name() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("base.json");
-    let whole = serde_json::to_string(&Baseline::of(vec![run()])).expect("JSON");
+    let whole = write_line(&baseline::of(vec![run()])).expect("JSON");
     let broken = whole.replacen("\"histograms\":[\"", "\"histograms\":[\"AAAA", 1);
     let newer = whole.replacen("\"version\":1", "\"version\":2", 1);
     assert!(broken != whole && newer != whole);
     for (text, words) in [
-        ("", "not a baseline"),
-        ("{\"format\":\"swarmtrace-timeline\"}", "not a baseline"),
-        (&whole[..whole.len() / 2], "not a baseline"),
+        ("", "not a swarmtrace-baseline"),
+        (
+            "{\"format\":\"swarmtrace-timeline\"}",
+            "not a swarmtrace-baseline",
+        ),
+        (&whole[..whole.len() / 2], "not a swarmtrace-baseline"),
         (broken.as_str(), "broken histogram"),
-        (newer.as_str(), "version 2"),
+        (
+            newer.as_str(),
+            "swarmtrace-baseline version 2; this swarmtrace reads up to version 1",
+        ),
         (
             "{\"format\":\"swarmtrace-baseline\",\"version\":1,\"runs\":[]}",
             "without a run",
         ),
     ] {
         std::fs::write(&path, text).expect("written");
-        let error = Baseline::read(&path).expect_err(words).to_string();
+        let error = baseline::read(&path).expect_err(words).to_string();
         assert!(
             error.contains("base.json") && error.contains(words),
             "{error}"

@@ -1,18 +1,20 @@
 //! What is printed: text, Markdown, JUnit.
 
 use super::{connections, record, told, whole};
-use crate::check::baseline::measures;
 use crate::check::compare::{Rules, compare};
 use crate::check::parse::assertion;
-use crate::check::{Baseline, Report, Run, StoredRun, judge};
-use crate::output::{check_junit, check_markdown, check_text};
+use crate::check::report as sum_up;
+use crate::check::{baseline, evaluate, measures, with_measures};
+use crate::output::check::{junit, markdown, text};
+use crate::output::style::plain;
+use crate::recording::{BaselineRun, CheckReport, RunSummary};
 use crate::synthetic::{Ending, Route};
 use needs::needs;
 use std::io::Write as _;
 use std::process::Stdio;
 
 /// A report with every outcome, and names that are markup in every format.
-fn report(run: Run) -> Report {
+fn report(run: RunSummary) -> CheckReport {
     let local = connections(Route::MeshLocal, Ending::Closed, 100, 0);
     let remote = connections(Route::MeshRemote, Ending::Closed, 100, 1000);
     let mut timelines = told(&[local, remote].concat());
@@ -30,22 +32,25 @@ fn report(run: Run) -> Report {
         "connections > 5000",
     ] {
         let assertion = assertion(text).unwrap_or_else(|e| panic!("{e}"));
-        checked.extend(judge(&assertion, &now, &run, 30));
+        checked.extend(evaluate(&assertion, &now, &run, 30));
     }
-    let baseline = Baseline::of(vec![StoredRun::default().with(&measures(&before))]);
+    let baseline = baseline::of(vec![with_measures(
+        BaselineRun::default(),
+        &measures(&before),
+    )]);
     let rules = Rules {
         tolerance: 0.1,
         least: 30,
     };
-    let mut report = Report::new(run, checked, compare(&baseline, &measures(&now), rules));
+    let mut report = sum_up(run, checked, compare(&baseline, &measures(&now), rules));
     report.notes.push("a <note> with \u{1} in it".to_owned());
     report
 }
 
 #[test]
 fn people_are_told_all_of_it() {
-    let text = check_text::render(&report(whole()));
-    let text = anstream::adapter::strip_str(&text).to_string();
+    let text = text::render(&report(whole()));
+    let text = plain(&text);
     for words in [
         "regression  200 connections on node-a, 1000 events, none lost",
         "not measured: too few samples: 100, and it takes 1000",
@@ -61,7 +66,7 @@ fn people_are_told_all_of_it() {
 
 #[test]
 fn markdown_tables_have_as_many_cells_as_columns() {
-    let text = check_markdown::render(&report(whole()));
+    let text = markdown::render(&report(whole()));
     assert!(
         text.starts_with("### ❌ swarmtrace check: regression\n"),
         "{text}"
@@ -102,15 +107,15 @@ fn validate(document: &str) -> Result<(), String> {
 #[test]
 fn junit_follows_its_schema() {
     needs!(Program("xmllint"));
-    let lossy = Run {
+    let lossy = RunSummary {
         problems: vec!["\u{0}7 events were <lost> & gone".to_owned()],
         lost: Some(7),
         taken: 1_800_000_000,
         ..whole()
     };
-    let passed = Report::new(whole(), Vec::new(), Vec::new());
+    let passed = sum_up(whole(), Vec::new(), Vec::new());
     for report in [report(whole()), report(lossy), passed] {
-        let document = check_junit::render(&report).expect("written");
+        let document = junit::render(&report).expect("written");
         validate(&document).unwrap_or_else(|e| panic!("{e}\n{document}"));
         let count = |what: &str| document.matches(what).count();
         let failures = document.matches("<failure ").count();
@@ -132,13 +137,13 @@ fn junit_follows_its_schema() {
 #[test]
 fn the_schema_refuses_what_is_wrong() {
     needs!(Program("xmllint"));
-    let document = check_junit::render(&report(whole())).expect("written");
+    let document = junit::render(&report(whole())).expect("written");
     for (from, to) in [
-        ("<testcase classname", "<testcase clasname"),
+        (" classname=", " clasname="),
         (" name=\"swarmtrace check\"", " nome=\"swarmtrace check\""),
         ("<failure ", "<failed/><failure "),
         (" tests=\"1\"", ""),
-        ("time=\"0\"", "time=\"soon\""),
+        ("time=\"0.000\"", "time=\"soon\""),
     ] {
         let wrong = document.replacen(from, to, 1);
         assert_ne!(wrong, document, "{from}");

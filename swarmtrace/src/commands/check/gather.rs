@@ -1,15 +1,14 @@
 //! The connections to be judged: traced now, or recorded before.
 
 use super::Args;
-use crate::check::{Record, Run};
+use crate::check::Observations;
 use crate::commands::follow::is_answered;
 use crate::flow::{Correlator, Flow, Options};
+use crate::recording::{RunSummary, read};
 use crate::session::{Step, Trace, TraceOptions, monotonic_now};
 use crate::sys::clock::Mono;
 use crate::timeline::join;
-use crate::timeline::read::{self, Contents};
 use anyhow::{Context as _, Result};
-use serde::de::IgnoredAny;
 use std::os::fd::AsFd as _;
 use std::process::Stdio;
 use std::time::Duration;
@@ -23,20 +22,20 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What was seen.
 pub struct Gathered {
     /// The connections.
-    pub record: Record,
+    pub record: Observations,
     /// The trace.
-    pub run: Run,
+    pub run: RunSummary,
 }
 
 /// Reads recordings.
 pub fn recorded(args: &Args) -> Result<Gathered> {
-    let mut run = Run {
+    let mut run = RunSummary {
         lost: Some(0),
-        ..Run::default()
+        ..RunSummary::default()
     };
     let mut timelines = Vec::new();
     for path in &args.from {
-        let recording: Contents<IgnoredAny, IgnoredAny> = read::contents(path)?;
+        let recording = read::contents(path)?;
         if recording.summaries.is_empty() {
             // It was cut short: nobody knows what is missing.
             run.lost = None;
@@ -50,12 +49,12 @@ pub fn recorded(args: &Args) -> Result<Gathered> {
             run.gaps.extend(summary.gaps);
             run.nodes.push(summary.node);
         }
-        timelines.extend(recording.timelines.into_iter().map(|(t, _)| t));
+        timelines.extend(recording.timelines.into_iter().map(|line| line.timeline));
     }
     if args.from.len() > 1 {
         timelines = join::join(timelines).timelines;
     }
-    let mut record = Record::new();
+    let mut record = Observations::new();
     for timeline in &timelines {
         record.add(timeline);
     }
@@ -83,7 +82,7 @@ pub async fn live(args: &Args) -> Result<Gathered> {
         args,
         live,
         correlator: Correlator::new(&Options::default()),
-        record: Record::new(),
+        record: Observations::new(),
         problems: Vec::new(),
         until: u64::MAX,
     };
@@ -103,7 +102,7 @@ struct Gathering<'a> {
     args: &'a Args,
     live: Trace,
     correlator: Correlator,
-    record: Record,
+    record: Observations,
     problems: Vec<String>,
     /// CLOCK_MONOTONIC after which no connection counts.
     until: u64,
@@ -260,7 +259,7 @@ impl Gathering<'_> {
         self.keep(told);
         let mut gaps: Vec<String> = self.live.gaps().collect();
         gaps.dedup();
-        let run = Run {
+        let run = RunSummary {
             nodes: vec![self.live.topology().hostname.clone()],
             seconds: took.as_secs_f64(),
             connections: self.record.connections.len() as u64,

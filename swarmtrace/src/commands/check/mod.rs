@@ -8,8 +8,10 @@ mod tests;
 pub use options::{Args, Format};
 
 use crate::check::compare::Rules;
-use crate::check::{Baseline, Outcome, Report, StoredRun, baseline, compare, judge};
-use crate::output::{self, check_junit, check_markdown, check_text};
+use crate::check::{baseline, compare, evaluate, measures, report, with_measures};
+use crate::output::check::{junit, markdown, text};
+use crate::output::{self, style};
+use crate::recording::{Baseline, BaselineRun, CheckReport, Outcome, write_line};
 use crate::sys::atomic_file::AtomicFile;
 use anyhow::{Context as _, Result};
 use gather::Gathered;
@@ -26,8 +28,7 @@ impl Args {
             .collect::<Result<_>>()?;
         let report = self.check().await?;
         for ((format, path), file) in self.report.iter().zip(files) {
-            // Colours are for terminals.
-            let text = anstream::adapter::strip_str(&render(&report, *format)?).to_string();
+            let text = style::plain(&render(&report, *format)?);
             file.commit(text.as_bytes())
                 .with_context(|| cannot_write(path))?;
         }
@@ -37,12 +38,12 @@ impl Args {
 
     /// Everything that can be wrong with the command line or the files is said
     /// before anything is traced.
-    async fn check(&self) -> Result<Report> {
+    async fn check(&self) -> Result<CheckReport> {
         let assertions = self.assertions()?;
         self.ends()?;
-        let old = (self.baseline.as_deref().map(Baseline::read)).transpose()?;
+        let old = (self.baseline.as_deref().map(baseline::read)).transpose()?;
         let target = match &self.save_baseline {
-            Some(path) => Baseline::read_if_there(path)?
+            Some(path) => baseline::read_if_exists(path)?
                 .map(|b| b.runs)
                 .unwrap_or_default(),
             None => Vec::new(),
@@ -55,13 +56,13 @@ impl Args {
         run.taken = (SystemTime::now().duration_since(UNIX_EPOCH)).map_or(0, |t| t.as_secs());
         let mut checked = Vec::new();
         for assertion in &assertions {
-            let judged = judge(assertion, &record, &run, self.min_samples);
+            let judged = evaluate(assertion, &record, &run, self.min_samples);
             if assertion.is_about_loss() && judged.iter().any(|c| c.outcome != Outcome::Pass) {
                 run.problems.push(lost(run.lost));
             }
             checked.extend(judged);
         }
-        let measures = baseline::measures(&record);
+        let measures = measures(&record);
         let rules = Rules {
             tolerance: self.tolerance,
             least: self.min_samples,
@@ -71,16 +72,16 @@ impl Args {
             run.problems
                 .push("too few connections for a baseline".to_owned());
         }
-        let mut report = Report::new(run, checked, compared.unwrap_or_default());
+        let mut report = report(run, checked, compared.unwrap_or_default());
         if let Some(old) = &old {
             report.notes.extend(doubts(old));
         }
         if let Some(path) = &self.save_baseline {
             if report.outcome == Outcome::Pass {
                 let mut runs = target;
-                runs.push(self.stored(&report).with(&measures));
+                runs.push(with_measures(self.stored(&report), &measures));
                 let count = runs.len().min(baseline::MOST_RUNS);
-                Baseline::of(runs).write(path)?;
+                baseline::write(&baseline::of(runs), path)?;
                 report
                     .notes
                     .push(format!("saved as run {count} of {}", path.display()));
@@ -93,7 +94,7 @@ impl Args {
         Ok(report)
     }
 
-    fn stored(&self, report: &Report) -> StoredRun {
+    fn stored(&self, report: &CheckReport) -> BaselineRun {
         let system = (self.from.is_empty())
             .then(|| nix::sys::utsname::uname().ok())
             .flatten();
@@ -103,7 +104,7 @@ impl Args {
                 .map(|s| pick(s).to_string_lossy().into_owned());
             word.unwrap_or_default()
         };
-        StoredRun {
+        BaselineRun {
             taken: report.run.taken,
             swarmtrace: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: word(|s| s.release()),
@@ -116,12 +117,12 @@ impl Args {
     }
 }
 
-fn render(report: &Report, format: Format) -> Result<String> {
+fn render(report: &CheckReport, format: Format) -> Result<String> {
     Ok(match format {
-        Format::Text => check_text::render(report),
-        Format::Json => serde_json::to_string(report)? + "\n",
-        Format::Junit => check_junit::render(report)?,
-        Format::Markdown => check_markdown::render(report),
+        Format::Text => text::render(report),
+        Format::Json => write_line(report)?,
+        Format::Junit => junit::render(report)?,
+        Format::Markdown => markdown::render(report),
     })
 }
 
@@ -132,7 +133,7 @@ fn cannot_write(path: &Path) -> String {
 fn lost(lost: Option<u64>) -> String {
     match lost {
         Some(lost) => format!("{lost} events were lost; a larger --buffer helps"),
-        None => "nobody counted what was lost".to_owned(),
+        None => "lost events were not counted".to_owned(),
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Args {
     /// themselves. The latest 20 are kept.
     #[arg(long, value_name = "FILE")]
     pub save_baseline: Option<PathBuf>,
-    /// How much slower than the baseline is no matter
+    /// Tolerated regression: how much slower than the baseline a measure may be
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "10%")]
     pub tolerance: f64,
     /// Fewest times that a figure may rest on; a p99 takes 100 anyway

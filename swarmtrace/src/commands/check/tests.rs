@@ -1,9 +1,9 @@
 //! `check` from its command line to its exit code, over recordings.
 
 use super::Args;
-use crate::check::{Outcome, Report};
 use crate::flow::{Correlator, Options};
-use crate::output::{check_junit, check_markdown, check_text, json};
+use crate::output::check::{junit, markdown, text};
+use crate::recording::{CheckReport, Outcome, TimelineLine, write_line};
 use crate::synthetic::{At, Connection, Ending, Route, topology};
 use crate::sys::clock::Nanos;
 use crate::timeline::Timeline;
@@ -19,7 +19,7 @@ struct Cli {
 }
 
 /// What `check` comes to with those words.
-fn check(words: &[&str]) -> Result<Report> {
+fn check(words: &[&str]) -> Result<CheckReport> {
     let cli = Cli::try_parse_from(["check"].iter().chain(words))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(cli.args.check())
@@ -80,7 +80,7 @@ impl Bed {
     /// A recording, with so many events lost or without its last line.
     fn record(&self, name: &str, timelines: &[Timeline], lost: Option<u64>) -> String {
         let mut text: String = (timelines.iter())
-            .map(|t| json::text(t, None, None).expect("JSON"))
+            .map(|t| write_line(&TimelineLine::from(t.clone())).expect("JSON"))
             .collect();
         if let Some(lost) = lost {
             let figures = format!("\"node\":\"node-a\",\"events\":5000,\"lost\":{lost}");
@@ -170,9 +170,9 @@ fn a_baseline_is_saved_compared_and_kept_from_bad_runs() {
     let named = serde_json::to_value(&report.slower[0]).expect("JSON");
     assert_eq!(named["to"], "ingress_sbox nic(ingress) out", "{named}");
     for text in [
-        check_text::render(&report),
-        check_markdown::render(&report).replace('\\', ""),
-        check_junit::render(&report).expect("written"),
+        text::render(&report),
+        markdown::render(&report).replace('\\', ""),
+        junit::render(&report).expect("written"),
     ] {
         assert!(text.contains("ingress_sbox nic(ingress) out"), "{text}");
     }

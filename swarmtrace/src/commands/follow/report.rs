@@ -5,53 +5,30 @@
 //! figures are the last line, an object of its own format.
 
 use super::{Args, Format};
-use crate::diagnose::{TaskState, Verdict};
 use crate::flow::{Flow, Statistics};
 use crate::output;
 use crate::output::notes::{Gaps, loss};
-use crate::output::paint::Painter;
-use crate::output::text::TextOptions;
-use crate::output::{json, latency, text, verdict};
-use crate::session::Trace;
-use crate::session::joined::Watched;
-use crate::session::{Judged, judge_all};
-use crate::timeline::{Histograms, Latency, SUMMARY_FORMAT, Timeline};
+use crate::output::timeline::text;
+use crate::output::{latency, verdict};
+use crate::recording::{NodeLine, Summary, TimelineLine, write_line};
+use crate::session::{Judged, Trace, judge_all};
+use crate::timeline::{Histograms, Timeline};
 use anyhow::Result;
-use serde::Serialize;
-
-/// Standard output drops the colours where they are not wanted.
-const COLOUR: Painter = Painter { colour: true };
 
 /// Prints and counts.
 pub struct Report<'a> {
     options: &'a Args,
-    text: TextOptions,
+    text: text::Options,
     histograms: Histograms,
     told: u64,
     gaps: Gaps,
-}
-
-/// The figures, as the last line of JSON output.
-#[derive(Serialize)]
-struct Summary<'a> {
-    format: &'static str,
-    version: u32,
-    node: &'a str,
-    connections: u64,
-    unfinished: usize,
-    events: u64,
-    lost: u64,
-    lost_by_cpu: &'a [u64],
-    latencies: &'a [Latency],
-    gaps: Vec<&'a str>,
 }
 
 impl<'a> Report<'a> {
     pub fn new(options: &'a Args) -> Self {
         Self {
             options,
-            text: TextOptions {
-                painter: COLOUR,
+            text: text::Options {
                 reply: !options.no_reply,
                 all_packets: options.all_packets,
             },
@@ -99,17 +76,17 @@ impl<'a> Report<'a> {
                     site.index = index;
                 }
             }
-            self.tell(&timeline, verdict.as_ref(), task_state)?;
+            self.tell(&TimelineLine {
+                timeline,
+                verdict,
+                task_state,
+            })?;
         }
         Ok(())
     }
 
-    fn tell(
-        &mut self,
-        timeline: &Timeline,
-        verdict: Option<&Verdict>,
-        task_state: Option<TaskState>,
-    ) -> Result<()> {
+    fn tell(&mut self, line: &TimelineLine) -> Result<()> {
+        let timeline = &line.timeline;
         if timeline.revision == 0 {
             self.told += 1;
             self.histograms.add(timeline);
@@ -119,15 +96,15 @@ impl<'a> Report<'a> {
         }
         match self.options.output {
             Format::Text => {
-                let mut page = text::timeline(timeline, &self.text);
-                if let Some(verdict) = verdict {
-                    page += &verdict::below(verdict, COLOUR);
+                let mut page = text::render(timeline, &self.text);
+                if let Some(verdict) = &line.verdict {
+                    page += &verdict::text::indented(verdict);
                 }
                 page.push('\n');
                 output::print(&page)?;
             }
             Format::Json => {
-                output::print(&json::text(timeline, verdict, task_state)?)?;
+                output::print(&write_line(line)?)?;
             }
         }
         Ok(())
@@ -149,24 +126,22 @@ impl<'a> Report<'a> {
         let events = live.reported()?;
         match self.options.output {
             Format::Json => {
-                output::print(&(serde_json::to_string(&Watched::of(live))? + "\n"))?;
+                output::print(&write_line(&NodeLine::of(live))?)?;
                 let summary = Summary {
-                    format: SUMMARY_FORMAT,
-                    version: 1,
-                    node: &live.topology().hostname,
+                    node: live.topology().hostname.clone(),
                     connections: self.told,
-                    unfinished,
+                    unfinished: unfinished as u64,
                     events,
                     lost,
-                    lost_by_cpu: &lost_by_cpu,
-                    latencies: &latencies,
-                    gaps: self.gaps.named().collect(),
+                    lost_by_cpu: lost_by_cpu.clone(),
+                    latencies,
+                    gaps: self.gaps.named().map(str::to_owned).collect(),
                 };
-                output::print(&(serde_json::to_string(&summary)? + "\n"))?;
+                output::print(&write_line(&summary)?)?;
             }
             Format::Text => {
                 if !latencies.is_empty() {
-                    output::print(&latency::table(&latencies, COLOUR))?;
+                    output::print(&latency::text::render(&latencies))?;
                 }
             }
         }

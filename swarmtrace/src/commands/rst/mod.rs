@@ -12,7 +12,8 @@ mod report;
 pub use options::Args;
 
 use crate::flow::{Correlator, Flow, Options};
-use crate::output::rst::{Finding, ends_a_flow, is_of_swarm};
+use crate::output::rst::{ends_a_flow, is_of_swarm};
+use crate::recording::Finding;
 use crate::session::{Step, Trace, judge_all, monotonic_now};
 use crate::sys::clock::Mono;
 use anyhow::Result;

@@ -9,21 +9,17 @@ use crate::commands::follow::Format;
 use crate::flow::Statistics;
 use crate::output;
 use crate::output::notes::{Gaps, loss, what};
-use crate::output::paint::{Ink, Painter};
+use crate::output::rst::Groups;
 use crate::output::rst::text::{clock, describe, page, table};
-use crate::output::rst::{Finding, Group, Groups};
+use crate::output::style::{WRONG, paint};
+use crate::recording::{Finding, RstSummary, write_line};
 use crate::session::{Trace, wall_offset};
 use anyhow::Result;
-use serde::Serialize;
 
-/// Standard output drops the colours where they are not wanted.
-const COLOUR: Painter = Painter { colour: true };
 /// How often repeats are told of.
 const INTERVAL: u64 = 10_000_000_000;
 /// How many kinds a telling of repeats names.
 const LINES: usize = 8;
-/// The `format` of the figures' JSON.
-const SUMMARY_FORMAT: &str = "swarmtrace-rst-summary";
 
 /// Prints and counts.
 pub struct Report<'a> {
@@ -35,24 +31,6 @@ pub struct Report<'a> {
     started: u64,
     told: u64,
     gaps: Gaps,
-}
-
-/// The figures, as the last line of JSON output.
-#[derive(Serialize)]
-struct Summary<'a> {
-    format: &'static str,
-    version: u32,
-    node: &'a str,
-    found: u64,
-    resets: u64,
-    uncertain: u64,
-    groups: Vec<&'a Group>,
-    others: u64,
-    seconds: f64,
-    events: u64,
-    lost: u64,
-    lost_by_cpu: &'a [u64],
-    gaps: Vec<&'a str>,
 }
 
 impl<'a> Report<'a> {
@@ -103,7 +81,7 @@ impl<'a> Report<'a> {
         self.resets += u64::from(finding.is_reset());
         let first = self.groups.add(finding);
         match self.options.output {
-            Format::Json => output::print(&(serde_json::to_string(finding)? + "\n"))?,
+            Format::Json => output::print(&write_line(finding)?)?,
             Format::Text if first => output::print(&page(finding))?,
             Format::Text => {}
         }
@@ -127,7 +105,7 @@ impl<'a> Report<'a> {
             lines += &format!(
                 "{}  {} more in {:.0} s ({rate:.1}/s), {} in all: {}\n",
                 clock(wall(now)),
-                COLOUR.paint(Ink::Bad, &format!("+{more}")),
+                paint(WRONG, format!("+{more}")),
                 passed as f64 / 1e9,
                 group.count,
                 describe(group),
@@ -152,22 +130,20 @@ impl<'a> Report<'a> {
         };
         match self.options.output {
             Format::Json => {
-                let summary = Summary {
-                    format: SUMMARY_FORMAT,
-                    version: 1,
-                    node: &live.topology().hostname,
+                let summary = RstSummary {
+                    node: live.topology().hostname.clone(),
                     found: self.found,
                     resets: self.resets,
                     uncertain: self.uncertain,
-                    groups: self.groups.all(),
+                    groups: self.groups.all().into_iter().cloned().collect(),
                     others: self.groups.others(),
                     seconds: watched as f64 / 1e9,
                     events,
                     lost,
-                    lost_by_cpu: &lost_by_cpu,
-                    gaps: self.gaps.named().collect(),
+                    lost_by_cpu: lost_by_cpu.clone(),
+                    gaps: self.gaps.named().map(str::to_owned).collect(),
                 };
-                output::print(&(serde_json::to_string(&summary)? + "\n"))?;
+                output::print(&write_line(&summary)?)?;
             }
             Format::Text if self.found > 0 => output::print(&table(&self.groups))?,
             Format::Text => {}

@@ -3,8 +3,8 @@
 use super::cases::{all, mesh};
 use super::scene::Scene;
 use crate::diagnose::{Certainty, RULES, Verdict};
-use crate::output::paint::Painter;
-use crate::output::verdict::text;
+use crate::output::style::plain;
+use crate::output::verdict::text::render;
 use crate::synthetic::{Connection, Ending};
 use std::collections::HashSet;
 
@@ -167,13 +167,13 @@ fn commands_can_be_pasted() {
 fn on_a_terminal_it_is_a_few_lines() {
     for expect in all() {
         for verdict in expect.scene.verdicts() {
-            let text = text(&verdict, 100, Painter::default());
+            let text = plain(&render(&verdict));
             let lines = text.lines().count();
             assert!((3..=14).contains(&lines), "{text}");
         }
     }
     let verdict = mesh(Ending::Refused).verdicts().remove(0);
-    assert_eq!(text(&verdict, 100, Painter::default()), REFUSED);
+    assert_eq!(plain(&render(&verdict)), REFUSED);
 }
 
 const REFUSED: &str = "\

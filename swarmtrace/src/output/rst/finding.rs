@@ -2,178 +2,56 @@
 
 use crate::diagnose::{TaskState, Verdict};
 use crate::flow::FlowPacket;
+use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side};
 use crate::sys::clock::Nanos;
-use crate::timeline::{Gap, Hop, Leg, Phase, Place, State, Timeline, Way};
-use serde::Serialize;
-use std::net::SocketAddr;
-
-/// The `format` of a finding's JSON.
-pub const FORMAT: &str = "swarmtrace-rst";
-/// The `version` of a finding's JSON.
-pub const VERSION: u32 = 1;
+use crate::timeline::{Gap, Hop, Leg, Phase, Place, State, Timeline};
 
 /// How soon after the SYN-ACK a reset still belongs to the handshake.
 const HANDSHAKE: Nanos = Nanos::from_secs(1);
 
-/// How a connection failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A reset answered the SYN.
-    Refused,
-    /// A reset broke it later.
-    Reset,
-    /// An ICMP error answered the SYN.
-    IcmpError,
-    /// Nothing answered the SYN.
-    Unanswered,
-    /// The SYN-ACK was not seen to come back to where the SYN came from.
-    AnswerLost,
-    /// It was answered, after the SYN or SYN-ACK had been sent again.
-    SentAgain,
-}
-
-/// One of the two ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Who opened the connection.
-    Client,
-    /// Who was asked.
-    Server,
-}
-
-/// How a birthplace is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KnownBy {
-    /// The first tap that saw the reset; for silence, the last that saw the packet.
-    Tap,
-    /// The kernel says that it sent the reset in this namespace.
-    Kernel,
-}
-
-/// Where a failure began: where a reset or ICMP error was born; for silence, the
-/// last hop that was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Birthplace {
-    /// Name of the node.
-    pub node: String,
-    /// Name of the namespace.
-    pub namespace: String,
-    /// Inode of the namespace.
-    pub netns: u32,
-    /// Name of the device, where a tap saw it in that namespace.
-    pub device: Option<String>,
-    /// Which way it crossed that device.
-    pub way: Option<Way>,
-    /// How it is known.
-    pub by: KnownBy,
-}
-
-impl Birthplace {
-    /// `vote.1 eth0 out`, `in vote.1`
-    pub fn describe(&self) -> String {
-        let way = match self.way {
-            Some(Way::In) => "in",
-            Some(Way::Out) => "out",
-            None => "",
-        };
-        match &self.device {
-            Some(device) => format!("{} {device} {way}", self.namespace),
-            None => format!("in {}", self.namespace),
-        }
-    }
-
-    fn at(hop: &Hop) -> Self {
-        Self {
-            node: hop.node.to_string(),
-            namespace: hop.namespace.to_string(),
-            netns: hop.netns,
-            device: Some(hop.device.to_string()),
-            way: Some(hop.way),
-            by: KnownBy::Tap,
-        }
-    }
-}
-
-/// One failed connection. This is its JSON.
-#[derive(Clone, Debug, Serialize)]
-pub struct Finding {
-    /// [`FORMAT`]
-    pub format: &'static str,
-    /// [`VERSION`]
-    pub version: u32,
-    /// How it failed.
-    pub kind: Kind,
-    /// Whether it failed before it was open.
-    pub during_handshake: bool,
-    /// Which side sent the reset.
-    pub side: Option<Side>,
-    /// When, nanoseconds since the Unix epoch.
-    pub time: u64,
-    /// Where it began.
-    pub birthplace: Option<Birthplace>,
-    /// The kernel's reason for the reset.
-    pub reason: Option<String>,
-    /// Service that was asked for.
-    pub service: Option<String>,
-    /// Task that it went to.
-    pub task: Option<String>,
-    /// Who opened the connection.
-    pub client: SocketAddr,
-    /// What the client asked for.
-    pub entry: SocketAddr,
-    /// Where the connection ends.
-    pub backend: Option<SocketAddr>,
-    /// What the task was doing at that moment, as far as Docker said.
-    pub task_state: Option<TaskState>,
-    /// What went wrong.
-    pub verdict: Option<Verdict>,
-    /// Every hop that was seen.
-    pub timeline: Timeline,
-}
-
 impl Finding {
-    /// What a judged timeline amounts to; `None` where nothing failed, or where it
-    /// was told before that it did.
+    /// The failure that a judged timeline shows; `None` where nothing failed, or
+    /// where an earlier revision of the timeline showed it.
     pub fn of(
         timeline: Timeline,
         verdict: Option<Verdict>,
         task_state: Option<TaskState>,
     ) -> Option<Self> {
         let (kind, index, side) = match timeline.state {
-            State::Refused { by } => (Kind::Refused, Some(by), Some(Side::Server)),
+            State::Refused { by } => (FailureKind::Refused, Some(by), Some(Side::Server)),
             State::Reset { by, leg } => {
                 let side = match leg {
                     Leg::Forward => Side::Client,
                     Leg::Reply => Side::Server,
                 };
-                (Kind::Reset, Some(by), Some(side))
+                (FailureKind::Reset, Some(by), Some(side))
             }
-            State::IcmpError { by, .. } => (Kind::IcmpError, Some(by), None),
-            State::Unanswered => (Kind::Unanswered, timeline.reached, None),
-            State::AnswerLost { last } => (Kind::AnswerLost, Some(last), None),
+            State::IcmpError { by, .. } => (FailureKind::IcmpError, Some(by), None),
+            State::Unanswered => (FailureKind::Unanswered, timeline.reached, None),
+            State::AnswerLost { last } => (FailureKind::AnswerLost, Some(last), None),
             State::Established | State::Closed if was_sent_again(&timeline) => {
-                (Kind::SentAgain, timeline.reached, None)
+                (FailureKind::SentAgain, timeline.reached, None)
             }
             State::Established | State::Closed => return None,
         };
-        // A connection that was told of for its silence and answered after all.
-        let ended = matches!(kind, Kind::Refused | Kind::Reset | Kind::IcmpError);
+        // A connection that was emitted for its silence and answered after all.
+        let ended = matches!(
+            kind,
+            FailureKind::Refused | FailureKind::Reset | FailureKind::IcmpError
+        );
         if timeline.revision > 0 && !ended {
             return None;
         }
         let hop = index.and_then(|index| timeline.hops.get(index));
         let sent = side.and_then(|_| timeline.resets.iter().min_by_key(|r| r.time));
-        let birthplace = match (hop, sent) {
+        let origin = match (hop, sent) {
             (Some(hop), Some(sent)) if sent.netns == hop.netns && sent.node == *hop.node => {
-                Some(Birthplace {
+                Some(Origin {
                     by: KnownBy::Kernel,
-                    ..Birthplace::at(hop)
+                    ..seen_at(hop)
                 })
             }
-            (_, Some(sent)) => Some(Birthplace {
+            (_, Some(sent)) => Some(Origin {
                 node: sent.node.clone(),
                 namespace: sent.namespace.clone(),
                 netns: sent.netns,
@@ -181,18 +59,17 @@ impl Finding {
                 way: None,
                 by: KnownBy::Kernel,
             }),
-            (Some(hop), None) => Some(Birthplace::at(hop)),
+            (Some(hop), None) => Some(seen_at(hop)),
             (None, None) => None,
         };
         let after = hop.map_or(Nanos::ZERO, |h| h.time_ns.since(timeline.started_monotonic));
         Some(Self {
-            format: FORMAT,
-            version: VERSION,
             kind,
-            during_handshake: kind != Kind::Reset || hop.is_some_and(|h| opens(&timeline, h)),
+            during_handshake: kind != FailureKind::Reset
+                || hop.is_some_and(|h| opens(&timeline, h)),
             side,
             time: (timeline.started + after).ns(),
-            birthplace,
+            origin,
             reason: sent.and_then(|r| r.reason()).map(str::to_owned),
             service: timeline.service.clone(),
             task: timeline.task.clone(),
@@ -209,24 +86,19 @@ impl Finding {
     /// missed. `answer_watched`: a tap stood where the answer would have left.
     pub fn is_uncertain(&self, answer_watched: bool) -> bool {
         let lost = |gap: &Gap| matches!(gap, Gap::EventsLost { .. });
-        let silent = matches!(self.kind, Kind::Unanswered | Kind::AnswerLost);
+        let silent = matches!(self.kind, FailureKind::Unanswered | FailureKind::AnswerLost);
         silent && (!answer_watched || self.timeline.gaps.iter().any(lost))
     }
+}
 
-    /// Whether a reset was sent.
-    pub fn is_reset(&self) -> bool {
-        matches!(self.kind, Kind::Refused | Kind::Reset)
-    }
-
-    /// Whom the connection was for: the service, else the address dialled.
-    pub fn target(&self) -> String {
-        (self.service.clone()).unwrap_or_else(|| self.entry.to_string())
-    }
-
-    /// Where it went: the task, else the backend's address.
-    pub fn destination(&self) -> Option<String> {
-        let backend = || self.backend.map(|b| b.to_string());
-        self.task.clone().or_else(backend)
+fn seen_at(hop: &Hop) -> Origin {
+    Origin {
+        node: hop.node.to_string(),
+        namespace: hop.namespace.to_string(),
+        netns: hop.netns,
+        device: Some(hop.device.to_string()),
+        way: Some(hop.way),
+        by: KnownBy::Tap,
     }
 }
 

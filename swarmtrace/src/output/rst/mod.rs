@@ -6,7 +6,5 @@ mod groups;
 mod tests;
 pub mod text;
 
-pub use finding::{
-    Birthplace, FORMAT, Finding, Kind, KnownBy, Side, VERSION, ends_a_flow, is_of_swarm,
-};
-pub use groups::{Group, Groups, Key};
+pub use finding::{ends_a_flow, is_of_swarm};
+pub use groups::Groups;

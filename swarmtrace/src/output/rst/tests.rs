@@ -1,15 +1,16 @@
 //! Findings and groups of a synthetic Swarm's failures.
 
 use super::text::headline;
-use super::{Birthplace, Finding, Groups, Kind, KnownBy, Side, is_of_swarm};
+use super::{Groups, is_of_swarm};
 use crate::diagnose::TaskState;
 use crate::flow::{Correlator, Options};
+use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side, write_line};
 use crate::synthetic::{At, Connection, Ending, Route, topology};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Place, ResetSent, State, Timeline, Way};
 use std::time::Duration;
 
-/// The last thing told of a connection as node a saw it.
+/// The last revision of a connection as node a saw it.
 fn timeline(route: Route, ending: Ending, seed: u32) -> Timeline {
     let mut correlator = Correlator::new(&Options {
         idle: Duration::from_millis(1500),
@@ -39,10 +40,10 @@ fn a_refusal_is_the_server_s_and_is_born_in_its_task() {
     let found = finding(Route::MeshLocal, Ending::Refused, 1);
     assert_eq!(
         (found.kind, found.side),
-        (Kind::Refused, Some(Side::Server))
+        (FailureKind::Refused, Some(Side::Server))
     );
     assert!(found.during_handshake && found.is_reset() && !found.is_uncertain(true));
-    let place = found.birthplace.unwrap();
+    let place = found.origin.unwrap();
     assert_eq!(place.describe(), "vote.1 eth0 out");
     assert_eq!(place.by, KnownBy::Tap);
     // By the wall clock, when the reset was born rather than the SYN.
@@ -80,8 +81,8 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
     // Elsewhere than where the first tap saw it.
     told.resets[0].netns += 1;
     told.resets[0].namespace = "lb".to_owned();
-    let other = found(told).unwrap().birthplace.unwrap();
-    let expected = Birthplace {
+    let other = found(told).unwrap().origin.unwrap();
+    let expected = Origin {
         node: sent.node,
         namespace: "lb".to_owned(),
         netns: sent.netns + 1,
@@ -95,7 +96,10 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
 #[test]
 fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
     let later = finding(Route::MeshLocal, Ending::Reset, 1);
-    assert_eq!((later.kind, later.during_handshake), (Kind::Reset, false));
+    assert_eq!(
+        (later.kind, later.during_handshake),
+        (FailureKind::Reset, false)
+    );
     assert_eq!(later.side, Some(Side::Server));
     // The client's stack does not want the SYN-ACK.
     let mut told = timeline(Route::MeshLocal, Ending::Reset, 1);
@@ -127,10 +131,10 @@ fn silence_counts_where_an_answer_would_have_been_seen() {
     let mut silent = timeline(Route::MeshRemote, Ending::Unanswered, 1);
     let found_of = |told: &Timeline| found(told.clone());
     let found = found_of(&silent).unwrap();
-    assert_eq!((found.kind, found.side), (Kind::Unanswered, None));
+    assert_eq!((found.kind, found.side), (FailureKind::Unanswered, None));
     assert!(found.is_uncertain(false));
     assert!(!found.is_uncertain(true) && found.during_handshake);
-    let place = found.birthplace.unwrap();
+    let place = found.origin.unwrap();
     let last = silent.hops[silent.reached.unwrap()].clone();
     assert_eq!((place.netns, place.way), (last.netns, Some(Way::Out)));
     // What was told of for its silence and is told again is no second failure.
@@ -155,7 +159,8 @@ fn what_works_is_no_finding_and_the_node_s_own_is_not_the_swarm_s() {
 fn the_json_has_what_happened_beside_the_timeline() {
     let refused = timeline(Route::MeshLocal, Ending::Refused, 1);
     let found = Finding::of(refused, None, Some(TaskState::Starting)).unwrap();
-    let json = serde_json::to_value(&found).unwrap();
+    let json = write_line(&found).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["format"], "swarmtrace-rst");
     assert_eq!(json["version"], 1);
     assert_eq!(json["kind"], "refused");
@@ -165,7 +170,8 @@ fn the_json_has_what_happened_beside_the_timeline() {
     assert_eq!(json["birthplace"]["namespace"], "vote.1");
     assert_eq!(json["birthplace"]["by"], "tap");
     assert_eq!(json["service"], "vote");
-    assert!(json["verdict"].is_null() && json.get("answer_watched").is_none());
+    assert!(json["verdict"].is_null());
+    assert_eq!(json["timeline"]["format"], "swarmtrace-timeline");
     let timeline: Timeline = serde_json::from_value(json["timeline"].clone()).unwrap();
     assert_eq!(timeline, found.timeline);
 }

@@ -1,28 +1,20 @@
 //! Failures as text for people: one in full, repeats of one, and the table at the end.
 
-use super::finding::{Finding, Kind, KnownBy, Side};
-use super::groups::{Group, Groups};
-use crate::output::paint::{Ink, Painter};
-use crate::output::style::{FAINT, HEADING, PLAIN};
+use super::groups::Groups;
+use crate::output::style::{FAINT, HEADING, PLAIN, WRONG, paint};
 use crate::output::table::Table;
-use crate::output::text::{self, TextOptions};
+use crate::output::timeline::text;
 use crate::output::verdict;
+use crate::recording::{FailureKind, Finding, Group, KnownBy, Side};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Standard output drops the colours where they are not wanted.
-const COLOUR: Painter = Painter { colour: true };
 
 /// A failure in full.
 pub fn page(finding: &Finding) -> String {
     let headline = format!("{} · {}", clock(finding.time), headline(finding));
-    let options = TextOptions {
-        painter: COLOUR,
-        ..TextOptions::default()
-    };
-    let mut page = COLOUR.paint(Ink::Bad, &headline) + "\n";
-    page += &text::timeline(&finding.timeline, &options);
+    let mut page = paint(WRONG, headline) + "\n";
+    page += &text::render(&finding.timeline, &text::Options::default());
     if let Some(verdict) = &finding.verdict {
-        page += &verdict::below(verdict, COLOUR);
+        page += &verdict::text::indented(verdict);
     }
     page.push('\n');
     page
@@ -36,14 +28,16 @@ pub fn headline(finding: &Finding) -> String {
         None => "",
     };
     let when = match (finding.kind, finding.during_handshake) {
-        (Kind::Reset, false) => " after the handshake",
-        (Kind::Reset, true) => " during the handshake",
+        (FailureKind::Reset, false) => " after the handshake",
+        (FailureKind::Reset, true) => " during the handshake",
         _ => "",
     };
     let mut parts = vec![format!("{}{by}{when}", words(finding.kind))];
-    if let Some(place) = &finding.birthplace {
+    if let Some(place) = &finding.origin {
         let verb = match (finding.kind, place.by) {
-            (Kind::Unanswered | Kind::AnswerLost | Kind::SentAgain, _) => "last seen at",
+            (FailureKind::Unanswered | FailureKind::AnswerLost | FailureKind::SentAgain, _) => {
+                "last seen at"
+            }
             (_, KnownBy::Kernel) => "sent by the kernel, at",
             (_, KnownBy::Tap) => "first seen at",
         };
@@ -57,14 +51,14 @@ pub fn headline(finding: &Finding) -> String {
     parts.join(" · ")
 }
 
-fn words(kind: Kind) -> &'static str {
+fn words(kind: FailureKind) -> &'static str {
     match kind {
-        Kind::Refused => "refused",
-        Kind::Reset => "reset",
-        Kind::IcmpError => "answered with an ICMP error",
-        Kind::Unanswered => "never answered",
-        Kind::AnswerLost => "answered, but the answer was lost",
-        Kind::SentAgain => "answered only when sent again",
+        FailureKind::Refused => "refused",
+        FailureKind::Reset => "reset",
+        FailureKind::IcmpError => "answered with an ICMP error",
+        FailureKind::Unanswered => "never answered",
+        FailureKind::AnswerLost => "answered, but the answer was lost",
+        FailureKind::SentAgain => "answered only when sent again",
     }
 }
 
@@ -76,7 +70,7 @@ pub fn describe(group: &Group) -> String {
         _ => String::new(),
     };
     let verdict = key.verdict.as_ref().map(|v| format!(" ({v})"));
-    let place = key.birthplace.as_ref().map(|p| format!(" at {p}"));
+    let place = key.origin.as_ref().map(|p| format!(" at {p}"));
     format!(
         "{}{to} {}{}{}",
         key.target,
@@ -103,7 +97,7 @@ pub fn table(groups: &Groups) -> String {
             (PLAIN, key.destination.clone().unwrap_or_default()),
             (PLAIN, words(key.kind).to_owned()),
             (PLAIN, key.verdict.clone().unwrap_or_default()),
-            (PLAIN, key.birthplace.clone().unwrap_or_default()),
+            (PLAIN, key.origin.clone().unwrap_or_default()),
             (FAINT, clock(group.last)),
         ]);
     }

@@ -3,7 +3,8 @@
 use super::flows;
 use crate::capture::Event;
 use crate::flow::{Correlator, Flow, Options};
-use crate::output::text;
+use crate::output::style::plain;
+use crate::output::timeline::text;
 use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
 use crate::sys::clock::{Mono, Nanos};
 use crate::sys::kernel_names::KernelNames;
@@ -258,7 +259,7 @@ fn a_timeline_has_the_kernels_names() {
     assert_eq!(timeline.drops[1].reason, None);
     assert_eq!(timeline.resets[0].reason(), Some("NO_SOCKET"));
     let device = timeline.drops[0].device.clone().unwrap();
-    let page = text::timeline(&timeline, &text::TextOptions::default());
+    let page = plain(&text::render(&timeline, &text::Options::default()));
     for line in [
         format!("  dropped in {named} ({device}): NO_SOCKET at tcp_v4_rcv+0x1f"),
         "  dropped in an unknown namespace at tcp_v4_rcv+0x1f".to_owned(),

@@ -1,11 +1,11 @@
 //! Two nodes' timelines, and their clocks.
 
 use super::told_by;
-use crate::output::json;
+use crate::recording::read::contents;
+use crate::recording::{TimelineLine, write_line};
 use crate::synthetic::{At, Connection, Ending, Route};
 use crate::sys::clock::Nanos;
 use crate::timeline::join::join;
-use crate::timeline::read::timelines;
 use crate::timeline::{Gap, Leg, Phase, Proof, Rewrite, State, Timeline};
 use std::io::Write;
 
@@ -166,45 +166,48 @@ fn parts_of_two_connections_stay_apart() {
 fn json_comes_back_as_it_was() {
     let timeline = whole(&Connection::new(Route::MeshRemote, Ending::Reset, 4));
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    let line = json::text(&timeline, None, None).unwrap();
+    let line = write_line(&TimelineLine::from(timeline.clone())).unwrap();
     file.write_all(line.as_bytes()).unwrap();
     writeln!(
         file,
         r#"{{"format":"swarmtrace-summary","version":1,"lost":0}}"#
     )
     .unwrap();
-    assert_eq!(timelines(file.path()).unwrap(), [timeline]);
+    let read = contents(file.path()).unwrap();
+    assert_eq!(read.timelines, [TimelineLine::from(timeline)]);
+    assert_eq!(read.summaries.len(), 1);
 }
 
 #[test]
 fn what_is_not_a_timeline_is_named_with_its_line() {
     let (a, _) = parts(&Connection::new(Route::MeshRemote, Ending::Open, 4));
-    let good = serde_json::to_string(&a[0]).unwrap();
+    let good = write_line(&TimelineLine::from(a[0].clone())).unwrap();
+    let good = good.trim_end();
     let newer = good.replacen("\"version\":1", "\"version\":9", 1);
     let cases = [
         (
             format!("{good}\n{{\"a\":1}}\n"),
-            "line 2: JSON, but no timeline",
+            "line 2: JSON, but not written by swarmtrace",
         ),
-        (
-            format!("{good}\n\nhello\n"),
-            "line 3: not a timeline in JSON",
-        ),
+        (format!("{good}\n\nhello\n"), "line 3: not a line of JSON"),
         (
             format!("{good}\n{}", &good[..200]),
             "line 2: the file ends in the middle",
         ),
-        (newer, "line 1: a timeline of version 9"),
+        (
+            newer,
+            "line 1: swarmtrace-timeline version 9; this swarmtrace reads up to version 1",
+        ),
         (
             good.replacen("\"hops\":", "\"hips\":", 1),
-            "line 1: not a whole timeline",
+            "line 1: not a whole swarmtrace-timeline",
         ),
-        ("\u{0}\u{1}".to_owned(), "line 1: not a timeline"),
+        ("\u{0}\u{1}".to_owned(), "line 1: not a line of JSON"),
     ];
     for (content, expected) in cases {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
-        let error = timelines(file.path()).unwrap_err().to_string();
+        let error = contents(file.path()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert!(
             error.starts_with(&file.path().display().to_string()),

@@ -3,21 +3,26 @@
 
 use super::{flows, told_by};
 use crate::output::latency;
-use crate::output::paint::Painter;
-use crate::output::text::{TextOptions, timeline as page};
+use crate::output::style::plain;
+use crate::output::timeline::text::{Options, render};
 use crate::synthetic::{At, Connection, Ending, Route, topology};
 use crate::sys::clock::Nanos;
-use crate::timeline::Histograms;
 use crate::timeline::join::join;
+use crate::timeline::{Histograms, Timeline};
 use std::path::Path;
 
+fn page(timeline: &Timeline, options: &Options) -> String {
+    plain(&render(timeline, options))
+}
+
 fn expect(name: &str, text: &str) {
+    let text = plain(text);
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/expected/timeline")
         .join(format!("{name}.txt"));
     if std::env::var_os("SWARMTRACE_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, &text).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == text, "{} differs:\n{text}", path.display());
@@ -26,7 +31,7 @@ fn expect(name: &str, text: &str) {
 fn one_node(name: &str, connection: &Connection, at: At) {
     let mut text = String::new();
     for timeline in told_by(at, &connection.events(), 0) {
-        text += &page(&timeline, &TextOptions::default());
+        text += &page(&timeline, &Options::default());
     }
     expect(name, &text);
 }
@@ -108,24 +113,21 @@ fn joined() {
     ]
     .concat();
     let joined = join(parts);
-    expect(
-        "joined",
-        &page(&joined.timelines[0], &TextOptions::default()),
-    );
+    expect("joined", &page(&joined.timelines[0], &Options::default()));
 }
 
 #[test]
 fn without_reply_and_in_full() {
     let events = Connection::new(Route::HostMode, Ending::Closed, 5).events();
     let timeline = flows(&events)[0].timeline(&topology(At::A), Nanos::ZERO);
-    let short = TextOptions {
+    let short = Options {
         reply: false,
-        ..TextOptions::default()
+        ..Options::default()
     };
     expect("no-reply", &page(&timeline, &short));
-    let full = TextOptions {
+    let full = Options {
         all_packets: true,
-        ..TextOptions::default()
+        ..Options::default()
     };
     expect("all-packets", &page(&timeline, &full));
 }
@@ -144,8 +146,5 @@ fn latencies() {
             histograms.add(&timeline);
         }
     }
-    expect(
-        "latencies",
-        &latency::table(&histograms.latencies(), Painter::default()),
-    );
+    expect("latencies", &latency::text::render(&histograms.latencies()));
 }

@@ -156,7 +156,7 @@ fn check_proofs(flows: &[Flow]) {
                 assert!(!to.rewrites.iter().any(nat));
             }
         }
-        let _ = crate::output::text::timeline(&timeline, &Default::default());
+        let _ = crate::output::timeline::text::render(&timeline, &Default::default());
     }
 }
 
@@ -286,7 +286,7 @@ proptest! {
         let names = topology(At::B);
         for flow in &flows {
             let timeline = flow.timeline(&names, Nanos::new(i64::MIN));
-            let _ = crate::output::text::timeline(&timeline, &Default::default());
+            let _ = crate::output::timeline::text::render(&timeline, &Default::default());
             let _ = crate::timeline::join::join(vec![timeline.clone(), timeline]);
         }
     }

@@ -1,0 +1,3 @@
+//! The report of `doctor`.
+
+pub mod text;

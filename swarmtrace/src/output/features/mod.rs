@@ -1,0 +1,3 @@
+//! The report of `features`.
+
+pub mod text;

@@ -1,0 +1,3 @@
+//! The latency table of `follow` and `join`.
+
+pub mod text;

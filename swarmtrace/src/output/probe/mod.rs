@@ -1,0 +1,3 @@
+//! The report of `probe`.
+
+pub mod text;

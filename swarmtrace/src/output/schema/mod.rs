@@ -1,0 +1,3 @@
+//! The list of formats.
+
+pub mod text;

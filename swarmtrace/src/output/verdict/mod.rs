@@ -1,0 +1,3 @@
+//! A verdict below its timeline.
+
+pub mod text;
