@@ -13,6 +13,7 @@ pub mod cli;
 pub mod commands;
 pub mod diagnose;
 pub mod doctor;
+pub mod failure;
 pub mod features;
 pub mod flow;
 pub mod output;

@@ -2,8 +2,8 @@
 //!
 //! A [`Case`] only borrows. Everything in it is plain data that can be read
 //! from a recording, so that a rule gives the same verdict live and on a file.
-//! The drops and resets are those that were joined to this very flow; which
-//! leg they belong to and where on the path they lie is worked out here.
+//! The drops and resets are those that were matched to this flow; rules work out
+//! their leg and their place on the path.
 
 pub use crate::timeline::{PacketDrop, ResetSent};
 use crate::timeline::{Timeline, Way};
@@ -19,9 +19,9 @@ pub struct Case<'a> {
     pub timeline: &'a Timeline,
     /// Packets of this flow that the kernel freed as dropped.
     pub drops: &'a [PacketDrop],
-    /// Resets that a kernel says it sent for this flow.
+    /// Resets that a kernel reports to have sent for this flow.
     pub resets: &'a [ResetSent],
-    /// What was watched, and whether all of it arrived.
+    /// The taps that were attached, and the events that were lost.
     pub coverage: &'a Coverage,
     /// This node.
     pub topology: &'a Topology,
@@ -31,8 +31,8 @@ pub struct Case<'a> {
     pub task_state: Option<TaskState>,
 }
 
-/// What was watched while the flow lived, node by node. A node that is not in
-/// it was not watched.
+/// The taps and the loss while the flow lived, by node. A node that is missing
+/// was not watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// By name of the node.
@@ -42,9 +42,9 @@ pub struct Coverage {
 /// What was watched on one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeCoverage {
-    /// The taps that were attached for the whole of the flow's life.
+    /// The taps that were attached during the flow's whole life.
     pub taps: BTreeSet<Tap>,
-    /// Events that were lost on the way from the kernel in that time.
+    /// Events that the kernel could not deliver in that time.
     pub lost: u64,
 }
 
@@ -91,7 +91,7 @@ pub enum TaskState {
     /// Its container had been started, its health check had not passed yet (or
     /// it was started a moment before).
     Starting,
-    /// Its container had been told to stop, or was gone.
+    /// Its container had been sent its stop signal, or was gone.
     Stopped {
         /// For how long.
         ms_ago: u64,

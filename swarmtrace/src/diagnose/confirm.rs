@@ -1,9 +1,9 @@
 //! Commands that a person can paste to see for themselves.
 //!
-//! Names and addresses come from the topology, so that a command runs as it
-//! is printed. They change nothing. A namespace is entered by the file that opens
-//! it; a command for another node says so in a shell comment. Whatever a
-//! container could have chosen (a device's name) is quoted.
+//! Names and addresses come from the topology, so that a command runs as it is
+//! printed. The commands change nothing. A namespace is entered by its file; a
+//! command for another node names it in a shell comment. What a container may
+//! have chosen (a device's name) is quoted.
 
 use super::case::Case;
 use crate::topology::{Namespace, shell};

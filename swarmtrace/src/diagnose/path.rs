@@ -1,37 +1,37 @@
-//! Which hop ought to follow a hop.
+//! Which hop should follow a hop.
 //!
-//! The template of a path is not a list: a packet is handed from device to
-//! device, and who comes next follows from the device's wiring (the other end
-//! of a veth pair, the bridge port behind which an address lives, the VXLAN
-//! device where none is) and, inside a namespace, from what the namespace is
-//! for (a load balancer passes on what it gets). One step of that, from the
-//! topology alone, is [`next`]. It never guesses: where the topology does not
-//! say, the answer is [`Next::Unknown`], and no rule can call silence a proof.
+//! There is no list of a path's hops: a packet goes from device to device, and
+//! the next one follows from the device's wiring (the other end of a veth pair,
+//! the bridge port that leads to an address, the VXLAN device where no port
+//! does) and, inside a namespace, from the namespace's kind (a load balancer
+//! passes on what it gets). [`next`] is one such step, from the topology alone.
+//! It never guesses: where the topology does not decide, the answer is
+//! [`Next::Unknown`], and no rule can take silence for a proof.
 
 use super::case::{Case, Tap};
-use super::entry::{Kind, holds, kind};
+use super::dialled::{Dialled, dialled, holds};
 use crate::timeline::{Hop, Leg, Way};
 use crate::topology::role::role;
 use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Role, Topology};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// What ought to follow a hop.
+/// What should follow a hop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// This hop.
     Hop(Expected),
-    /// A hop on another node that no topology was given of.
+    /// A hop on another node, whose topology is not in the case; its VTEP.
     Node(IpAddr),
-    /// Nothing on this node: it is on its way to a client outside.
+    /// Nothing on this node: the packet leaves for a client outside.
     Outside,
-    /// Nothing: it is where it was going.
+    /// Nothing: the packet is at its destination.
     End,
-    /// The topology does not say.
+    /// The topology does not decide it.
     Unknown,
 }
 
-/// A hop that ought to follow.
+/// A hop that should follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Name of the node.
@@ -40,11 +40,11 @@ pub struct Expected {
     pub role: Role,
     /// Direction.
     pub way: Way,
-    /// The devices that it could be, never empty.
+    /// The devices where it may be seen, never empty.
     pub devices: Vec<ExpectedDevice>,
 }
 
-/// A device that a packet ought to cross.
+/// A device that a packet should cross.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedDevice {
     /// Inode of its namespace.
@@ -58,7 +58,7 @@ pub struct ExpectedDevice {
 }
 
 impl Expected {
-    /// Whether a tap was on every device that it could be.
+    /// Whether each of the devices was tapped.
     pub fn tapped(&self, case: &Case<'_>) -> bool {
         let way = self.way;
         self.devices.iter().all(|d| {
@@ -73,7 +73,7 @@ impl Expected {
     }
 }
 
-/// What ought to follow hop number `index` of the timeline.
+/// What should follow hop number `index` of the timeline.
 pub fn next(case: &Case<'_>, index: usize) -> Next {
     let Some(hop) = case.hop(index) else {
         return Next::Unknown;
@@ -101,7 +101,7 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
         (Role::Underlay, Way::In) => step.off_wire(),
         (Role::Vxlan | Role::OverlayPort, Way::In) => step.bridged(),
         (Role::GatewayBridge, Way::Out) => step.gateway_port(hop.destination.ip()),
-        (Role::GatewayBridge, Way::In) => step.past_gateway(),
+        (Role::GatewayBridge, Way::In) => step.leaving_gateway(),
         (Role::GatewayPort, Way::In) => step.onto_gateway(),
         (Role::IngressGateway, Way::In) => step.within(Role::IngressOverlay),
         (Role::IngressOverlay, Way::In) if hop.leg == Leg::Reply => {
@@ -118,7 +118,7 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
     }
 }
 
-/// A hop with what the topology knows of where it was seen.
+/// A hop with its device in the topology.
 struct Step<'a> {
     case: &'a Case<'a>,
     topology: &'a Topology,
@@ -140,8 +140,8 @@ impl Step<'_> {
         self.expect(&out, Way::Out)
     }
 
-    /// Across an overlay's bridge: to the port behind which the destination
-    /// lives, else, from a local port, to the VXLAN device.
+    /// Across an overlay's bridge: to the port that leads to the destination,
+    /// else, from a local port, to the VXLAN device.
     fn bridged(&self) -> Next {
         let address = self.hop.destination.ip();
         if self
@@ -212,20 +212,23 @@ impl Step<'_> {
             let tunnels = tunnels(self.topology, vxlan.vni);
             return self.expect(&tunnels, Way::In);
         }
-        let published = matches!(kind(self.case), Kind::Published | Kind::PublishedOnHost);
+        let published = matches!(
+            dialled(self.case),
+            Dialled::Published | Dialled::PublishedOnHost
+        );
         if self.hop.leg == Leg::Reply || !published {
             return Next::Unknown;
         }
         // A task on a bridge network of its node is behind that network's bridge.
         let local = || !self.parts_of(self.namespace, Role::LocalBridge).is_empty();
-        if kind(self.case) == Kind::PublishedOnHost && local() {
+        if dialled(self.case) == Dialled::PublishedOnHost && local() {
             return Next::Unknown;
         }
         let bridges = self.parts_of(self.namespace, Role::GatewayBridge);
         self.expect(&bridges, Way::Out)
     }
 
-    /// Out of `docker_gwbridge`: to the port behind which the address lives.
+    /// Out of `docker_gwbridge`: to the port that leads to the address.
     fn gateway_port(&self, address: IpAddr) -> Next {
         let ports: Vec<_> = (holders(self.topology, address))
             .filter_map(|(_, d)| self.topology.peer_of(d))
@@ -249,9 +252,9 @@ impl Step<'_> {
         self.expect(&bridges, Way::In)
     }
 
-    /// Past `docker_gwbridge`, inbound: out of the node, or to the node's own
-    /// client.
-    fn past_gateway(&self) -> Next {
+    /// From `docker_gwbridge` into the node: out of the node, or to the node's
+    /// own client.
+    fn leaving_gateway(&self) -> Next {
         if self.hop.leg == Leg::Forward {
             return Next::Unknown;
         }

@@ -1,35 +1,36 @@
 //! Where a packet stopped, and whether it is proven that it did.
 //!
-//! Silence after a hop proves something only if the hop that had to follow was
-//! tapped on every device that it could have been, on a node that lost no
-//! event, for a flow that was seen whole and would have been recognised. A drop event of the same leg, at or
-//! after the hop, proves it too.
+//! Silence after a hop proves that the packet stopped only if the hop that
+//! should follow was tapped on every device where it may be seen, on a node that
+//! lost no event, for a flow that was seen from its start and would have been
+//! recognised there. A drop event of the same leg, at or after the hop, proves it
+//! too.
 
 use super::case::{Case, PacketDrop};
 use super::path::{Expected, Next, next};
-use super::verdict::Certainty;
+use crate::failure::Certainty;
 use crate::timeline::{Hop, Leg, Phase, Protocol, State, Way};
 use crate::topology::Role;
 
-/// Where a packet was last seen, and what ought to have followed.
+/// Where a packet was last seen, and what should have followed.
 #[derive(Clone, Debug)]
 pub struct Stop<'a> {
     /// Index of the last hop.
     pub last: usize,
     /// The last hop.
     pub hop: &'a Hop,
-    /// The role of its device.
+    /// Its device's role.
     pub role: Option<Role>,
-    /// What ought to have followed.
+    /// What should have followed.
     pub next: Next,
     /// A drop of this leg at or after that hop.
     pub drop: Option<&'a PacketDrop>,
-    /// The hop that ought to have followed was tapped, and nothing was lost.
+    /// The hop that should have followed was tapped, and no event was lost.
     pub silent: bool,
 }
 
 impl Stop<'_> {
-    /// Whether the last hop is there.
+    /// Whether the last hop is at a device of that role, in that direction.
     pub fn is_at(&self, role: Role, way: Way) -> bool {
         self.role == Some(role) && self.hop.way == way
     }
@@ -39,7 +40,7 @@ impl Stop<'_> {
         self.silent || self.drop.is_some()
     }
 
-    /// The hop that ought to have followed.
+    /// The hop that should have followed.
     pub fn expected(&self) -> Option<&Expected> {
         match &self.next {
             Next::Hop(expected) => Some(expected),
@@ -47,14 +48,14 @@ impl Stop<'_> {
         }
     }
 
-    /// Proven where it is, else likely.
+    /// Proven if the stop is, else likely.
     pub fn certainty(&self) -> Certainty {
         Certainty::proven_if(self.proven())
     }
 }
 
 impl<'a> Case<'a> {
-    /// The furthest hop that a packet of that phase got to.
+    /// Index of the furthest hop that a packet of that phase reached.
     pub fn furthest(&self, leg: Leg, phase: Phase) -> Option<usize> {
         let of = |h: &Hop| h.leg == leg && h.phase == phase;
         let named = self.timeline.reached;
@@ -72,7 +73,7 @@ impl<'a> Case<'a> {
             .map(|(i, _)| i)
     }
 
-    /// How often a packet of that phase was sent, as far as was seen.
+    /// How many times a packet of that phase was seen to be sent.
     pub fn attempts(&self, leg: Leg, phase: Phase) -> u32 {
         self.hops()
             .filter(|(_, h)| h.leg == leg && h.phase == phase)
@@ -104,8 +105,9 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether the client asked again and again although it was answered, and
-    /// never went on: the answer did not reach it, or not as one that it takes.
+    /// Whether the client sent its SYN again although it was answered, and never
+    /// went on: the answer did not reach it, or under an address that it does
+    /// not accept.
     pub fn unheard(&self) -> bool {
         let went_on = |h: &Hop| !matches!(h.phase, Phase::Syn | Phase::SynAck);
         self.timeline.state == State::Established
@@ -134,7 +136,7 @@ impl<'a> Case<'a> {
         self.stop_at(self.furthest(Leg::Forward, Phase::Request)?)
     }
 
-    /// Any of the three.
+    /// Where the opening packet, the answer or the first data stopped.
     pub fn stop(&self) -> Option<Stop<'a>> {
         self.forward_stop()
             .or_else(|| self.reply_stop())
@@ -160,16 +162,16 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether the packet would have been taken for this flow's at the next hop.
-    /// TCP's sequence numbers see to that; a datagram that is rewritten on the
-    /// way, or seen by another node, may have become a flow of its own.
+    /// Whether the packet would be recognised as this flow's at the next hop: TCP
+    /// by its sequence numbers; a datagram that is rewritten on the way, or seen
+    /// by another node, may have become a flow of its own.
     pub fn recognised(&self, hop: &Hop, next: &Expected) -> bool {
         self.timeline.protocol == Protocol::Tcp
             || next.node == *hop.node && !self.role(hop).is_some_and(|s| rewrites(s, hop.way))
     }
 
-    /// A drop of the hop's leg: on its node since a packet first got to the
-    /// hop's place, or on another node.
+    /// A drop of the hop's leg: on its node since a packet was first seen at the
+    /// hop's device, or on another node.
     fn drop_after(&self, hop: &Hop) -> Option<&'a PacketDrop> {
         let drops = self.drops;
         let place = |h: &Hop| (h.netns, h.ifindex, h.way, h.leg, h.phase);
@@ -182,8 +184,8 @@ impl<'a> Case<'a> {
             .find(|d| self.leg_of(d) == hop.leg && (d.node != *hop.node || d.time >= since))
     }
 
-    /// The leg that a dropped packet belongs to, by its addresses: its own, or
-    /// those of the VXLAN datagram that it is in.
+    /// The leg of a dropped packet, by its addresses: its own, or those of the
+    /// VXLAN datagram that carries it.
     pub fn leg_of(&self, drop: &PacketDrop) -> Leg {
         let (source, destination) = (drop.source, drop.destination);
         let outer = (source.ip(), destination.ip());
@@ -211,7 +213,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Whether addresses may change after that place.
+/// Whether addresses may change behind a device of that role.
 fn rewrites(role: Role, way: Way) -> bool {
     way == Way::In && !matches!(role, Role::OverlayPort | Role::Vxlan)
 }

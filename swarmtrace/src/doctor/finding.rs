@@ -1,11 +1,14 @@
-//! What doctor says in the end.
+//! A failure that doctor found.
 
-use super::Id;
-use crate::topology::Service;
-use serde::Serialize;
+use crate::failure::{Certainty, Diagnosis, Failure, Location, former_ids};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// How bad a finding is; the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// How bad a finding is; the worst is the greatest. How sure it is says its
+/// [`Certainty`].
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing fails by it alone.
@@ -16,131 +19,80 @@ pub enum Severity {
     Broken,
 }
 
-/// A difference between what should be and what is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A difference between what Docker says and what the kernel has, diagnosed.
+///
+/// The first line of the diagnosis' evidence says what differs, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Which kind of finding.
-    pub id: Id,
-    /// How bad.
+    /// The failure, where it is, what shows it and what repairs it.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
+    /// How bad it is.
     pub severity: Severity,
     /// Name of the check that found it.
-    pub check: &'static str,
-    /// What is wrong, in one line.
-    pub what: String,
-    /// Where.
-    #[serde(rename = "where")]
-    pub place: Place,
+    pub check: String,
     /// What fails because of it.
     pub why: String,
-    /// Reports of the same: `moby#52661`.
-    pub issues: &'static [&'static str],
-    /// A command that shows it.
-    pub confirm: String,
-    /// What to do.
-    pub fix: String,
+    /// Ids that the failure had in the release before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_ids: Vec<String>,
 }
 
-/// Where something is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Place {
-    /// Namespace's name for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// Device in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<String>,
-    /// Docker's network.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network: Option<String>,
-    /// Service that suffers; none where all do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
-    /// The other node.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
-}
-
-impl Place {
-    /// In that namespace.
-    pub fn namespace(name: &str) -> Self {
+impl Finding {
+    /// A finding of `failure`. `what` says what differs, by name.
+    pub fn new(
+        failure: &Failure,
+        severity: Severity,
+        certainty: Certainty,
+        what: impl Into<String>,
+        location: Location,
+    ) -> Self {
+        let mut diagnosis = Diagnosis::new(failure, certainty).because(what);
+        diagnosis.location = Some(location);
         Self {
-            namespace: Some(name.to_owned()),
-            ..Self::default()
+            former_ids: former_ids(failure.id.as_str()).map(str::to_owned).collect(),
+            diagnosis,
+            severity,
+            check: String::new(),
+            why: String::new(),
         }
     }
 
-    /// On this device of it.
-    pub fn device(mut self, name: &str) -> Self {
-        self.device = Some(name.to_owned());
+    /// Says what fails because of it.
+    #[must_use]
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
         self
     }
 
-    /// On this network.
-    pub fn network(mut self, name: &str) -> Self {
-        self.network = Some(name.to_owned());
+    /// Adds a command that shows it.
+    #[must_use]
+    pub fn confirm(mut self, command: impl Into<String>) -> Self {
+        self.diagnosis.confirm.push(command.into());
         self
     }
 
-    /// Of this service.
-    pub fn service(mut self, name: &str) -> Self {
-        self.service = Some(name.to_owned());
+    /// Adds commands that show it.
+    #[must_use]
+    pub fn confirm_all(mut self, commands: impl IntoIterator<Item = String>) -> Self {
+        self.diagnosis.confirm.extend(commands);
         self
     }
 
-    /// Towards that node.
-    pub fn node(mut self, name: &str) -> Self {
-        self.node = Some(name.to_owned());
+    /// Says how to repair it, better than the failure's own fix.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.diagnosis.fix = fix.into();
         self
     }
-}
 
-/// What could not be looked at.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct NotChecked {
-    /// The checks' subjects.
-    pub what: Vec<&'static str>,
-    /// In which namespace, where it is one's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// Why.
-    pub why: String,
-}
-
-/// The whole answer.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// This node.
-    pub node: String,
-    /// Docker's version; empty where it did not answer.
-    pub docker: String,
-    /// Worst first.
-    pub findings: Vec<Finding>,
-    /// What could not be looked at.
-    pub not_checked: Vec<NotChecked>,
-    /// Number of checks.
-    pub checks: usize,
-    /// Namespaces looked into.
-    pub namespaces: usize,
-}
-
-impl Report {
-    /// Leaves out what concerns other services, or networks that this one is
-    /// not on. What is the whole node's stays.
-    pub fn only(&mut self, service: &Service, networks: &[&str]) {
-        self.findings.retain(|f| {
-            let other = |of: &Option<String>, ours: &dyn Fn(&str) -> bool| {
-                of.as_deref().is_some_and(|name| !ours(name))
-            };
-            !other(&f.place.service, &|name| name == service.name)
-                && !other(&f.place.network, &|name| networks.contains(&name))
-        });
+    /// What differs, in one line.
+    pub fn what(&self) -> &str {
+        self.diagnosis.evidence.first().map_or("", String::as_str)
     }
 
-    /// Findings of that severity.
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings
-            .iter()
-            .filter(|f| f.severity == severity)
-            .count()
+    /// Where it is.
+    pub fn location(&self) -> Option<&Location> {
+        self.diagnosis.location.as_ref()
     }
 }

@@ -172,7 +172,7 @@ impl GroupKey {
         Self {
             target: finding.target(),
             destination: finding.destination(),
-            verdict: finding.verdict.as_ref().map(|v| v.id.clone()),
+            verdict: finding.verdict.as_ref().map(|v| v.id.to_string()),
             kind: finding.kind,
             origin: finding.origin.as_ref().map(Origin::describe),
         }

@@ -5,7 +5,8 @@
 use super::coverage::{AFTERMATH, life, lost, taps};
 use super::trace::Trace;
 use crate::diagnose::{
-    Case, Coverage, NodeCoverage, Site, Tap, TaskState, Verdict, diagnose, is_plainly_healthy,
+    Case, Coverage, NodeCoverage, PathPosition, Tap, TaskState, Verdict, diagnose,
+    is_plainly_healthy,
 };
 use crate::flow::Options;
 use crate::recording::{NodeLine, TapSpan, TimelineLine};
@@ -54,7 +55,7 @@ impl Part {
         let index = (self.pointed.as_ref())
             .and_then(|hop| whole.hops.iter().position(|h| same_place(h, hop)));
         verdict.hop = verdict.hop.and_then(|site| {
-            Some(Site {
+            Some(PathPosition {
                 index: index?,
                 ..site
             })

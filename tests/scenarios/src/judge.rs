@@ -52,7 +52,7 @@ pub fn misdiagnosed(said: &Said, expected: &[Finding]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (node, report) in NODES.into_iter().zip(&said.doctor) {
         let here: Vec<&Finding> = expected.iter().filter(|f| f.node == node).collect();
-        let fits = |f: &Found, e: &Finding| f.check == e.check && f.what.contains(e.what);
+        let fits = |f: &Found, e: &Finding| f.check == e.check && f.what().contains(e.what);
         for expect in &here {
             if !report.findings.iter().any(|f| fits(f, expect)) {
                 wrong.push(format!("doctor on {node}: not found: {expect:?}"));
@@ -60,7 +60,7 @@ pub fn misdiagnosed(said: &Said, expected: &[Finding]) -> Vec<String> {
         }
         for found in report.findings.iter().filter(|f| f.severity != "note") {
             if !here.iter().any(|e| e.check == found.check) {
-                let (check, what) = (&found.check, &found.what);
+                let (check, what) = (&found.check, found.what());
                 wrong.push(format!("doctor on {node}: {check}: {what}"));
             }
         }

@@ -75,8 +75,15 @@ pub struct Found {
     pub severity: String,
     /// Name of the check.
     pub check: String,
-    /// What is wrong.
-    pub what: String,
+    /// What differs, then more evidence.
+    pub evidence: Vec<String>,
+}
+
+impl Found {
+    /// What differs, in one line.
+    pub fn what(&self) -> &str {
+        self.evidence.first().map_or("", String::as_str)
+    }
 }
 
 impl Told {

@@ -108,7 +108,7 @@ impl Stage {
         }
         for (node, report) in NODES.into_iter().zip(&said.doctor) {
             for f in &report.findings {
-                let (severity, check, what) = (&f.severity, &f.check, &f.what);
+                let (severity, check, what) = (&f.severity, &f.check, f.what());
                 verdicts.push(format!("doctor on {node}: {severity} {check}: {what}"));
             }
         }

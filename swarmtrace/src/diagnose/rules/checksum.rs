@@ -1,32 +1,15 @@
 //! Packets that arrive damaged: checksum offload that breaks inside VXLAN.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, within};
-use crate::diagnose::verdict::{Certainty, Verdict, dropped};
+use crate::diagnose::verdict::{at_hop, at_stop};
+use crate::diagnose::words::dropped;
+use crate::failure::{CHECKSUM_CORRUPTION, Certainty, Diagnosis};
 use crate::timeline::{Leg, Phase, Way};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 
-pub(super) const RULE: Rule = Rule {
-    id: "checksum-corruption",
-    title: "Packets arrive with a wrong checksum: checksum offload breaks inside VXLAN",
-    symptom: "Between two nodes ping works (and perhaps handshakes), data does not; virtual \
-              machines on VMware, or certain network cards.",
-    cause: "The sending node leaves the inner checksum to hardware (vmxnet3 and others) that does \
-            not know the VXLAN port or computes it wrongly; the receiving kernel discards the \
-            packet.",
-    needs: "Proven: the kernel drops it for its checksum (TCP_CSUM, UDP_CSUM, IP_CSUM). Likely: \
-            data from another node reached the task three times and was never acknowledged.",
-    fix: "On the sending node: ethtool -K DEVICE tx-checksum-ip-generic off (vmxnet3: tx off), \
-          for good by a udev rule or the network manager; or choose a data-path port that the \
-          hardware does not treat specially.",
-    references: &["moby#41775", "swarmpit#688"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if !case.failing() && case.data_stop().is_none() {
         return None;
     }
@@ -37,9 +20,11 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         };
         let verdict = match stop {
             Some(stop) if stop.drop == Some(drop) => {
-                Verdict::stopped(&RULE, Certainty::Proven, case, &stop)
+                at_stop(&CHECKSUM_CORRUPTION, Certainty::Proven, case, &stop)
             }
-            _ => Verdict::new(&RULE, Certainty::Proven, case, index).because(dropped(drop)),
+            _ => {
+                at_hop(&CHECKSUM_CORRUPTION, Certainty::Proven, case, index).because(dropped(drop))
+            }
         };
         return Some(confirmed(case, verdict));
     }
@@ -54,12 +39,12 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     if !inside || !remote || sent < 3 || !case.complete() {
         return None;
     }
-    let verdict = Verdict::stopped(&RULE, Certainty::Likely, case, &stop)
+    let verdict = at_stop(&CHECKSUM_CORRUPTION, Certainty::Likely, case, &stop)
         .because("the data reached the task and was never acknowledged");
     Some(confirmed(case, verdict))
 }
 
-fn confirmed(case: &Case<'_>, verdict: Verdict) -> Verdict {
+fn confirmed(case: &Case<'_>, verdict: Diagnosis) -> Diagnosis {
     let task = case.hops().find(|(_, h)| {
         h.leg == Leg::Forward && h.way == Way::In && case.role(h).is_some_and(Role::in_container)
     });

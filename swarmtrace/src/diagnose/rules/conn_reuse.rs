@@ -5,31 +5,15 @@
 //! again a second later. The same SYN is then seen going into the sandbox
 //! twice and coming out once.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::{dropped, name};
+use crate::failure::{Certainty, Diagnosis, IPVS_CONN_REUSE};
 use crate::timeline::{Hop, Leg, Phase, Way};
 use crate::topology::Role;
 
-pub(super) const RULE: Rule = Rule {
-    id: "ipvs-conn-reuse",
-    title: "The load balancer swallowed the first SYN: the connection waits a second for the next",
-    symptom: "Some connections take one second (three, seven) longer, the more the busier the \
-              client: a proxy or a load test with many short connections.",
-    cause: "The client reused a source port that IPVS still remembers; with conn_reuse_mode=1 \
-            and conntrack, IPVS drops such a SYN.",
-    needs: "Proven: the SYN went into the sandbox and not out of it while a later one did, and \
-            the kernel reports a netfilter drop in the sandbox. Likely: the same without the \
-            report, both sides watched without a loss.",
-    fix: "sysctl -w net.ipv4.vs.conn_reuse_mode=0 in the sandbox (Docker 20.10 and later sets \
-          it); on kernels before 5.9 also give clients keep-alive or more source ports.",
-    references: &["moby#35082"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, swallowed) = case.hops().find(|(_, h)| is_swallowed(case, h))?;
     let drop = case.drop_where(|d| {
         d.node == *swallowed.node && d.netns == swallowed.netns && d.by_netfilter()
@@ -51,19 +35,24 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         format!("the same SYN came again {ms} ms later and passed")
     });
     Some(
-        Verdict::new(&RULE, Certainty::proven_if(drop.is_some()), case, index)
-            .because(format!(
-                "SYN {} seen at {}, not leaving it",
-                swallowed.attempt,
-                name(case, swallowed)
-            ))
-            .because_of(wait)
-            .because_of(drop.map(dropped))
-            .confirm_all(in_balancer(
-                case,
-                "sysctl net.ipv4.vs.conn_reuse_mode net.ipv4.vs.conntrack",
-            ))
-            .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
+        at_hop(
+            &IPVS_CONN_REUSE,
+            Certainty::proven_if(drop.is_some()),
+            case,
+            index,
+        )
+        .because(format!(
+            "SYN {} seen at {}, not leaving it",
+            swallowed.attempt,
+            name(case, swallowed)
+        ))
+        .because_of(wait)
+        .because_of(drop.map(dropped))
+        .confirm_all(in_balancer(
+            case,
+            "sysctl net.ipv4.vs.conn_reuse_mode net.ipv4.vs.conntrack",
+        ))
+        .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
     )
 }
 

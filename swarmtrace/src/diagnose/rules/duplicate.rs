@@ -1,32 +1,17 @@
 //! One address, two owners, on one overlay.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::inside;
 use crate::diagnose::path::holders;
-use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::name;
+use crate::failure::{Certainty, DUPLICATE_ADDRESS, Diagnosis};
 use crate::timeline::Leg;
 use crate::topology::shell::quoted;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-pub(super) const DUPLICATE: Rule = Rule {
-    id: "duplicate-address",
-    title: "Two endpoints share one overlay address",
-    symptom: "Connections to one task alternate between working, reset, and another service's \
-              answer.",
-    cause: "Docker's address management gave an address away twice: after a leader change, or a \
-            restore of an old cluster state.",
-    needs: "Proven: two devices on the same overlay of this node have the address that the \
-            failing connection went to. Likely: Docker itself lists two owners of it.",
-    fix: "Replace both tasks one after the other (docker service update --force) so that they \
-          get new addresses; if it comes back, create the network anew.",
-    references: &["moby#33795", "swarmkit#2871"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if !case.failing() {
         return None;
     }
@@ -51,8 +36,8 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         inside(case, &case.topology.hostname, o, command)
     });
     Some(
-        Verdict::new(
-            &DUPLICATE,
+        at_hop(
+            &DUPLICATE_ADDRESS,
             Certainty::proven_if(owners.by_kernel),
             case,
             index,

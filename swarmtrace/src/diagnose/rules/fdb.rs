@@ -1,50 +1,20 @@
 //! The overlay's forwarding database does not say which node an address is on,
 //! or says a wrong one.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{inside, within};
-use crate::diagnose::reading::neighbour_mac;
+use crate::diagnose::questions::neighbour_mac;
 use crate::diagnose::stop::Stop;
-use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
+use crate::diagnose::verdict::{at_hop, at_stop};
+use crate::diagnose::words::{name, seen};
+use crate::failure::{Certainty, Diagnosis, FDB_MISSING, FDB_WRONG_NODE};
 use crate::timeline::Way;
+use crate::topology::Role;
 use crate::topology::shell::quoted;
-use crate::topology::{DeviceRef, Namespace, Role};
+use crate::topology::{DeviceRef, Namespace};
 use std::net::IpAddr;
 
-pub(super) const MISSING: Rule = Rule {
-    id: "fdb-missing",
-    title: "The overlay does not know which node the address is on: its forwarding entry is gone",
-    symptom: "One node cannot reach one container; every other pair works.",
-    cause: "The permanent forwarding entry for the address's MAC is missing from this node's \
-            VXLAN device; the neighbour entry may well be there.",
-    needs: "Proven: the packet went into the VXLAN device and the kernel reports no transmit \
-            target; or it did not come out at the node's interface, which was watched without a \
-            loss, and the table has no entry for its MAC. Likely: no entry, and events lost.",
-    fix: "Restart Docker on this node. As a stopgap add the entry by hand in the overlay's \
-          namespace: bridge fdb replace MAC dev vxlan0 dst NODE self permanent.",
-    references: &["moby#52661", "moby#53663"],
-    fallback: false,
-    judge: missing,
-};
-
-pub(super) const WRONG_NODE: Rule = Rule {
-    id: "fdb-wrong-node",
-    title: "The overlay sends to the wrong node: its forwarding entry is stale",
-    symptom: "After a task moved or an address was given to another task, one node cannot reach \
-              it.",
-    cause: "The forwarding entry for the address's MAC still names the node that had the address \
-            before.",
-    needs: "Proven: the VXLAN datagram was addressed to a node that Docker knows, and Docker says \
-            the address lives on another. Likely: it was addressed to nobody that Docker knows.",
-    fix: "Restart Docker on the sending node. As a stopgap correct the entry by hand in the \
-          overlay's namespace: bridge fdb replace MAC dev vxlan0 dst NODE self permanent.",
-    references: &["moby#35401"],
-    fallback: false,
-    judge: wrong_node,
-};
-
-fn missing(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn missing(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
     let untargeted = |d: &&_| {
         let drop: &crate::diagnose::case::PacketDrop = d;
@@ -67,7 +37,7 @@ fn missing(case: &Case<'_>) -> Option<Verdict> {
         let add = format!("bridge fdb replace {mac} dev {device} dst {home} self permanent");
         within(case, &stop.hop.node, stop.hop.netns, &add)
     });
-    let verdict = Verdict::stopped(&MISSING, Certainty::proven_if(proof), case, &stop);
+    let verdict = at_stop(&FDB_MISSING, Certainty::proven_if(proof), case, &stop);
     let verdict = confirmed(case, &stop, verdict.because_of(line));
     Some(match entry {
         Some(entry) => verdict.fix(format!(
@@ -78,7 +48,7 @@ fn missing(case: &Case<'_>) -> Option<Verdict> {
     })
 }
 
-pub(super) fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn wrong_node(case: &Case<'_>) -> Option<Diagnosis> {
     if !case.failing() {
         return None;
     }
@@ -90,21 +60,24 @@ pub(super) fn wrong_node(case: &Case<'_>) -> Option<Verdict> {
     })?;
     let address = hop.destination.ip();
     let home = home_of(case, address);
-    // A node without a name and an id is one that only this entry speaks of.
+    // A node without a name and an id is known from this entry only.
     let known = topology
         .node_by_address(vxlan.to)
         .filter(|n| !n.hostname.is_empty() || !n.id.is_empty());
     let right = home.first().and_then(|a| topology.node_by_address(*a));
     let right = right.map_or_else(|| "another node".to_owned(), |n| n.hostname.clone());
-    let sent = known.map_or_else(|| "nobody Docker knows".to_owned(), |n| n.hostname.clone());
+    let sent = known.map_or_else(
+        || "no node that Docker knows".to_owned(),
+        |n| n.hostname.clone(),
+    );
     let overlay = topology.overlay_of(address);
     let list = overlay.map(|o| {
         let node = &topology.hostname;
         inside(case, node, o, "bridge fdb show dev vxlan0")
     });
     Some(
-        Verdict::new(
-            &WRONG_NODE,
+        at_hop(
+            &FDB_WRONG_NODE,
             Certainty::proven_if(known.is_some()),
             case,
             index,
@@ -170,7 +143,7 @@ fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<&str> {
     (!listed).then_some(mac)
 }
 
-fn confirmed(case: &Case<'_>, stop: &Stop<'_>, verdict: Verdict) -> Verdict {
+fn confirmed(case: &Case<'_>, stop: &Stop<'_>, verdict: Diagnosis) -> Diagnosis {
     let hop = stop.hop;
     let device = quoted(&hop.device);
     let list = |command: String| within(case, &hop.node, hop.netns, &command);

@@ -1,38 +1,21 @@
-//! The load balancer no longer knows a connection that its ends still hold.
+//! The load balancer has dropped a connection that its ends still hold.
 //!
 //! IPVS forgets an idle connection after 900 seconds (two minutes after a FIN).
-//! The next packet of the connection is then nobody's: the sandbox's own stack
+//! The next packet of the connection then goes to the sandbox's own stack, which
 //! answers it with a reset.
 
-use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::reading::born_in_sandbox;
-use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
+use crate::diagnose::questions::born_in_sandbox;
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::{name, seen};
+use crate::failure::{Certainty, Diagnosis, IPVS_CONNECTION_FORGOTTEN};
 use crate::timeline::{Gap, Leg, State, Way};
 use crate::topology::Role;
 
 const IPVS_IDLE_NS: u64 = 890_000_000_000;
 
-pub(super) const RULE: Rule = Rule {
-    id: "ipvs-connection-forgotten",
-    title: "The load balancer had forgotten the connection and reset it",
-    symptom: "Long-lived connections (database pools, gRPC, AMQP) break after about 15 minutes \
-              without traffic: \"connection reset by peer\" on the next query.",
-    cause: "IPVS drops the entry of a TCP connection that is idle for 900 seconds (120 after a \
-            FIN), or lost it because its destination was removed.",
-    needs: "Proven: a reset of an open connection that the sandbox itself sent (the kernel says \
-            so, or the sandbox's inner side was watched without a loss and saw no reset). \
-            Likely: the same with events lost.",
-    fix: "Have clients or servers send TCP keep-alives more often than every 900 s: \
-          net.ipv4.tcp_keepalive_time=600 in the service (docker service update --sysctl-add), \
-          or the pool's own idle limit; or use endpoint_mode dnsrr, which has no load balancer.",
-    references: &["moby#31208", "moby#37822", "moby#29655"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let State::Reset {
         leg: Leg::Reply, ..
     } = case.timeline.state
@@ -60,8 +43,8 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         .map(|r| format!("the kernel says {} sent it", r.namespace));
     let long = idle.is_some_and(|ns| ns >= IPVS_IDLE_NS);
     Some(
-        Verdict::new(
-            &RULE,
+        at_hop(
+            &IPVS_CONNECTION_FORGOTTEN,
             Certainty::proven_if(born_in_sandbox(case, hop)),
             case,
             index,

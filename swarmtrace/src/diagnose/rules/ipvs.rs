@@ -1,54 +1,22 @@
-//! The load balancer has nowhere to send: no destination, or no service.
+//! The load balancer cannot choose a task: no destination, or no service.
 //!
 //! IPVS without a destination answers with ICMP port unreachable. Without an
 //! IPVS service for it (or without the mark that selects one) the packet is
 //! delivered to the sandbox's own stack, which refuses it with a reset. Both
-//! are born in the sandbox, which is what tells them from a task's answer.
+//! are born in the sandbox, which distinguishes them from a task's answer.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::reading::born_in_sandbox;
-use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
+use crate::diagnose::questions::born_in_sandbox;
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::{name, seen};
+use crate::failure::{Certainty, Diagnosis, IPVS_NO_DESTINATION, IPVS_SERVICE_MISSING};
 use crate::timeline::{Hop, Leg, Protocol, State, Way};
+use crate::topology::Role;
 use crate::topology::shell::quoted;
-use crate::topology::{IpvsMatch, IpvsService, Role};
+use crate::topology::{IpvsMatch, IpvsService};
 
-pub(super) const NO_DESTINATION: Rule = Rule {
-    id: "ipvs-no-destination",
-    title: "The load balancer has no task to send to",
-    symptom: "\"Connection refused\" at once on every connection, through every node or through \
-              one.",
-    cause: "The service has no running (healthy) task, or this node never learnt of the ones on \
-            other nodes (gossip on TCP/UDP 7946 blocked).",
-    needs: "Proven: ICMP port unreachable in answer to TCP born in the sandbox; or the packet \
-            stopped in the sandbox and its IPVS service has no destination with weight. Likely: \
-            the same with events lost.",
-    fix: "Look at `docker service ps`: start tasks or mend their health check. If tasks run, open \
-          TCP and UDP 7946 between the nodes and restart Docker on this node.",
-    references: &["moby#26351"],
-    fallback: false,
-    judge: no_destination,
-};
-
-pub(super) const NO_SERVICE: Rule = Rule {
-    id: "ipvs-service-missing",
-    title: "The load balancer does not know the service: its mark rule or IPVS service is missing",
-    symptom: "\"Connection refused\" at once, through one node; the task never sees anything.",
-    cause: "The mangle rule that marks the port is missing in the sandbox (or is in the \
-            iptables flavour that the kernel does not consult), or the IPVS service for the mark \
-            is.",
-    needs: "Proven: a reset in answer to the SYN that the sandbox itself sent: the kernel says \
-            so, or its inner side was watched without a loss and saw no reset. Likely: the same \
-            with events lost.",
-    fix: "Restart Docker on this node; use one iptables flavour (update-alternatives --config \
-          iptables) for the host and everything else that writes rules.",
-    references: &["moby#46636"],
-    fallback: false,
-    judge: no_service,
-};
-
-fn no_destination(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn no_destination(case: &Case<'_>) -> Option<Diagnosis> {
     let table = table(case);
     let empty = table
         .as_ref()
@@ -79,11 +47,11 @@ fn no_destination(case: &Case<'_>) -> Option<Verdict> {
             (Certainty::proven_if(stop.silent), stop.last, what)
         }
     };
-    let verdict = Verdict::new(&NO_DESTINATION, certainty, case, index).because(what);
+    let verdict = at_hop(&IPVS_NO_DESTINATION, certainty, case, index).because(what);
     Some(confirmed(case, verdict, table))
 }
 
-fn no_service(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn no_service(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop) = match case.timeline.state {
         State::Refused { .. } => case.reset_birth()?,
         State::IcmpError {
@@ -105,7 +73,7 @@ fn no_service(case: &Case<'_>) -> Option<Verdict> {
         None => format!("the kernel says {} sent it", r.namespace),
     });
     let certainty = Certainty::proven_if(born_in_sandbox(case, hop));
-    let verdict = Verdict::new(&NO_SERVICE, certainty, case, index)
+    let verdict = at_hop(&IPVS_SERVICE_MISSING, certainty, case, index)
         .because(format!("first seen: {}", seen(case, hop)))
         .because_of(sent);
     let table = table(case);
@@ -158,9 +126,9 @@ fn usable(service: &IpvsService) -> bool {
 /// What the table has, and what to look at.
 fn confirmed(
     case: &Case<'_>,
-    verdict: Verdict,
+    verdict: Diagnosis,
     table: Option<(u32, Option<&IpvsService>)>,
-) -> Verdict {
+) -> Diagnosis {
     let line = table.map(|(mark, service)| match service {
         None => format!("IPVS has no service for mark {mark:#x}"),
         Some(s) if s.destinations.is_empty() => format!("IPVS FWM {mark} has no destination"),

@@ -1,41 +1,22 @@
 //! Small packets pass, large ones do not.
 //!
-//! The handshake fits any MTU; the first data may not. What shows is an open
-//! connection whose first data is sent again and again and gets no further
-//! than a device.
+//! The handshake fits any MTU; the first data may not. The evidence is an open
+//! connection whose first data is sent again and again and stops at a device.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::path::Next;
-use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::diagnose::verdict::{at_hop, at_stop};
+use crate::diagnose::words::name;
+use crate::failure::{Certainty, Diagnosis, MTU_BLACK_HOLE};
 use crate::timeline::{Hop, State, Way};
-use crate::topology::{DeviceKind, DeviceRef, Role};
+use crate::topology::Role;
+use crate::topology::{DeviceKind, DeviceRef};
 
 /// What VXLAN adds over IPv4.
 const VXLAN_OVERHEAD: u32 = 50;
 
-pub(super) const RULE: Rule = Rule {
-    id: "mtu-black-hole",
-    title: "Large packets vanish: the overlay's MTU is too large for the path",
-    symptom: "Connections open and small requests work, but large requests or responses (TLS \
-              handshakes, file transfers) hang.",
-    cause: "The overlay's MTU plus 50 bytes of VXLAN (76 and more if encrypted) is larger than \
-            the MTU between the nodes, which is 1450 or less in many clouds and VPNs, and ICMP \
-            is filtered.",
-    needs: "Proven: an ICMP \"fragmentation needed\" or a drop as too big; or data that is sent \
-            again stops between the VXLAN device and the node's interface, watched without a \
-            loss, and their MTUs do not fit. Likely: data is sent again after a handshake that \
-            passed, and was last seen there or leaving for the other node.",
-    fix: "Create the network anew with an MTU 50 below the path's: docker network create --opt \
-          com.docker.network.driver.mtu=1400 … (also the ingress network), or raise the MTU \
-          between the nodes.",
-    references: &["moby#24906", "libnetwork#2661", "moby#41775"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if let State::IcmpError { by, kind, code } = case.timeline.state {
         let hop = case.hop(by)?;
         let v6 = hop.icmp.as_ref().is_some_and(|i| i.from.is_ipv6());
@@ -46,7 +27,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             "ICMP packet too big ({kind}/{code}), first at {}",
             name(case, hop)
         );
-        let verdict = Verdict::new(&RULE, Certainty::Proven, case, by).because(line);
+        let verdict = at_hop(&MTU_BLACK_HOLE, Certainty::Proven, case, by).because(line);
         return Some(confirmed(case, verdict, hop));
     }
     let stop = case.data_stop()?;
@@ -63,13 +44,13 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let misfit = misfit(case, stop.hop);
     let inside = stop.is_at(Role::Vxlan, Way::Out) && stop.silent && misfit.is_some();
     let certainty = Certainty::proven_if(too_big.is_some() || inside);
-    let verdict = Verdict::stopped(&RULE, certainty, case, &stop)
+    let verdict = at_stop(&MTU_BLACK_HOLE, certainty, case, &stop)
         .because("the handshake passed, the first data is sent again and again")
         .because_of(misfit);
     Some(confirmed(case, verdict, stop.hop))
 }
 
-fn confirmed(case: &Case<'_>, verdict: Verdict, hop: &Hop) -> Verdict {
+fn confirmed(case: &Case<'_>, verdict: Diagnosis, hop: &Hop) -> Diagnosis {
     let tunnel = case.hops().find_map(|(_, h)| h.vxlan.as_ref());
     let ping = tunnel.map(|v| format!("ping -c 3 -M do -s 1472 {}", v.to));
     let sender = tunnel.and_then(|v| v.from_node.as_deref());

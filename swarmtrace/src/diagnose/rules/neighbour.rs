@@ -3,56 +3,24 @@
 //! Docker writes a permanent neighbour entry for every remote address into the
 //! overlay's namespace; its VXLAN device answers ARP requests from them. Where
 //! one is missing the sender cannot even build the frame, so no tap sees the
-//! packet: what shows is a hop that is not followed, and the kernel's failure
-//! to resolve.
+//! packet: the evidence is a hop that is not followed, and the kernel's failure
+//! to resolve the address.
 
-use super::Rule;
 use super::stale_backend::unknown_to_docker;
 use crate::diagnose::case::{Case, PacketDrop};
 use crate::diagnose::confirm::{in_balancer, in_overlay_of, within};
 use crate::diagnose::path::holders;
-use crate::diagnose::reading::{born_in_sandbox, neighbour_mac, unresolved};
+use crate::diagnose::questions::{born_in_sandbox, neighbour_mac, unresolved};
 use crate::diagnose::stop::Stop;
-use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
+use crate::diagnose::verdict::at_stop;
+use crate::diagnose::words::{dropped, name};
+use crate::failure::{Certainty, Diagnosis, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN};
 use crate::timeline::{Leg, Way};
-use crate::topology::{NamespaceKind, Role};
+use crate::topology::NamespaceKind;
+use crate::topology::Role;
 use std::net::IpAddr;
 
-pub(super) const FORWARD: Rule = Rule {
-    id: "neighbour-missing",
-    title: "The load balancer cannot reach the task it chose: no neighbour entry for it",
-    symptom: "\"No route to host\" after about three seconds, through one node, for one task.",
-    cause: "The overlay's neighbour entry for the task's address is missing on this node: Docker \
-            lost a gossip message or failed to write it.",
-    needs: "Proven: a drop for an unresolved neighbour in the sandbox, or ICMP host unreachable \
-            that the sandbox itself sent. Likely: the same with events lost; or the packet did not \
-            leave the sandbox, watched without a loss, and the overlay's neighbour table lacks one \
-            of the service's destinations.",
-    fix: "Restart Docker on this node, or move the task (docker service update --force). As a \
-          stopgap add the entries by hand in the overlay's namespace: ip neigh replace ADDRESS \
-          lladdr MAC dev vxlan0 nud permanent, and the forwarding entry that goes with it.",
-    references: &["moby#35807", "moby#52661"],
-    fallback: false,
-    judge: forward,
-};
-
-pub(super) const RETURN: Rule = Rule {
-    id: "neighbour-missing-return",
-    title: "The task cannot answer: its node has no neighbour entry for the sender",
-    symptom: "Connections through one node to one task hang; other nodes reach the same task.",
-    cause: "On the task's node the overlay's neighbour entry for the other node's load balancer \
-            (or client) is missing, so the answer cannot be sent.",
-    needs: "Proven: the SYN reached the task and a drop for an unresolved neighbour follows in \
-            its namespace; or nothing left the task, which was watched without a loss, and the \
-            overlay's neighbour table has no entry for the sender.",
-    fix: "Restart Docker on the task's node. As a stopgap add the entries there by hand in the \
-          overlay's namespace: ip neigh replace ADDRESS lladdr MAC dev vxlan0 nud permanent.",
-    references: &["moby#52661"],
-    fallback: false,
-    judge: back,
-};
-
-fn forward(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
     let inside =
         stop.is_at(Role::IngressGateway, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
@@ -69,7 +37,7 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
         (None, None) if stop.silent && stop.drop.is_none() => false,
         (None, None) => return None,
     };
-    // Where nobody has the address, the missing entry is not the fault.
+    // Where no task has the address, the missing entry is not the fault.
     if drop.is_some_and(|d| unknown_to_docker(case.topology, d.destination.ip())) {
         return None;
     }
@@ -85,7 +53,7 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
         .filter(|(_, missing)| *missing)
         .map(|(address, _)| format!("the overlay has no neighbour entry for {address}"));
     let mut verdict =
-        Verdict::stopped(&FORWARD, Certainty::proven_if(proof), case, &stop).because_of(heard);
+        at_stop(&NEIGHBOUR_MISSING, Certainty::proven_if(proof), case, &stop).because_of(heard);
     verdict.evidence.extend(lines);
     let dead = (suspects.iter()).filter(|(address, _)| {
         let known = !case.topology.tasks.is_empty();
@@ -102,7 +70,7 @@ fn forward(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-fn back(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn back(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
     if !stop.role.is_some_and(Role::in_container) || stop.hop.way != Way::In {
         return None;
@@ -118,7 +86,7 @@ fn back(case: &Case<'_>) -> Option<Verdict> {
     let line = absent.then(|| format!("the overlay has no neighbour entry for {sender}"));
     let table = in_overlay_of(case, node, sender, "ip neigh show dev vxlan0");
     Some(
-        Verdict::stopped(&RETURN, Certainty::Proven, case, &stop)
+        at_stop(&NEIGHBOUR_MISSING_RETURN, Certainty::Proven, case, &stop)
             .because_of(absent.then_some("nothing left the task; no event was lost"))
             .because_of(drop.filter(|d| stop.drop != Some(*d)).map(dropped))
             .because_of(line)
@@ -156,7 +124,7 @@ fn absent(case: &Case<'_>, node: &str, address: IpAddr) -> bool {
 }
 
 /// The address that could not be resolved, or every destination that it may
-/// have been, and whether the overlay lacks an entry for it.
+/// have been, and whether the overlay's entry for it is missing.
 fn suspects(case: &Case<'_>, drop: Option<&PacketDrop>) -> Vec<(IpAddr, bool)> {
     let addresses: Vec<IpAddr> = match drop {
         Some(drop) => vec![drop.destination.ip()],

@@ -1,34 +1,18 @@
 //! VXLAN datagrams for a network that the receiving node does not have.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
-use crate::diagnose::reading::refused_by_vxlan;
-use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::diagnose::questions::refused_by_vxlan;
+use crate::diagnose::verdict::{at_hop, at_stop};
+use crate::diagnose::words::name;
+use crate::failure::{Certainty, Diagnosis, OVERLAY_NETWORK_ABSENT};
 use crate::timeline::Way;
+use crate::topology::Role;
 use crate::topology::shell::quoted;
-use crate::topology::{DeviceKind, NamespaceKind, Role, Topology};
+use crate::topology::{DeviceKind, NamespaceKind, Topology};
 
-pub(super) const RULE: Rule = Rule {
-    id: "overlay-network-absent",
-    title: "The receiving node does not have the overlay network",
-    symptom: "Every connection to tasks on one node hangs or gets \"connection refused\" (UDP: \
-              port unreachable between the nodes).",
-    cause: "The node has no VXLAN device for the network: no task of it runs there any more, \
-            Docker failed to set the network up (another program holds UDP 4789), or Docker is \
-            down.",
-    needs: "Proven: the kernel drops the datagram for want of the VNI or of a socket, the node \
-            answers it with ICMP port unreachable, or its topology, read in full, has no VXLAN \
-            device of that VNI.",
-    fix: "Restart Docker on the receiving node, and see its log for \"failed to create vxlan\" or \
-          \"address already in use\"; free UDP 4789 or choose another data-path port.",
-    references: &["moby#33416", "moby#35401"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
-    // Whoever was sent to by mistake need not have it.
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
+    // A node that was sent to by mistake need not have the network.
     if super::fdb::wrong_node(case).is_some() {
         return None;
     }
@@ -47,7 +31,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             .to_node
             .as_deref()
             .map_or_else(|| peer.to_string(), str::to_owned);
-        let verdict = Verdict::new(&RULE, Certainty::Proven, case, index).because(line);
+        let verdict = at_hop(&OVERLAY_NETWORK_ABSENT, Certainty::Proven, case, index).because(line);
         return Some(confirmed(case, verdict, &node, vxlan.vni));
     }
     let stop = case.stop().filter(|s| s.is_at(Role::Underlay, Way::In))?;
@@ -76,11 +60,11 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
             vxlan.vni
         )
     });
-    let verdict = Verdict::stopped(&RULE, Certainty::Proven, case, &stop).because_of(line);
+    let verdict = at_stop(&OVERLAY_NETWORK_ABSENT, Certainty::Proven, case, &stop).because_of(line);
     Some(confirmed(case, verdict, node, vxlan.vni))
 }
 
-fn confirmed(case: &Case<'_>, verdict: Verdict, node: &str, vni: u32) -> Verdict {
+fn confirmed(case: &Case<'_>, verdict: Diagnosis, node: &str, vni: u32) -> Diagnosis {
     let port = case
         .topology
         .docker

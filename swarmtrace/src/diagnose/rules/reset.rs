@@ -1,74 +1,31 @@
 //! Open connections that one of the two ends reset.
 
-use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::within;
-use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::seen;
+use crate::failure::{
+    CLIENT_RESET, Certainty, Diagnosis, Failure, TASK_RESET, TASK_STOPPED_MIDSTREAM,
+};
 use crate::timeline::{Hop, Leg, Phase, State, Way};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 
-pub(super) const TASK: Rule = Rule {
-    id: "task-reset",
-    title: "The task's own process reset the connection",
-    symptom: "\"Connection reset by peer\" in the middle of a request; the network is innocent.",
-    cause: "The process closed the connection with unread data in its buffer, crashed, or aborts \
-            connections on purpose (a timeout, a limit).",
-    needs: "Proven: the reset of an open connection was first seen leaving the task.",
-    fix: "Look at the application: read a request to its end before closing, raise its idle or \
-          request timeout above the client's, and look for crashes in docker service logs.",
-    references: &[],
-    fallback: false,
-    judge: task,
-};
-
-pub(super) const TASK_STOPPED: Rule = Rule {
-    id: "task-stopped-midstream",
-    title: "The task was stopped with the connection still open",
-    symptom: "Connections break in rolling updates and scale-downs.",
-    cause: "The container was stopped (SIGKILL after the grace period, or a process that exits \
-            at once) and its kernel reset what was open.",
-    needs: "Proven: the reset of an open connection was first seen leaving the task, and Docker's \
-            events say that it had been stopped.",
-    fix: "Have the process finish its connections on SIGTERM and give it time: \
-          --stop-grace-period. For long-lived connections, have clients reconnect.",
-    references: &["moby#30321", "moby#44815"],
-    fallback: false,
-    judge: task_stopped,
-};
-
-pub(super) const CLIENT: Rule = Rule {
-    id: "client-reset",
-    title: "The client itself reset the connection",
-    symptom: "The server logs \"connection reset by peer\".",
-    cause: "The client's process gave up (a timeout, a cancelled request) or closed with unread \
-            data; health checks and port scanners do it by design.",
-    needs: "Proven: the reset was first seen where the client's packets come in, and the answers \
-            it got were addressed as it had asked. Likely: the same of a connection whose \
-            beginning was not seen, or it came from the other node, whose load balancer the client \
-            used.",
-    fix: "Nothing to mend in the Swarm. If it is a timeout, look at how long the answer took in \
-          the timeline.",
-    references: &[],
-    fallback: false,
-    judge: client,
-};
-
-fn task(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn task(case: &Case<'_>) -> Option<Diagnosis> {
     match case.task_state {
         Some(TaskState::Stopped { .. }) => None,
-        _ => by_task(&TASK, case),
+        _ => by_task(&TASK_RESET, case),
     }
 }
 
-fn task_stopped(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn task_stopped(case: &Case<'_>) -> Option<Diagnosis> {
     match case.task_state {
-        Some(TaskState::Stopped { .. }) => by_task(&TASK_STOPPED, case),
+        Some(TaskState::Stopped { .. }) => by_task(&TASK_STOPPED_MIDSTREAM, case),
         _ => None,
     }
 }
 
-fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
+fn by_task(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop) = broken_by(case, Leg::Reply)?;
     if !case.role(hop).is_some_and(Role::in_container) || hop.way != Way::Out {
         return None;
@@ -90,7 +47,7 @@ fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
         "nstat -asz TcpExtTCPAbortOnClose TcpExtTCPAbortOnData",
     );
     Some(
-        Verdict::new(rule, Certainty::Proven, case, index)
+        at_hop(failure, Certainty::Proven, case, index)
             .because(format!("first seen leaving the task: {}", seen(case, hop)))
             .because_of(why)
             .because_of(state)
@@ -99,7 +56,7 @@ fn by_task(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-fn client(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn client(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop) = broken_by(case, Leg::Forward)?;
     let part = case.role(hop)?;
     let from_afar = hop.way == Way::In
@@ -111,8 +68,8 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
         Role::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
         _ => false,
     };
-    let misled = super::untranslated::is_misled(case);
-    if !enters || misled {
+    let mistranslated = super::untranslated::is_mistranslated(case);
+    if !enters || mistranslated {
         return None;
     }
     let unseen = !case.answered() && !case.hops().any(|(_, h)| h.phase == Phase::Syn);
@@ -129,8 +86,8 @@ fn client(case: &Case<'_>) -> Option<Verdict> {
     let service = case.timeline.service.as_deref().map(quoted);
     let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
     Some(
-        Verdict::new(
-            &CLIENT,
+        at_hop(
+            &CLIENT_RESET,
             Certainty::proven_if(!unseen && !from_afar),
             case,
             index,

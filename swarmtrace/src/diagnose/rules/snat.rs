@@ -4,29 +4,15 @@
 //! the sandbox's own, so that the answer comes back. Without the rule the task
 //! sees the client itself and answers it by another way, under its own address.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_balancer, on_node};
-use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::seen;
+use crate::failure::{Certainty, Diagnosis, SNAT_MISSING};
 use crate::timeline::{Hop, Leg, Way};
 use crate::topology::Role;
 
-pub(super) const RULE: Rule = Rule {
-    id: "snat-missing",
-    title: "The load balancer's SNAT rule is missing: tasks answer the client past it",
-    symptom: "Connections through one node hang; the task sees the client's own address.",
-    cause: "The SNAT rule of the sandbox's nat POSTROUTING chain is gone, or IPVS does not track \
-            its connections (net.ipv4.vs.conntrack=0), so that no NAT rule applies to them.",
-    needs: "Proven: the connection failed, and its opening packet left the load balancer (or came \
-            out of the overlay) still under the client's own address, on a network without DSR.",
-    fix: "Restart Docker on the node that balances; if it comes back, sysctl -w \
-          net.ipv4.vs.conntrack=1 in the sandbox and see what else writes its rules.",
-    references: &[],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if !case.failing() && !case.unheard() {
         return None;
     }
@@ -45,7 +31,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let rules = "nsenter --net=/var/run/docker/netns/ingress_sbox iptables -t nat -nvL POSTROUTING";
     let there = balancer.map(|node| on_node(case, &node, rules));
     Some(
-        Verdict::new(&RULE, Certainty::Proven, case, index)
+        at_hop(&SNAT_MISSING, Certainty::Proven, case, index)
             .because(seen(case, hop))
             .because(line)
             .confirm_all(there)

@@ -5,34 +5,16 @@
 //! permanent entry for the sender's MAC behind another VTEP, and its VXLAN
 //! device discards the packet.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_overlay_of, on_node};
-use crate::diagnose::reading::refused_by_vxlan;
-use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::diagnose::questions::refused_by_vxlan;
+use crate::diagnose::verdict::at_stop;
+use crate::diagnose::words::seen;
+use crate::failure::{Certainty, Diagnosis, SOURCE_VTEP_MISMATCH};
 use crate::timeline::Way;
 use crate::topology::Role;
 
-pub(super) const RULE: Rule = Rule {
-    id: "source-vtep-mismatch",
-    title: "The node sends VXLAN from another address than it advertised",
-    symptom: "Overlay traffic from one node arrives at the others and is ignored there; often \
-              after an address was added to an interface.",
-    cause: "The route to the other node prefers a source address other than the advertised \
-            data-path address, and the receiver discards packets of a known MAC from an unknown \
-            VTEP.",
-    needs: "Proven: the receiver's kernel drops it as VXLAN_ENTRY_EXISTS; or it reached the \
-            receiver and not its VXLAN device, watched without a loss or by a drop in vxlan_rcv, \
-            whose table has the sender's MAC behind another VTEP. Likely: only the sender was watched, and Docker \
-            knows it by another address.",
-    fix: "Join the node again with --advertise-addr and --data-path-addr set to the address it \
-          really sends from, or pin the source: ip route change … src ADVERTISED.",
-    references: &["moby#53004"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.stop()?;
     let hop = stop.hop;
     let vxlan = hop
@@ -73,7 +55,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let route = format!("ip route get {}", vxlan.to);
     let table = in_overlay_of(case, &hop.node, source, "bridge fdb show dev vxlan0");
     Some(
-        Verdict::stopped(&RULE, certainty, case, &stop)
+        at_stop(&SOURCE_VTEP_MISMATCH, certainty, case, &stop)
             .because(line)
             .because_of((certainty == Certainty::Likely).then(|| seen(case, hop)))
             .confirm(on_node(case, sender, &route))

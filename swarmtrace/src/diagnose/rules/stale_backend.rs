@@ -1,40 +1,24 @@
-//! The load balancer sends to a task that is no more.
+//! The load balancer sends to a task that is gone.
 //!
-//! Docker takes a destination out of IPVS when its task ends, on every node,
-//! by gossip. Where that did not arrive, new connections still go to the
-//! address: into the overlay and nowhere, or not even out of the sandbox once
-//! the neighbour entry is gone too.
+//! When a task ends, Docker removes its destination from IPVS on every node, by
+//! gossip. Where the message was lost, new connections still go to the address:
+//! into the overlay and nowhere, or not even out of the sandbox once the
+//! neighbour entry is gone too.
 
-use super::Rule;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::reading::unresolved;
+use crate::diagnose::questions::unresolved;
 use crate::diagnose::stop::Stop;
-use crate::diagnose::verdict::{Certainty, Verdict, name};
+use crate::diagnose::verdict::at_stop;
+use crate::diagnose::words::name;
+use crate::failure::{Certainty, Diagnosis, STALE_BACKEND};
 use crate::timeline::{Leg, Phase, Way};
+use crate::topology::Role;
+use crate::topology::Topology;
 use crate::topology::shell::quoted;
-use crate::topology::{Role, Topology};
 use std::net::IpAddr;
 
-pub(super) const RULE: Rule = Rule {
-    id: "stale-backend",
-    title: "The load balancer still sends to a task that is gone",
-    symptom: "One connection in N hangs or gets \"no route to host\", where N is the number of \
-              tasks; since an update, a crash or a node's loss. UDP clients keep hitting it.",
-    cause: "The task ended and its IPVS destination was not removed on this node (gossip lost, \
-            Docker busy), or a UDP conntrack entry outlived it.",
-    needs: "Proven: the load balancer chose an address, nothing answered, and Docker's events say \
-            that its task had stopped. Likely: no running task that Docker knows of has the \
-            address.",
-    fix: "Restart Docker on this node, or force a new update of the service (docker service \
-          update --force). As a stopgap remove the destination: ipvsadm -d -f MARK -r ADDRESS:0 \
-          in the sandbox; for UDP, conntrack -D -d ADDRESS.",
-    references: &["moby#41896", "moby#36878", "moby#33790"],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
     let backend = chosen(case, &stop)?;
     let stopped = match case.task_state {
@@ -50,7 +34,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     };
     let certainty = Certainty::proven_if(stopped.is_some() && (stop.proven() || case.complete()));
     Some(
-        Verdict::stopped(&RULE, certainty, case, &stop)
+        at_stop(&STALE_BACKEND, certainty, case, &stop)
             .because_of(choice(case, backend))
             .because(why)
             .confirm_all(in_balancer(case, "ipvsadm -Ln"))
@@ -84,7 +68,8 @@ fn chosen(case: &Case<'_>, stop: &Stop<'_>) -> Option<IpAddr> {
     }
 }
 
-/// Whether Docker was asked and knows of nobody with that address.
+/// Whether Docker answered and has neither a running task nor an endpoint with
+/// that address.
 pub(super) fn unknown_to_docker(topology: &Topology, address: IpAddr) -> bool {
     let network =
         (topology.networks.iter()).find(|n| n.subnets.iter().any(|s| s.contains(&address)));

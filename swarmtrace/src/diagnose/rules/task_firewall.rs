@@ -1,33 +1,16 @@
 //! Docker's own filter inside the task: on the ingress network only published
 //! ports are let in.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
-use crate::diagnose::verdict::{Certainty, Verdict, dropped, name};
+use crate::diagnose::verdict::{at_hop, at_stop};
+use crate::diagnose::words::{dropped, name};
+use crate::failure::{Certainty, Diagnosis, TASK_FIREWALL};
 use crate::timeline::{Hop, Leg, Protocol, Way};
-use crate::topology::{NamespaceKind, PublishMode, Role};
+use crate::topology::Role;
+use crate::topology::{NamespaceKind, PublishMode};
 
-pub(super) const RULE: Rule = Rule {
-    id: "task-firewall",
-    title: "The firewall in the task's namespace stops the packet",
-    symptom: "One port of a task is silent over the ingress network, though the process listens.",
-    cause: "Docker lets only published ports in on the ingress network; the port is not (or no \
-            longer) published, or the rules in the task's namespace are stale or somebody \
-            else's. A packet that was damaged on the way is stopped by the same rules: to \
-            conntrack it is INVALID, so they do not know it for a published port's.",
-    needs: "Proven: a netfilter drop in the task's namespace, or an ICMP error born in the task \
-            that only a firewall sends: port unreachable in answer to TCP, or prohibited.",
-    fix: "Publish the port (docker service update --publish-add), or reach the task over an \
-          overlay network of your own instead of ingress; if it is published, replace the task \
-          (docker service update --force). If only connections from another node are stopped, \
-          see checksum-corruption.",
-    references: &[],
-    fallback: false,
-    judge,
-};
-
-fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if !case.failing() {
         return None;
     }
@@ -41,12 +24,12 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let verdict = match case.stop() {
         Some(stop) => {
             let known = stop.drop == Some(drop);
-            let verdict = Verdict::stopped(&RULE, Certainty::Proven, case, &stop);
+            let verdict = at_stop(&TASK_FIREWALL, Certainty::Proven, case, &stop);
             verdict.because_of((!known).then(|| dropped(drop)))
         }
         None => {
             let last = case.timeline.hops.len().checked_sub(1)?;
-            Verdict::new(&RULE, Certainty::Proven, case, last).because(dropped(drop))
+            at_hop(&TASK_FIREWALL, Certainty::Proven, case, last).because(dropped(drop))
         }
     };
     let list = |command| within(case, &drop.node, drop.netns, command);
@@ -55,7 +38,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let published = { ports }.any(|p| p.published == port && p.mode == PublishMode::Ingress);
     let damaged = published && came_by_vxlan(case, &drop.node);
     let line = format!(
-        "port {port} is published, so the rules ought to let it in: they are stale, or the packet \
+        "port {port} is published, so the rules should let it in: they are stale, or the packet \
          was damaged on its way here and is INVALID to conntrack"
     );
     let counted = damaged.then(|| list("conntrack -S"));
@@ -77,7 +60,7 @@ fn came_by_vxlan(case: &Case<'_>, node: &str) -> bool {
 }
 
 /// An answer of a REJECT rule: no stack answers TCP by ICMP of itself.
-fn rejected(case: &Case<'_>) -> Option<Verdict> {
+fn rejected(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop, kind, code) = case.icmp_birth()?;
     let by_rule =
         matches!(code, 9 | 10 | 13) || code == 3 && case.timeline.protocol == Protocol::Tcp;
@@ -90,7 +73,7 @@ fn rejected(case: &Case<'_>) -> Option<Verdict> {
         name(case, hop)
     );
     Some(
-        Verdict::new(&RULE, Certainty::Proven, case, index)
+        at_hop(&TASK_FIREWALL, Certainty::Proven, case, index)
             .because(line)
             .confirm_all(within(case, &hop.node, hop.netns, "iptables -nvL")),
     )

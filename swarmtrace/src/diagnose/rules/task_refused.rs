@@ -1,85 +1,41 @@
 //! The task's own stack refused the connection.
 //!
-//! A reset that answers a SYN and was born at the task's device is the most
-//! common failure and the plainest: nobody listens. What Docker's events say
-//! of the task at that moment tells a mistake from a rolling update.
+//! A reset that answers a SYN and was first seen at the task's device is the most
+//! common failure: nothing listens. Docker's events at that moment distinguish a
+//! mistake from a rolling update.
 
-use super::Rule;
 use super::duplicate::is_shared;
 use crate::diagnose::case::{Case, TaskState};
 use crate::diagnose::confirm::within;
-use crate::diagnose::entry::Kind;
-use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::diagnose::dialled::Dialled;
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::seen;
+use crate::failure::{Certainty, Diagnosis, Failure, NO_LISTENER, TASK_STARTING, TASK_STOPPING};
 use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
+use crate::topology::DeviceRef;
+use crate::topology::Role;
 use crate::topology::role::role;
 use crate::topology::shell::quoted;
-use crate::topology::{DeviceRef, Role};
 use std::net::SocketAddr;
 
-pub(super) const NO_LISTENER: Rule = Rule {
-    id: "no-listener",
-    title: "Nothing listens on the port in the task",
-    symptom: "\"Connection refused\" at once, on every connection that goes to that task.",
-    cause: "The process in the container does not listen on the target port: it listens on \
-            another, on 127.0.0.1 only, or has died while its container lives.",
-    needs: "Proven: the reset (UDP: ICMP port unreachable) was first seen leaving the task. Likely: \
-            it was first seen at the other end of the task's device.",
-    fix: "Have the process listen on 0.0.0.0 and the target port, or correct the published \
-          target port: docker service update --publish-rm/--publish-add. A health check keeps \
-          traffic away from a task that does not listen.",
-    references: &[],
-    fallback: false,
-    judge: no_listener,
-};
-
-pub(super) const STARTING: Rule = Rule {
-    id: "task-starting",
-    title: "The task was still starting: it did not listen yet",
-    symptom: "\"Connection refused\" for some seconds after a deployment, an update or a restart.",
-    cause: "Swarm puts a task into the load balancer as soon as it runs; without a health check \
-            that is before its process listens.",
-    needs: "Proven: the reset was first seen leaving the task, and Docker's events say that it \
-            was starting.",
-    fix: "Give the image a HEALTHCHECK: Swarm then waits for it before sending traffic. Update \
-          with --update-order start-first.",
-    references: &["moby#30321"],
-    fallback: false,
-    judge: starting,
-};
-
-pub(super) const STOPPING: Rule = Rule {
-    id: "task-stopping",
-    title: "The task was stopping: its port was closed while connections still came",
-    symptom: "\"Connection refused\" for some seconds in every rolling update or scale-down.",
-    cause: "The process closed its port on SIGTERM before every node had taken the task out of \
-            its load balancer.",
-    needs: "Proven: the reset was first seen leaving the task, and Docker's events say that it \
-            had been stopped.",
-    fix: "Have the process keep accepting for some seconds after SIGTERM (a stop hook that \
-          sleeps), with --stop-grace-period longer than that.",
-    references: &["moby#30321", "moby#44815"],
-    fallback: false,
-    judge: stopping,
-};
-
-fn no_listener(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn no_listener(case: &Case<'_>) -> Option<Diagnosis> {
     match case.task_state {
         Some(TaskState::Starting | TaskState::Stopped { .. }) => None,
         Some(TaskState::Running) | None => verdict(&NO_LISTENER, case),
     }
 }
 
-fn starting(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn starting(case: &Case<'_>) -> Option<Diagnosis> {
     let starting = case.task_state == Some(TaskState::Starting);
-    starting.then(|| verdict(&STARTING, case)).flatten()
+    starting.then(|| verdict(&TASK_STARTING, case)).flatten()
 }
 
-fn stopping(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn stopping(case: &Case<'_>) -> Option<Diagnosis> {
     let stopped = matches!(case.task_state, Some(TaskState::Stopped { .. }));
-    stopped.then(|| verdict(&STOPPING, case)).flatten()
+    stopped.then(|| verdict(&TASK_STOPPING, case)).flatten()
 }
 
-fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
+fn verdict(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop, certainty) = refusal(case)?;
     let server = refused(hop);
     if is_shared(case, server.ip()) {
@@ -106,7 +62,7 @@ fn verdict(rule: &Rule, case: &Case<'_>) -> Option<Verdict> {
     let redirect = (port != server.port())
         .then(|| format!("port {} is redirected to {port} in the task", server.port()));
     Some(
-        Verdict::new(rule, certainty, case, index)
+        at_hop(failure, certainty, case, index)
             .because(format!("first seen {from} the task: {}", seen(case, hop)))
             .because_of(redirect)
             .because_of(sent)
@@ -146,8 +102,8 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
     }
 }
 
-/// The container that the hop is where packets come out of: its own namespace
-/// on the way out, the one at the other end of a veth on the way in.
+/// The container whose packets the hop's device sees: its own namespace on the
+/// way out, the one at the other end of the veth on the way in.
 fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
     if hop.way == Way::Out {
         let inside = case.role(hop).is_some_and(Role::in_container);
@@ -189,7 +145,7 @@ fn target_port(case: &Case<'_>, hop: &Hop) -> u16 {
         let protocol = case.protocol_number();
         let mut ports = case.service()?.ports.iter();
         let port = ports.find(|p| p.published == server.port() && p.protocol == protocol)?;
-        (case.kind() == Kind::Published).then_some(port.target)
+        (case.dialled() == Dialled::Published).then_some(port.target)
     };
     (tracked.map(|c| c.reply.0.port()))
         .or(redirected)

@@ -1,60 +1,29 @@
-//! Answers that come back under an address nobody dialled.
+//! Answers that come back under another address than was dialled.
 //!
-//! Whatever a device saw go forward from X to Y must come back through it from
-//! Y to X. Where the answer's source is another, a translation was not undone:
-//! the receiver does not know the connection and resets it.
+//! A packet that a device saw go from X to Y must be answered through it from Y
+//! to X. Where the answer's source is another, a translation was not undone: the
+//! receiver does not know the connection and resets it.
 
-use super::Rule;
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, within};
-use crate::diagnose::entry::Kind;
-use crate::diagnose::verdict::{Certainty, Verdict, seen};
+use crate::diagnose::dialled::Dialled;
+use crate::diagnose::verdict::at_hop;
+use crate::diagnose::words::seen;
+use crate::failure::{
+    Certainty, Diagnosis, Failure, HAIRPIN_WITHOUT_BR_NETFILTER, REPLY_NOT_TRANSLATED,
+};
 use crate::timeline::{Hop, Leg};
-use crate::topology::{NamespaceKind, Role};
+use crate::topology::NamespaceKind;
+use crate::topology::Role;
 
-pub(super) const UNTRANSLATED: Rule = Rule {
-    id: "reply-not-translated",
-    title: "The answer comes back under the task's own address: NAT was not undone",
-    symptom: "Sporadic resets, more under load or with lossy clients; the task sees resets from \
-              a peer that had just connected.",
-    cause: "Conntrack took a packet for INVALID (out of window, a late retransmission) and let \
-            it pass without translating it back, or the entry was gone.",
-    needs: "Proven: the answer was seen at a device under another source than the address that \
-            went forward through it, and the connection failed.",
-    fix: "Drop INVALID packets instead of passing them on: iptables -I FORWARD -m conntrack \
-          --ctstate INVALID -j DROP in the sandbox, or net.netfilter.nf_conntrack_tcp_be_liberal=1 \
-          there.",
-    references: &["moby#40374"],
-    fallback: false,
-    judge: untranslated,
-};
-
-pub(super) const HAIRPIN: Rule = Rule {
-    id: "hairpin-without-br-netfilter",
-    title: "A container dials its own node's published port, and the answer takes a short cut",
-    symptom: "Containers cannot reach services by their own node's address and published port; \
-              others can.",
-    cause: "The answer is switched by docker_gwbridge straight to the container; without \
-            br_netfilter conntrack does not see it and does not translate it back, so the \
-            container resets a connection it never opened.",
-    needs: "Proven: the client is a container on docker_gwbridge, and the answer reached its port \
-            under the sandbox's address instead of the node's.",
-    fix: "modprobe br_netfilter and sysctl -w net.bridge.bridge-nf-call-iptables=1, for good in \
-          modules-load.d and sysctl.d; or have containers use the service's name on a shared \
-          overlay network.",
-    references: &["libnetwork#2227", "moby#53723"],
-    fallback: false,
-    judge: hairpin,
-};
-
-fn untranslated(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn untranslated(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, forward, reply) = mismatch(case)?;
     if is_hairpin(case, reply) {
         return None;
     }
     let list = format!("conntrack -L -p tcp --dport {}", forward.destination.port());
     Some(
-        verdict(&UNTRANSLATED, case, index, forward, reply)
+        verdict(&REPLY_NOT_TRANSLATED, case, index, forward, reply)
             .confirm_all(within(case, &reply.node, reply.netns, &list))
             .confirm_all(within(
                 case,
@@ -65,11 +34,11 @@ fn untranslated(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-fn hairpin(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn hairpin(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, forward, reply) = mismatch(case).filter(|(_, _, r)| is_hairpin(case, r))?;
     let node = &reply.node;
     Some(
-        verdict(&HAIRPIN, case, index, forward, reply)
+        verdict(&HAIRPIN_WITHOUT_BR_NETFILTER, case, index, forward, reply)
             .confirm(on_node(
                 case,
                 node,
@@ -79,13 +48,19 @@ fn hairpin(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-/// Whether an answer came back under an address that was not asked.
-pub(super) fn is_misled(case: &Case<'_>) -> bool {
+/// Whether an answer came back under another address than was dialled.
+pub(super) fn is_mistranslated(case: &Case<'_>) -> bool {
     mismatch(case).is_some()
 }
 
-fn verdict(rule: &Rule, case: &Case<'_>, index: usize, forward: &Hop, reply: &Hop) -> Verdict {
-    Verdict::new(rule, Certainty::Proven, case, index)
+fn verdict(
+    failure: &Failure,
+    case: &Case<'_>,
+    index: usize,
+    forward: &Hop,
+    reply: &Hop,
+) -> Diagnosis {
+    at_hop(failure, Certainty::Proven, case, index)
         .because(format!("asked: {}", seen(case, forward)))
         .because(format!("answered: {}", seen(case, reply)))
         .because(format!(
@@ -132,5 +107,5 @@ fn is_hairpin(case: &Case<'_>, reply: &Hop) -> bool {
         matches!(n.kind, NamespaceKind::Container { .. })
             && (n.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == client))
     });
-    at_client && container && case.kind() == Kind::Published
+    at_client && container && case.dialled() == Dialled::Published
 }

@@ -2,7 +2,7 @@
 
 use super::scene::{Scene, View};
 use crate::diagnose::path::{Next, next};
-use crate::diagnose::{Case, Certainty, Verdict};
+use crate::diagnose::{Case, Certainty, Diagnosis};
 use crate::synthetic::{Connection, Ending, ROUTES, Route};
 use crate::timeline::same_packet;
 use proptest::prelude::*;
@@ -105,7 +105,7 @@ fn the_template_foretells_every_hop() {
 }
 
 /// Whether a verdict claims more than it can know of traffic that works.
-fn overreaches(verdict: &Verdict) -> bool {
+fn overreaches(verdict: &Diagnosis) -> bool {
     let words = verdict.evidence.iter().chain([&verdict.title]);
     verdict.certainty == Certainty::Proven || words.into_iter().any(|w| w.contains("drop"))
 }

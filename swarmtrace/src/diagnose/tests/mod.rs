@@ -3,7 +3,6 @@
 
 mod bed;
 mod cases;
-mod docs;
 mod healthy;
 mod host_cases;
 mod overlay_cases;

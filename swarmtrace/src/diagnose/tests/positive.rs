@@ -2,7 +2,7 @@
 
 use super::cases::{all, mesh};
 use super::scene::Scene;
-use crate::diagnose::{Certainty, RULES, Verdict};
+use crate::diagnose::{Certainty, Diagnosis, RULES};
 use crate::output::style::plain;
 use crate::output::verdict::text::render;
 use crate::synthetic::{Connection, Ending};
@@ -92,7 +92,11 @@ fn no_two_rules_prove_different_things() {
 fn every_rule_has_a_case() {
     let covered: HashSet<&str> = all().iter().map(|e| e.id).collect();
     for rule in RULES {
-        assert!(covered.contains(rule.id), "{} has no case", rule.id);
+        assert!(
+            covered.contains(rule.failure.id.as_str()),
+            "{:?} has no case",
+            rule.failure
+        );
     }
 }
 
@@ -158,7 +162,7 @@ fn commands_can_be_pasted() {
                 );
             }
             let json = serde_json::to_string(&verdict).unwrap();
-            assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
+            assert_eq!(serde_json::from_str::<Diagnosis>(&json).unwrap(), verdict);
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use super::bed::{address, all_taps, node, real};
 use crate::diagnose::{
-    Case, Coverage, NodeCoverage, PacketDrop, ResetSent, Tap, TaskState, Verdict, verdicts,
+    Case, Coverage, Diagnosis, NodeCoverage, PacketDrop, ResetSent, Tap, TaskState, verdicts,
 };
 use crate::flow::{Correlator, Lost, Options};
 use crate::synthetic::{At, Connection, topology};
@@ -358,7 +358,7 @@ impl Scene {
         coverage
     }
 
-    pub fn verdicts(&self) -> Vec<Verdict> {
+    pub fn verdicts(&self) -> Vec<Diagnosis> {
         let coverage = self.coverage();
         let others = match self.view {
             View::Both => std::slice::from_ref(&self.b),

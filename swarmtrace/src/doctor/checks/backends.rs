@@ -1,21 +1,23 @@
-//! iptables has two kernel halves, and a packet meets both. Docker's rules in
-//! one and another program's in the other are easily overlooked; Docker's in
-//! both means that one half is stale.
+//! Rules in iptables-legacy and iptables-nft at once.
+//!
+//! A packet passes both sets. With Docker's rules in one and another program's
+//! in the other, the latter are easily overlooked; Docker's in both means that
+//! one set is stale.
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::{Backend, Ruleset};
-use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::doctor::finding::{Finding, Severity};
+use crate::failure::{Certainty, IPTABLES_MIXTURE, Location};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     (examined.topology.namespaces.iter())
-        .filter_map(|n| mixture(n, examined.rules(n)?))
+        .filter_map(|n| mixture(examined, n, examined.rules(n)?))
         .collect()
 }
 
-fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
+fn mixture(examined: &Examined, namespace: &Namespace, rules: &Rules) -> Option<Finding> {
     if rules.sets.len() < 2 {
         return None;
     }
@@ -31,8 +33,8 @@ fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
                 "rules in iptables-nft and iptables-legacy at once (Docker's are in {})",
                 one.name()
             ),
-            "A packet must pass both. The command iptables shows one of them only: what the \
-             other one drops seems to vanish.",
+            "A packet must pass both. The command iptables shows only one of them, so that what \
+             the other drops seems to vanish.",
         ),
         _ => (
             Severity::Risky,
@@ -41,20 +43,24 @@ fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
              and still sends packets to where its containers were.",
         ),
     };
-    Some(Finding {
-        why: why.to_owned(),
-        issues: &["moby#46636"],
-        confirm: command(namespace, "sh -c 'iptables-nft-save; iptables-legacy-save'"),
-        fix: "Choose one (update-alternatives --config iptables), flush the other one's rules, \
-              restart the node."
-            .to_owned(),
-        ..finding(
-            Id::IptablesMixture,
+    Some(
+        Finding::new(
+            &IPTABLES_MIXTURE,
             severity,
+            Certainty::Proven,
             format!("{what} in {}", namespace.name),
-            Place::namespace(&namespace.name),
+            Location::namespace(&namespace.name),
         )
-    })
+        .why(why)
+        .confirm(command(
+            namespace,
+            "sh -c 'iptables-nft-save; iptables-legacy-save'",
+        ))
+        .fix(
+            "Choose one (update-alternatives --config iptables), flush the other one's rules, \
+              restart the node.",
+        ),
+    )
 }
 
 fn is_dockers(set: &Ruleset) -> bool {

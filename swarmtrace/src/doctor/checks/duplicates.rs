@@ -1,9 +1,9 @@
-//! An address on an overlay must be one thing's. Docker has given the same one
-//! out twice before.
+//! Each address on an overlay must have one owner.
 
-use super::finding;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, DUPLICATE_ADDRESS, Location};
 use crate::topology::{Device, DeviceKind, Namespace, NamespaceKind, Network, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let mut places: BTreeMap<IpAddr, (&Namespace, &Device)> = BTreeMap::new();
         let mut add = |address: IpAddr, owner: String, at: Option<(_, _)>| {
             owners.entry(address).or_default().insert(owner);
-            // That of the one that Docker does not know of, where there is one.
+            // The device of the owner that Docker does not know, where there is one.
             places.extend(at.map(|at| (address, at)));
         };
         for task in &topology.tasks {
@@ -44,42 +44,45 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         for (address, owners) in owners.into_iter().filter(|(_, o)| o.len() > 1) {
             let owners: Vec<String> = owners.into_iter().collect();
             let inspect = format!("docker network inspect --verbose {}", network.name);
-            let place = Place::default().network(&network.name);
+            let place = Location::default().network(&network.name);
+            let on_device = places.contains_key(&address);
             let (place, confirm) = match places.get(&address) {
                 Some((at, device)) => {
                     let show = format!("ip -4 address show {}", device.name);
-                    let place = Place {
+                    let place = Location {
                         network: place.network,
-                        ..Place::namespace(&at.name).device(&device.name)
+                        ..Location::namespace(&at.name).device(&device.name)
                     };
                     let show = swarm::command(at, &show);
-                    (place, format!("{show}; {inspect}"))
+                    (place, vec![show, inspect])
                 }
-                None => (place, inspect),
+                None => (place, vec![inspect]),
             };
-            found.push(Finding {
-                why: "Two answer for one address: connections to it reach the one or the \
-                      other, or are reset."
-                    .to_owned(),
-                issues: &["moby#33795", "swarmkit#2871"],
-                confirm,
-                fix: "Start one of the two anew (docker service update --force, or docker \
-                      restart): it gets another address."
-                    .to_owned(),
-                ..finding(
-                    Id::DuplicateAddress,
+            found.push(
+                Finding::new(
+                    &DUPLICATE_ADDRESS,
                     Severity::Broken,
+                    Certainty::proven_if(on_device),
                     format!("{address} belongs to {}", owners.join(" and ")),
                     place,
                 )
-            });
+                .why(
+                    "Both owners answer ARP for the address: connections to it reach one or the \
+                      other, or are reset.",
+                )
+                .confirm_all(confirm)
+                .fix(
+                    "Replace one of the two (docker service update --force, or docker restart): it \
+                      gets another address.",
+                ),
+            );
         }
     }
     found
 }
 
-/// What the kernel has: addresses of containers that are no known task's, and
-/// addresses that are here and said to be elsewhere.
+/// Adds the owners that the kernel has: containers that are no known task, and
+/// addresses of this node that the overlay's tables place on another.
 fn on_device<'a>(
     topology: &'a Topology,
     network: &Network,
@@ -102,12 +105,12 @@ fn on_device<'a>(
             if balancer && topology.service_by_vip(address).is_some() {
                 continue;
             }
-            // A task under its own name, whose address this is.
+            // A task whose address this is, under its own name.
             let (owner, at) = match task {
                 Some(t) if t.addresses.iter().any(|a| a.address == address) => {
                     (format!("task {} ({:.12})", t.name, t.id), None)
                 }
-                // Direct server return: tasks have the virtual address as well.
+                // With direct server return, tasks have the virtual address too.
                 Some(_) if topology.service_by_vip(address).is_some() => continue,
                 _ if address.is_ipv6() => continue,
                 _ => (
@@ -118,7 +121,7 @@ fn on_device<'a>(
             add(address, owner, at);
         }
     }
-    // Not the permanent entries of load balancers that have no name.
+    // Entries that Docker made, of addresses that are also here.
     let vxlan = namespace.devices.iter().filter(|d| match d.kind {
         DeviceKind::Vxlan { vni, .. } => network.vnis.contains(&vni),
         _ => false,
@@ -142,7 +145,7 @@ fn on_device<'a>(
             {
                 let node = topology.node_by_address(fdb.vtep);
                 let task = topology.task_by_address(entry.address);
-                // That task itself, as this node was told.
+                // The entry is of that task itself.
                 if node.is_some_and(|n| task.is_some_and(|t| t.node == n.id)) {
                     continue;
                 }

@@ -1,19 +1,20 @@
-//! An encrypted overlay needs, for every other node on it: security
-//! associations both ways, a policy, and a mangle rule that marks its packets so
-//! that the policy applies.
+//! The encryption of overlays: for every other node security associations both
+//! ways and a policy, and one mangle rule that marks packets so that the policy
+//! applies.
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::iptables::Target;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::doctor::finding::{Finding, Severity};
+use crate::failure::{Certainty, ENCRYPTION_MARK_MISSING, Location, OVERLAY_ENCRYPTION};
 use crate::topology::Network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The mark of libnetwork's overlay driver.
 const MARK: u32 = 0xD0_C4E3;
-const FIX: &str = "Move the network's tasks away from this node and back, so that Docker \
-                   programs the keys anew; if that fails, dockerd's log names the missing kernel \
-                   part (CONFIG_INET_ESP, xt_u32 or xt_bpf).";
+const FIX: &str = "Move the network's tasks away from this node and back: Docker then sets the keys \
+                   again. If that fails, dockerd's log names the missing kernel part \
+                   (CONFIG_INET_ESP, xt_u32 or xt_bpf).";
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -49,22 +50,24 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             }
             let node = topology.node_name_at(*vtep);
             let names: Vec<&str> = networks.iter().copied().collect();
-            found.push(Finding {
-                why: "What this node sends there on encrypted overlays is dropped, or arrives in \
-                      clear and is dropped there."
-                    .to_owned(),
-                issues: &["moby#30727", "moby#37115"],
-                confirm: "sudo ip xfrm state list nokeys; sudo ip xfrm policy".to_owned(),
-                fix: FIX.to_owned(),
-                ..finding(
-                    Id::EncryptionStateMissing,
+            found.push(
+                Finding::new(
+                    &OVERLAY_ENCRYPTION,
                     Severity::Broken,
-                    format!("encryption with {node} lacks its {}", missing.join(", ")),
-                    Place::namespace("host")
+                    Certainty::Proven,
+                    format!("encryption with {node}: {} missing", missing.join(", ")),
+                    Location::namespace("host")
                         .network(&names.join(", "))
                         .node(&node),
                 )
-            });
+                .why(
+                    "What this node sends there on encrypted overlays is dropped, or arrives in \
+                      clear and is dropped there.",
+                )
+                .confirm("sudo ip xfrm state list nokeys")
+                .confirm("sudo ip xfrm policy")
+                .fix(FIX),
+            );
         }
     }
     if let (Some(network), Some(host)) = (any, topology.host())
@@ -74,20 +77,21 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         && !docker_nftables(examined, host.inode)
         && !rules.all("mangle").any(|(_, r)| matches!(r.target, Some(Target::Mark(MARK, _))))
     {
-        found.push(Finding {
-            why: "Without the mark the encryption policy does not apply: packets leave in clear \
-                  and are dropped by the other nodes."
-                .to_owned(),
-            issues: &["moby#30727"],
-            confirm: "sudo iptables -t mangle -S OUTPUT".to_owned(),
-            fix: FIX.to_owned(),
-            ..finding(
-                Id::EncryptionMarkMissing,
+        found.push(
+            Finding::new(
+                &ENCRYPTION_MARK_MISSING,
                 Severity::Broken,
+                Certainty::Proven,
                 "no rule marks packets for encryption (mangle OUTPUT)".to_owned(),
-                Place::namespace("host").network(&network.name),
+                Location::namespace("host").network(&network.name),
             )
-        });
+            .why(
+                "Without the mark the encryption policy does not apply: packets leave in clear \
+                  and are dropped by the other nodes.",
+            )
+            .confirm("sudo iptables -t mangle -S OUTPUT")
+            .fix(FIX),
+        );
     }
     found
 }

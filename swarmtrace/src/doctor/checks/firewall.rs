@@ -1,9 +1,11 @@
-//! The node's own firewall must let the Swarm's ports pass: the data path
-//! (VXLAN, or ESP where it is encrypted), the gossip, and a manager's API.
+//! The node's own firewall against the Swarm's own traffic: the data path (VXLAN,
+//! or ESP where it is encrypted), the gossip, and a manager's API.
 
-use super::{doubtful, finding};
+use super::doubtful::doubtful;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::doctor::finding::{Finding, Severity};
+use crate::failure::{Certainty, Failure, Location, NODE_FIREWALL_DROPS, VXLAN_BLOCKED_ON_NODE};
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,6 +16,8 @@ struct Traffic {
     what: String,
     protocol: u8,
     port: Option<u16>,
+    /// The failure where this node drops it on arrival.
+    failure: &'static Failure,
     why: &'static str,
 }
 
@@ -66,7 +70,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         "this node's firewall drops some of {} with {node}",
                         traffic.what
                     );
-                    let place = Place::namespace("host").node(&node);
+                    let place = Location::namespace("host").node(&node);
                     let confirm = format!("sudo iptables -t {table} -S {chain}");
                     found.push(doubtful(what, place, doubt, &confirm));
                 }
@@ -86,7 +90,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             }
         }
         for ((table, chain, way, by), traffic) in dropped {
-            let place = Place::namespace("host").device(&uplink.name).node(&node);
+            let place = Location::namespace("host").device(&uplink.name).node(&node);
             let which = match way {
                 "from" => format!("-s {address}"),
                 _ => format!("-d {address}"),
@@ -97,18 +101,20 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-/// What Docker refuses of an encrypted overlay: its packets in clear. A rule of
-/// a VNI, by the bytes of the VXLAN header (libnetwork, overlay/encryption.go).
+/// Whether the rule is Docker's own, which refuses clear packets of an encrypted
+/// overlay, by the VNI in the VXLAN header.
+///
+/// Relied on: libnetwork, overlay/encryption.go.
 fn is_dockers(rule: &str) -> bool {
     rule.contains("--pol none") && (rule.contains("-m u32") || rule.contains("-m bpf"))
 }
 
-/// One finding for all that a rule drops.
+/// One finding for all traffic that a rule drops.
 fn blocked(
     (table, chain, way, by): Rule,
     which: &str,
     traffic: &[&Traffic],
-    place: Place,
+    place: Location,
 ) -> Finding {
     let names: Vec<&str> = traffic.iter().map(|t| t.what.as_str()).collect();
     let mut why: Vec<&str> = traffic.iter().map(|t| t.why).collect();
@@ -120,28 +126,31 @@ fn blocked(
             format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
         })
         .collect();
-    Finding {
-        why: format!("{} Dropped by: {by}.", why.join(" ")),
-        issues: &["photon#1321", "moby#33416"],
-        confirm: format!("sudo iptables -t {table} -S {chain}"),
-        fix: format!(
-            "Accept it in the firewall's own configuration. At once: {}",
-            accept.join("; ")
+    // A rule that drops several kinds is named for the first: VXLAN comes first.
+    let failure = match (way, traffic.first()) {
+        ("from", Some(first)) => first.failure,
+        _ => &NODE_FIREWALL_DROPS,
+    };
+    Finding::new(
+        failure,
+        Severity::Broken,
+        Certainty::Proven,
+        format!(
+            "this node's firewall drops {} {way} {}",
+            names.join(", "),
+            place.node.as_deref().unwrap_or_default()
         ),
-        ..finding(
-            Id::NodeFirewallDrops,
-            Severity::Broken,
-            format!(
-                "this node's firewall drops {} {way} {}",
-                names.join(", "),
-                place.node.as_deref().unwrap_or_default()
-            ),
-            place,
-        )
-    }
+        place,
+    )
+    .why(format!("{} Dropped by: {by}.", why.join(" ")))
+    .confirm(format!("sudo iptables -t {table} -S {chain}"))
+    .fix(format!(
+        "Accept it in the firewall's own configuration. At once: {}",
+        accept.join("; ")
+    ))
 }
 
-/// The other nodes, an address each: the data path's where it is known.
+/// The other nodes with one address each: the data path's where it is known.
 fn others(examined: &Examined) -> Vec<(String, Ipv4Addr)> {
     let topology = &examined.topology;
     let remote = topology.nodes.iter().filter(|n| !n.local);
@@ -175,18 +184,21 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
             what: format!("VXLAN (udp/{port})"),
             protocol: 17,
             port: Some(port),
+            failure: &VXLAN_BLOCKED_ON_NODE,
             why: "Nothing passes between the two nodes on any overlay.",
         },
         Traffic {
             what: "gossip (tcp/7946)".to_owned(),
             protocol: 6,
             port: Some(7946),
+            failure: &NODE_FIREWALL_DROPS,
             why: "The nodes do not learn of each other's tasks.",
         },
         Traffic {
             what: "gossip (udp/7946)".to_owned(),
             protocol: 17,
             port: Some(7946),
+            failure: &NODE_FIREWALL_DROPS,
             why: "The nodes do not learn of each other's tasks.",
         },
     ];
@@ -195,6 +207,7 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
             what: "ESP (ip protocol 50)".to_owned(),
             protocol: 50,
             port: None,
+            failure: &NODE_FIREWALL_DROPS,
             why: "Nothing passes between the two nodes on encrypted overlays.",
         });
     }
@@ -203,6 +216,7 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
             what: "the manager's API (tcp/2377)".to_owned(),
             protocol: 6,
             port: Some(2377),
+            failure: &NODE_FIREWALL_DROPS,
             why: "Other nodes cannot reach this manager.",
         });
     }

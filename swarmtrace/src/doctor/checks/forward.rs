@@ -1,10 +1,12 @@
-//! The node must forward between its card and docker_gwbridge: a FORWARD policy
-//! of DROP is fine with Docker's accepting rules before it, and fatal without.
+//! The node's FORWARD chain between its interface and docker_gwbridge. A policy of
+//! DROP is fine with Docker's accepting rules before it, and fatal without.
 
-use super::{doubtful, finding};
+use super::doubtful::doubtful;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::{self, port_name};
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, FORWARD_DROP, Location};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -43,33 +45,35 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             let name = port_name(port.protocol, port.published);
             if let Some(doubt) = walk.doubt() {
                 let what = format!("FORWARD drops some packets {which} {name}");
-                let place = Place::namespace("host").service(&service.name);
+                let place = Location::namespace("host").service(&service.name);
                 found.push(doubtful(what, place, doubt, "sudo iptables -S"));
             }
             let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) else {
                 continue;
             };
-            found.push(Finding {
-                why: format!(
-                    "Packets {which} the routing mesh's sandbox are dropped on this node by: {}. \
-                     Connections to it time out.",
-                    ending.by
-                ),
-                issues: &["photon#558"],
-                confirm: match chain_of(&ending.by) {
-                    Some(chain) => format!("sudo iptables -S {chain}"),
-                    None => "sudo iptables -S FORWARD; sudo iptables -S DOCKER-INGRESS".to_owned(),
-                },
-                fix: fix(&ending.by, &packet),
-                ..finding(
-                    Id::ForwardDrops,
+            found.push(
+                Finding::new(
+                    &FORWARD_DROP,
                     Severity::Broken,
+                    Certainty::Proven,
                     format!("FORWARD drops packets {which} {name}"),
-                    Place::namespace("host")
+                    Location::namespace("host")
                         .device(&bridge.name)
                         .service(&service.name),
                 )
-            });
+                .why(format!(
+                    "Packets {which} the routing mesh's sandbox are dropped on this node by: {}. \
+                     Connections to it time out.",
+                    ending.by
+                ))
+                .confirm_all(match chain_of(&ending.by) {
+                    Some(chain) => vec![format!("sudo iptables -S {chain}")],
+                    None => ["FORWARD", "DOCKER-INGRESS"]
+                        .map(|chain| format!("sudo iptables -S {chain}"))
+                        .to_vec(),
+                })
+                .fix(fix(&ending.by, &packet)),
+            );
         }
     }
     found
@@ -80,7 +84,8 @@ fn chain_of(by: &str) -> Option<&str> {
     by.strip_prefix("-A ")?.split(' ').next()
 }
 
-/// Somebody's rule is in the way, or Docker's are gone.
+/// The fix: remove the rule that drops, or restore Docker's where the policy
+/// does.
 fn fix(by: &str, packet: &Packet) -> String {
     if let Some(rule) = by.strip_prefix("-A ") {
         return format!(
@@ -102,7 +107,7 @@ fn fix(by: &str, packet: &Packet) -> String {
         (None, Some(port)) => format!("--sport {port}"),
         (None, None) => String::new(),
     };
-    // One side only: packets come in and leave by any card.
+    // One side only: packets come in and leave by any interface.
     let side = match packet.established {
         true => device("-i", &packet.input),
         false => device("-o", &packet.output),

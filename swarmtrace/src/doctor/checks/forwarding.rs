@@ -1,9 +1,10 @@
-//! Packets cross the node from its card to docker_gwbridge, and replies cross a
-//! load balancer from one of its devices to another: both need IP forwarding.
+//! IP forwarding, which packets need to cross the node from its interface to
+//! docker_gwbridge, and replies to cross a load balancer.
 
-use super::finding;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, Failure, IP_FORWARD_OFF, Location, SANDBOX_IP_FORWARD};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -23,7 +24,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             host,
             &names,
             "Packets to published ports are not forwarded to the routing mesh, and containers \
-             do not get out. Something has reset it after Docker had set it.",
+             do not get out. A program reset it after Docker had set it.",
         ));
     }
     for (sandbox, network) in topology.load_balancers() {
@@ -47,11 +48,12 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-/// One finding a namespace: the device's setting counts, the namespace's sets
-/// them all.
+/// At most one finding for a namespace. The device's setting decides; the
+/// namespace's, when written, sets all devices'.
 fn one(examined: &Examined, namespace: &Namespace, devices: &[&str], why: &str) -> Option<Finding> {
+    let topology = &examined.topology;
     let off = |name: &str| examined.sysctl(namespace, name) == Some("0");
-    let place = Place::namespace(&namespace.name);
+    let place = Location::namespace(&namespace.name);
     let (name, place) = if off("net.ipv4.ip_forward") {
         ("net.ipv4.ip_forward".to_owned(), place)
     } else {
@@ -59,20 +61,25 @@ fn one(examined: &Examined, namespace: &Namespace, devices: &[&str], why: &str) 
         let device = devices.iter().find(|d| off(&of(d)))?;
         (of(device), place.device(device))
     };
-    // What has dots in its name, as a VLAN has, is written with slashes there.
+    // sysctl writes the dots of a device name (a VLAN's) as slashes.
     let key = match &place.device {
         Some(device) => name.replace(device.as_str(), &device.replace('.', "/")),
         None => name.clone(),
     };
-    Some(Finding {
-        why: why.to_owned(),
-        confirm: command(namespace, &format!("sysctl {key}")),
-        fix: command(namespace, &format!("sysctl -w {key}=1")),
-        ..finding(
-            Id::IpForwardOff,
+    let failure: &Failure = match namespace.inode == topology.host_namespace {
+        true => &IP_FORWARD_OFF,
+        false => &SANDBOX_IP_FORWARD,
+    };
+    Some(
+        Finding::new(
+            failure,
             Severity::Broken,
+            Certainty::Proven,
             format!("{name} is 0 in {}", namespace.name),
             place,
         )
-    })
+        .why(why)
+        .confirm(command(namespace, &format!("sysctl {key}")))
+        .fix(command(namespace, &format!("sysctl -w {key}=1"))),
+    )
 }

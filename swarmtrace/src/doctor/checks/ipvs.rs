@@ -1,9 +1,12 @@
-//! A load balancer's destinations must be the service's running tasks, no more
-//! and no fewer.
+//! A load balancer's destinations against the service's running tasks.
 
-use super::{finding, marks};
+use super::marks;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{
+    Certainty, IPVS_DESTINATION_MISSING, IPVS_NO_DESTINATION, Location, STALE_BACKEND,
+};
 use crate::topology::{
     EndpointMode, IpvsMatch, IpvsService, Namespace, Network, Service, Topology,
 };
@@ -26,7 +29,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-/// The service's virtual service, by its mark: the rules', else Docker's word.
+/// The IPVS service of a Swarm service, by the mark that the rules set, else by
+/// the mark that Docker reports.
 fn ipvs_of<'a>(
     examined: &Examined,
     sandbox: &'a Namespace,
@@ -56,7 +60,7 @@ fn compare(
         .backends(&service.name, &network.id)
         .map(|(task, address)| (address, task.name.as_str()))
         .collect();
-    let place = Place::namespace(&sandbox.name)
+    let place = Location::namespace(&sandbox.name)
         .network(&network.name)
         .service(&service.name);
     let confirm = command(sandbox, "ipvsadm -Ln");
@@ -67,93 +71,106 @@ fn compare(
         .unzip();
     if !missing.is_empty() {
         let none = missing.len() == tasks.len();
-        found.push(Finding {
-            why: match none {
-                true => "The load balancer of this node knows none of the service's tasks: \
-                         every connection is refused."
-                    .to_owned(),
-                false => "The task gets no connections by this node; the others carry its share."
-                    .to_owned(),
-            },
-            confirm: confirm.clone(),
-            fix: format!(
-                "docker service update --force {}. At once: {}",
-                service.name,
-                edit(sandbox, ipvs, "-a", &addresses)
-            ),
-            ..finding(
-                Id::IpvsDestinationMissing,
+        found.push(
+            Finding::new(
+                match none {
+                    true => &IPVS_NO_DESTINATION,
+                    false => &IPVS_DESTINATION_MISSING,
+                },
                 Severity::Broken,
+                Certainty::Proven,
                 format!("no IPVS destination for {}", missing.join(", ")),
                 place.clone(),
             )
-        });
+            .why(match none {
+                true => "The load balancer of this node knows none of the service's tasks: \
+                         every connection is refused."
+                    .to_owned(),
+                false => {
+                    "The task gets no connections through this node; the others carry its share."
+                        .to_owned()
+                }
+            })
+            .confirm(confirm.clone())
+            .fix(format!(
+                "docker service update --force {}. At once: {}",
+                service.name,
+                edit(topology, sandbox, ipvs, "-a", &addresses)
+            )),
+        );
     }
     let extra: Vec<String> = (ipvs.destinations.iter())
-        // Weight 0 lets open connections end; no new one goes there.
+        // Weight 0 lets open connections end; no new connection goes there.
         .filter(|d| d.weight > 0 && !tasks.contains_key(&d.address))
         .filter(|d| !coming_or_going(topology, service, d.address))
         .map(|d| d.address.to_string())
         .collect();
     if !extra.is_empty() {
-        found.push(Finding {
-            why: format!(
-                "{} of {} new connections go to an address behind which no task runs: they \
-                 are reset or time out.",
-                extra.len(),
-                ipvs.destinations.iter().filter(|d| d.weight > 0).count()
-            ),
-            issues: &["moby#33790", "moby#41896", "moby#36878"],
-            confirm,
-            fix: format!(
-                "Docker removes no destination that it has forgotten, before it is restarted. \
-                 At once: {}",
-                edit(sandbox, ipvs, "-d", &extra)
-            ),
-            ..finding(
-                Id::IpvsDestinationStale,
+        found.push(
+            Finding::new(
+                &STALE_BACKEND,
                 Severity::Broken,
+                Certainty::Proven,
                 format!(
                     "IPVS destination without a running task: {}",
                     extra.join(", ")
                 ),
                 place.clone(),
             )
-        });
+            .why(format!(
+                "{} of {} new connections go to an address behind which no task runs: they \
+                 are reset or time out.",
+                extra.len(),
+                ipvs.destinations.iter().filter(|d| d.weight > 0).count()
+            ))
+            .confirm(confirm)
+            .fix(format!(
+                "Restart dockerd on this node: until then it does not remove a destination that \
+                 it no longer tracks. At once: {}",
+                edit(topology, sandbox, ipvs, "-d", &extra)
+            )),
+        );
     }
     if !tasks.is_empty()
         && !ipvs.destinations.is_empty()
         && ipvs.destinations.iter().all(|d| d.weight == 0)
     {
-        found.push(Finding {
-            why: "A destination of weight 0 takes no new connections.".to_owned(),
-            issues: &["moby#30321"],
-            confirm: command(sandbox, "ipvsadm -Ln"),
-            fix: format!("docker service update --force {}", service.name),
-            ..finding(
-                Id::IpvsWeightsZero,
+        found.push(
+            Finding::new(
+                &IPVS_NO_DESTINATION,
                 Severity::Broken,
+                Certainty::Proven,
                 "every IPVS destination has weight 0".to_owned(),
                 place,
             )
-        });
+            .why("A destination of weight 0 takes no new connections.")
+            .confirm(command(sandbox, "ipvsadm -Ln"))
+            .fix(format!("docker service update --force {}", service.name)),
+        );
     }
     found
 }
 
-/// Tasks that start or stop may have a destination or not.
+/// Whether the address is that of a task that starts or stops, which may have a
+/// destination or not.
 fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> bool {
     topology.task_by_address(address).is_some_and(|t| {
         t.service == service.name && !matches!(t.state.as_str(), "failed" | "rejected" | "complete")
     })
 }
 
-/// Adds (`-a`) or removes (`-d`) destinations.
-fn edit(sandbox: &Namespace, ipvs: &IpvsService, option: &str, addresses: &[String]) -> String {
+/// Commands that add (`-a`) or remove (`-d`) destinations.
+fn edit(
+    topology: &Topology,
+    sandbox: &Namespace,
+    ipvs: &IpvsService,
+    option: &str,
+    addresses: &[String],
+) -> String {
     let IpvsMatch::Fwmark(mark) = ipvs.matches else {
         return format!("ipvsadm {option}");
     };
-    // As the others are reached, NAT where there are none.
+    // The forwarding method of the other destinations; NAT without any.
     let route = ipvs.destinations.iter().any(|d| d.forwarding == "Route");
     let how = match (option, route) {
         ("-a", true) => " -g -w 1",

@@ -1,18 +1,21 @@
-//! Within a load balancer, a mangle rule gives a packet a mark, and IPVS has a
-//! virtual service for that mark. One without the other balances nothing.
+//! Marks in a load balancer: a mangle rule marks a packet, and IPVS has a service
+//! for the mark. One without the other balances nothing.
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::facts::walk::Packet;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::{command, port_name};
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{
+    Certainty, IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, VIRTUAL_ADDRESS_MISSING,
+};
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Seen on Docker 20.10: a new task's destination is written, but marks and
-/// virtual service only with a service's first one.
+/// Relied on: Docker 20.10 adds a destination for each new task, but the mark
+/// rule and the IPVS service only with a service's first task.
 const LASTING: &str = "Docker writes rule, virtual address and virtual service together, when a \
                        service gets its first task: restart dockerd on this node, or scale the \
                        service to 0 and back (docker service update --force does not help). If \
@@ -44,7 +47,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 pub(super) fn of_vip(rules: &Rules, vip: IpAddr) -> Option<u32> {
     let IpAddr::V4(vip) = vip else { return None };
     let packet = Packet {
-        // Any device; its name is not known and no rule of Docker's asks.
+        // No device: no rule of Docker's asks for it.
         destination: Some(vip),
         destination_local: true,
         protocol: 6,
@@ -109,16 +112,24 @@ impl Sandbox<'_> {
         found
     }
 
-    /// `rule`: chain and conditions of the rule that gives the mark.
+    /// A finding if the mark is 0 or IPVS has no service for it. `rule` holds the
+    /// chain and the conditions of the rule that should set it.
     fn judge(&self, service: &Service, name: &str, mark: u32, rule: &str) -> Option<Finding> {
         if mark == 0 {
-            return Some(Finding {
-                why: "IPVS finds its virtual service by the mark: unmarked packets are \
-                      answered by the load balancer itself, with a reset."
-                    .to_owned(),
-                issues: &["moby#46636"],
-                confirm: self.command("iptables -t mangle -S"),
-                fix: match self.mark_of(service) {
+            return Some(
+                Finding::new(
+                    &IPVS_SERVICE_MISSING,
+                    Severity::Broken,
+                    Certainty::Proven,
+                    format!("{name} gets no mark in {}", self.namespace.name),
+                    self.place().service(&service.name),
+                )
+                .why(
+                    "IPVS finds its service by the mark: the load balancer itself answers \
+                      unmarked packets, with a reset.",
+                )
+                .confirm(self.command("iptables -t mangle -S"))
+                .fix(match self.mark_of(service) {
                     Some(mark) => format!(
                         "{LASTING} At once: {}",
                         self.command(&format!(
@@ -126,61 +137,59 @@ impl Sandbox<'_> {
                         ))
                     ),
                     None => LASTING.to_owned(),
-                },
-                ..finding(
-                    Id::MarkRuleMissing,
-                    Severity::Broken,
-                    format!("{name} gets no mark in {}", self.namespace.name),
-                    self.place().service(&service.name),
-                )
-            });
+                }),
+            );
         }
         let known = |m: &IpvsMatch| *m == IpvsMatch::Fwmark(mark);
         if self.namespace.ipvs.iter().any(|s| known(&s.matches)) {
             return None;
         }
-        Some(Finding {
-            why: "A marked packet without a virtual service is answered by the load balancer \
-                  itself, with a reset."
-                .to_owned(),
-            issues: &["moby#46636"],
-            confirm: self.command("ipvsadm -Ln"),
-            fix: format!("{LASTING} At once: {}", self.balance_anew(service, mark)),
-            ..finding(
-                Id::IpvsServiceMissing,
+        Some(
+            Finding::new(
+                &IPVS_SERVICE_MISSING,
                 Severity::Broken,
+                Certainty::Proven,
                 format!(
                     "{name} gets mark {mark:#x}, for which {} has no IPVS service",
                     self.namespace.name
                 ),
                 self.place().service(&service.name),
             )
-        })
+            .why(
+                "The load balancer itself answers a marked packet without an IPVS service, with \
+                  a reset.",
+            )
+            .confirm(self.command("ipvsadm -Ln"))
+            .fix(format!(
+                "{LASTING} At once: {}",
+                self.balance_again(service, mark)
+            )),
+        )
     }
 
     fn not_there(&self, service: &Service, vip: IpAddr) -> Finding {
-        Finding {
-            why: "Nobody on the overlay answers ARP for the address: containers of this node \
-                  cannot connect to the service by name."
-                .to_owned(),
-            confirm: self.command("ip -4 address"),
-            fix: match self.topology.nic_on(self.namespace, self.network) {
-                Some(device) => format!(
-                    "{LASTING} At once: {}",
-                    self.command(&format!("ip address add {vip}/32 dev {}", device.name))
-                ),
-                None => LASTING.to_owned(),
-            },
-            ..finding(
-                Id::VirtualAddressMissing,
-                Severity::Broken,
-                format!(
-                    "{} does not have the virtual address {vip}",
-                    self.namespace.name
-                ),
-                self.place().service(&service.name),
-            )
-        }
+        Finding::new(
+            &VIRTUAL_ADDRESS_MISSING,
+            Severity::Broken,
+            Certainty::Proven,
+            format!(
+                "{} does not have the virtual address {vip}",
+                self.namespace.name
+            ),
+            self.place().service(&service.name),
+        )
+        .why(
+            "Nothing on the overlay answers ARP for the address: containers of this node \
+                  cannot connect to the service by name.",
+        )
+        .confirm(self.command("ip -4 address"))
+        .fix(match self.topology.nic_on(self.namespace, self.network) {
+            Some(device) => format!(
+                "{LASTING} At once: {}",
+                self.command(&format!("ip address add {vip}/32 dev {}", device.name))
+            ),
+            None => LASTING.to_owned(),
+        })
     }
 
     /// IPVS services that no rule marks packets for.
@@ -197,39 +206,40 @@ impl Sandbox<'_> {
                 IpvsMatch::Fwmark(mark) if !marks.contains(&mark) => Some((s, mark)),
                 _ => None,
             })
-            // Those of a service that is found wanting are said already.
+            // A service whose mark rule is missing has its own finding.
             .filter(|(_, mark)| !known.contains(mark))
-            .map(|(service, mark)| Finding {
-                why: "No packet ever gets that mark: the virtual service is a leftover, or its \
-                      rule was removed."
-                    .to_owned(),
-                issues: &["moby#46636"],
-                confirm: self.command("ipvsadm -Ln"),
-                fix: match service.destinations.is_empty() {
-                    true => format!(
-                        "At once: {}",
-                        self.command(&format!("ipvsadm -D -f {mark}"))
-                    ),
-                    false => LASTING.to_owned(),
-                },
-                ..finding(
-                    Id::IpvsServiceUnused,
+            .map(|(service, mark)| {
+                Finding::new(
+                    &IPVS_SERVICE_UNUSED,
                     match service.destinations.is_empty() {
                         true => Severity::Note,
                         false => Severity::Risky,
                     },
+                    Certainty::Proven,
                     format!(
                         "{} has an IPVS service for mark {mark:#x} and no rule that sets it",
                         self.namespace.name
                     ),
                     self.place(),
                 )
+                .why(
+                    "No packet gets that mark: the IPVS service is a leftover, or its rule was \
+                      removed.",
+                )
+                .confirm(self.command("ipvsadm -Ln"))
+                .fix(match service.destinations.is_empty() {
+                    true => format!(
+                        "At once: {}",
+                        self.command(&format!("ipvsadm -D -f {mark}"))
+                    ),
+                    false => LASTING.to_owned(),
+                })
             })
             .collect()
     }
 
-    /// The commands that make a virtual service of the service's running tasks.
-    fn balance_anew(&self, service: &Service, mark: u32) -> String {
+    /// Commands that make an IPVS service of the service's running tasks.
+    fn balance_again(&self, service: &Service, mark: u32) -> String {
         let to = match self.network.dsr {
             true => "-g",
             false => "-m",
@@ -245,7 +255,7 @@ impl Sandbox<'_> {
         all.join("; ")
     }
 
-    /// Docker's word for the service's mark here.
+    /// The service's mark here, as Docker reports it.
     fn mark_of(&self, service: &Service) -> Option<u32> {
         let mut marks = service.fwmarks.iter();
         Some(marks.find(|m| m.network == self.network.id)?.mark)
@@ -255,7 +265,7 @@ impl Sandbox<'_> {
         command(self.namespace, text)
     }
 
-    /// Marks that Docker says its services with running tasks have here.
+    /// The marks of the Swarm's services here, as Docker reports them.
     fn services_marks(&self) -> Vec<u32> {
         let services = self.topology.services.iter();
         let marks = services.flat_map(|s| &s.fwmarks);
@@ -265,7 +275,7 @@ impl Sandbox<'_> {
             .collect()
     }
 
-    fn place(&self) -> Place {
-        Place::namespace(&self.namespace.name).network(&self.network.name)
+    fn place(&self) -> Location {
+        Location::namespace(&self.namespace.name).network(&self.network.name)
     }
 }

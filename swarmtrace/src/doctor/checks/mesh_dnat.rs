@@ -1,16 +1,21 @@
-//! A client's packet to a published port must be sent on to `ingress_sbox`: by
-//! a jump to DOCKER-INGRESS from nat PREROUTING (and OUTPUT, for the node's own
-//! clients) and a DNAT to the sandbox's address on docker_gwbridge.
+//! The DNAT of published ports to `ingress_sbox`: a jump to DOCKER-INGRESS from
+//! nat PREROUTING (and OUTPUT, for the node's own clients) and a DNAT to the
+//! sandbox's address on docker_gwbridge.
 
-use super::{doubtful, finding};
+use super::doubtful::doubtful;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::{self, port_name};
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{
+    Certainty, INGRESS_DNAT_ELSEWHERE, INGRESS_DNAT_MISSING, INGRESS_DROPPED,
+    LOCAL_MASQUERADE_MISSING, Location,
+};
 use crate::topology::{PublishedPort, Service};
 use std::net::Ipv4Addr;
 
-const FIX: &str = "Let Docker write its rules anew: restart dockerd on this node (running \
-                   containers survive it with live-restore only), or publish the port anew with \
+const FIX: &str = "Let Docker write its rules again: restart dockerd on this node (running \
+                   containers survive it with live-restore only), or publish the port again with \
                    docker service update --publish-rm and --publish-add. If a firewall's reload \
                    removed them, make that reload restart Docker.";
 
@@ -52,7 +57,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         if let Some(doubt) = walk.doubt() {
             let name = port_name(port.protocol, port.published);
             let what = format!("whether {name} goes to ingress_sbox depends on the packet");
-            let place = Place::namespace("host").service(&service.name);
+            let place = Location::namespace("host").service(&service.name);
             found.push(doubtful(what, place, doubt, "sudo iptables -t nat -S"));
         }
         match judge(walk.certain(), gateway, port) {
@@ -82,7 +87,7 @@ enum Judged {
 
 fn judge(ending: Option<&Ending>, gateway: Ipv4Addr, port: &PublishedPort) -> Judged {
     match ending {
-        // What depends on the client is noted apart.
+        // A rule that depends on the client is a note of its own.
         None => Judged::Right,
         Some(Ending { fate, by }) => match fate {
             Fate::Dnat(Some(to), to_port)
@@ -97,7 +102,7 @@ fn judge(ending: Option<&Ending>, gateway: Ipv4Addr, port: &PublishedPort) -> Ju
     }
 }
 
-/// One finding for a missing chain or jump, else one a port.
+/// One finding for a missing chain or jump, else one for each port.
 fn absent(
     rules: &Rules,
     from: &str,
@@ -132,12 +137,17 @@ fn absent(
              --to-destination {gateway}:{port}"
         )
     };
-    let one = |what: String, place: Place, at_once: Vec<String>| Finding {
-        why: why.clone(),
-        issues: &["moby#50443", "firewalld#503"],
-        confirm: "sudo iptables -t nat -S | grep -e DOCKER-INGRESS".to_owned(),
-        fix: format!("{FIX} At once: {}", at_once.join("; ")),
-        ..finding(Id::IngressDnatMissing, severity, what, place)
+    let one = |what: String, place: Location, at_once: Vec<String>| {
+        Finding::new(
+            &INGRESS_DNAT_MISSING,
+            severity,
+            Certainty::Proven,
+            what,
+            place,
+        )
+        .why(why.clone())
+        .confirm("sudo iptables -t nat -S | grep -e DOCKER-INGRESS")
+        .fix(format!("{FIX} At once: {}", at_once.join("; ")))
     };
     if ports.is_empty() {
         return Vec::new();
@@ -147,7 +157,7 @@ fn absent(
             false => "the chain DOCKER-INGRESS is absent from nat".to_owned(),
             true => format!("nat {from} does not jump to DOCKER-INGRESS"),
         };
-        // Absent altogether it is said once, of PREROUTING.
+        // A missing chain is one finding, of PREROUTING.
         if !chain && from == "OUTPUT" {
             return Vec::new();
         }
@@ -157,7 +167,7 @@ fn absent(
             commands.push(commands[1].replace("-I PREROUTING", "-I OUTPUT"));
             commands.extend(ports.iter().map(|(_, port)| dnat(port)));
         }
-        return vec![one(what, Place::namespace("host"), commands)];
+        return vec![one(what, Location::namespace("host"), commands)];
     }
     (ports.iter())
         .map(|(service, port)| {
@@ -166,7 +176,7 @@ fn absent(
                     "no DNAT of {} to {gateway} ({from})",
                     port_name(port.protocol, port.published)
                 ),
-                Place::namespace("host").service(&service.name),
+                Location::namespace("host").service(&service.name),
                 vec![dnat(port)],
             )
         })
@@ -175,45 +185,44 @@ fn absent(
 
 fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &str) -> Finding {
     let name = port_name(port.protocol, port.published);
-    Finding {
-        why: format!(
-            "Packets to {name} should go to ingress_sbox at {gateway}; the rule \"{by}\" sends \
+    Finding::new(
+        &INGRESS_DNAT_ELSEWHERE,
+        Severity::Broken,
+        Certainty::Proven,
+        format!("{name} does not go to ingress_sbox ({gateway})"),
+        Location::namespace("host").service(&service.name),
+    )
+    .why(format!(
+        "Packets to {name} should go to ingress_sbox at {gateway}; the rule \"{by}\" sends \
              them elsewhere first."
-        ),
-        issues: &["moby#36876"],
-        confirm: "sudo iptables -t nat -S".to_owned(),
-        fix: format!(
-            "Remove that rule if it is not wanted. If it is Docker's and its address is not \
+    ))
+    .confirm("sudo iptables -t nat -S")
+    .fix(format!(
+        "Remove that rule if it is not wanted. If it is Docker's and its address is not \
              ingress_sbox's any more: {FIX}"
-        ),
-        ..finding(
-            Id::IngressDnatElsewhere,
-            Severity::Broken,
-            format!("{name} does not go to ingress_sbox ({gateway})"),
-            Place::namespace("host").service(&service.name),
-        )
-    }
+    ))
 }
 
 fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
-    Finding {
-        why: format!("The rule \"{by}\" drops clients' packets before Docker's rules see them."),
-        confirm: "sudo iptables -t raw -S PREROUTING".to_owned(),
-        fix: "Remove or narrow that rule.".to_owned(),
-        ..finding(
-            Id::IngressDropped,
-            Severity::Broken,
-            format!(
-                "{} is dropped in raw PREROUTING",
-                port_name(port.protocol, port.published)
-            ),
-            Place::namespace("host").service(&service.name),
-        )
-    }
+    Finding::new(
+        &INGRESS_DROPPED,
+        Severity::Broken,
+        Certainty::Proven,
+        format!(
+            "{} is dropped in raw PREROUTING",
+            port_name(port.protocol, port.published)
+        ),
+        Location::namespace("host").service(&service.name),
+    )
+    .why(format!(
+        "The rule \"{by}\" drops clients' packets before Docker's rules see them."
+    ))
+    .confirm("sudo iptables -t raw -S PREROUTING")
+    .fix("Remove or narrow that rule.")
 }
 
-/// The node's own clients come from 127.0.0.1 or from an address that the
-/// sandbox would answer by another way.
+/// A finding if the node's own clients, who come from 127.0.0.1 or another of its
+/// addresses, keep a source address that the sandbox cannot answer.
 fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<Finding> {
     let bridge = examined.topology.gateway_bridge()?;
     let packet = Packet {
@@ -225,22 +234,23 @@ fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<F
         ..Packet::default()
     };
     let walk = rules.walk("nat", "POSTROUTING", &packet);
-    matches!(walk.certain()?.fate, Fate::Accept).then(|| Finding {
-        why: "Connections from this node itself to a published port (localhost) reach the \
-              sandbox with a source address that it cannot answer."
-            .to_owned(),
-        issues: &["moby#50443"],
-        confirm: "sudo iptables -t nat -S POSTROUTING".to_owned(),
-        fix: format!(
+    matches!(walk.certain()?.fate, Fate::Accept).then(|| {
+        Finding::new(
+            &LOCAL_MASQUERADE_MISSING,
+            Severity::Risky,
+            Certainty::Proven,
+            format!("no MASQUERADE of local clients on {}", bridge.name),
+            Location::namespace("host").device(&bridge.name),
+        )
+        .why(
+            "Connections from this node itself to a published port (localhost) reach the \
+              sandbox with a source address that it cannot answer.",
+        )
+        .confirm("sudo iptables -t nat -S POSTROUTING")
+        .fix(format!(
             "{FIX} At once: sudo iptables -t nat -I POSTROUTING -o {} -m addrtype --src-type LOCAL \
              -j MASQUERADE",
             bridge.name
-        ),
-        ..finding(
-            Id::LocalMasqueradeMissing,
-            Severity::Risky,
-            format!("no MASQUERADE of local clients on {}", bridge.name),
-            Place::namespace("host").device(&bridge.name),
-        )
+        ))
     })
 }

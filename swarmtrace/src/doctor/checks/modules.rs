@@ -1,21 +1,22 @@
-//! Kernel modules that Docker loads when it needs them. One that is absent
-//! while it is needed could not be loaded.
+//! Kernel modules that Docker loads when it needs them: one that is needed and not
+//! loaded could not be loaded.
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::iptables::{Asks, Rule, Target};
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::doctor::finding::{Finding, Severity};
+use crate::failure::{Certainty, KERNEL_MODULE_MISSING, Location};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
     let Some(modules) = &examined.facts.modules else {
         return Vec::new();
     };
-    let wanted = topology.load_balancers().next().is_some()
+    let balanced = topology.load_balancers().next().is_some()
         && (topology.services.iter()).any(|s| {
             (s.vips.iter()).any(|v| topology.backends(&s.name, &v.network).next().is_some())
         });
     let encrypted = topology.overlays().any(|(_, _, n)| n.encrypted);
-    // What is seen at work is there, under whatever name.
+    // What works is there, under whatever name.
     let balances = topology.load_balancers().any(|(n, _)| !n.ipvs.is_empty());
     let rule = |says: &dyn Fn(&Rule) -> bool| {
         topology.load_balancers().any(|(n, _)| {
@@ -28,22 +29,22 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let encrypts = (examined.facts.xfrm.as_ref()).is_some_and(|x| !x.associations.is_empty());
     let needed = [
         (
-            wanted && !balances,
+            balanced && !balances,
             "ip_vs",
             "virtual addresses and published ports are not balanced at all",
         ),
         (
-            wanted && !balances,
+            balanced && !balances,
             "ip_vs_rr",
-            "IPVS lacks the scheduler that Docker asks for",
+            "IPVS does not have the scheduler that Docker requests",
         ),
         (
-            wanted && !asks_ipvs,
+            balanced && !asks_ipvs,
             "xt_ipvs",
             "the load balancers' SNAT rule cannot be written",
         ),
         (
-            wanted && !marks,
+            balanced && !marks,
             "xt_mark",
             "packets cannot be marked for IPVS",
         ),
@@ -55,19 +56,20 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     ];
     (needed.into_iter())
         .filter(|(needed, name, _)| *needed && modules.has(name) == Some(false))
-        .map(|(_, name, why)| Finding {
-            why: format!("Without it {why}."),
-            confirm: format!("sudo modprobe -n -v {name}"),
-            fix: format!(
+        .map(|(_, name, why)| {
+            Finding::new(
+                &KERNEL_MODULE_MISSING,
+                Severity::Broken,
+                Certainty::Proven,
+                format!("the kernel module {name} is not loaded"),
+                Location::namespace("host"),
+            )
+            .why(format!("Without it {why}."))
+            .confirm(format!("sudo modprobe -n -v {name}"))
+            .fix(format!(
                 "sudo modprobe {name}, then restart dockerd. Where there is no such module, \
                  install the kernel's package with extra modules or another kernel."
-            ),
-            ..finding(
-                Id::KernelModuleMissing,
-                Severity::Broken,
-                format!("the kernel module {name} is not loaded"),
-                Place::namespace("host"),
-            )
+            ))
         })
         .collect()
 }

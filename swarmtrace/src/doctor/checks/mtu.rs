@@ -1,11 +1,13 @@
-//! A frame of an overlay and its 50 bytes of VXLAN (more with encryption) must
-//! fit the network below, and all parts of an overlay must agree.
+//! MTUs: a frame of an overlay and its 50 bytes of VXLAN (more with encryption)
+//! must fit the interface, and all devices of an overlay must have one MTU.
 //!
-//! Docker takes 1450 (encrypted: 1424) for the overlay whatever the card has.
+//! Relied on: Docker gives an overlay 1450 (encrypted: 1424) whatever the
+//! interface has.
 
-use super::finding;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, Location, MTU_BLACK_HOLE, OVERLAY_MTU_MIXED};
 use crate::topology::{Device, DeviceKind, Namespace, Network, Topology};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,7 +16,7 @@ use std::net::IpAddr;
 const OVER_IPV4: u32 = 50;
 /// The same with IPv6 (40).
 const OVER_IPV6: u32 = 70;
-/// What Docker reckons for ESP.
+/// What Docker allows for ESP.
 const ESP: u32 = 26;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -27,7 +29,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-/// Against the card that carries it.
+/// Compares an overlay with the interface that carries it.
 fn below(
     examined: &Examined,
     namespace: &Namespace,
@@ -47,38 +49,36 @@ fn below(
         _ => OVER_IPV4,
     };
     let need = device.mtu + header + if network.encrypted { ESP } else { 0 };
-    (need > card.mtu).then(|| Finding {
-        why: "Full-size packets between nodes are cut into fragments, which many networks drop: \
-              handshakes succeed, then transfers hang."
-            .to_owned(),
-        issues: &["moby#24906", "libnetwork#2661"],
-        confirm: format!(
-            "ip link show {}; {}",
-            card.name,
-            swarm::command(namespace, &format!("ip link show {}", device.name))
-        ),
-        fix: format!(
-            "Make the network anew with --opt com.docker.network.driver.mtu={}, or raise the MTU \
-             of {} on all nodes.",
-            card.mtu.saturating_sub(need - device.mtu),
-            card.name
-        ),
-        ..finding(
-            Id::OverlayExceedsCard,
+    (need > card.mtu).then(|| {
+        Finding::new(
+            &MTU_BLACK_HOLE,
             Severity::Risky,
+            Certainty::Proven,
             format!(
                 "overlay {} (MTU {}) needs {need} bytes; {} has an MTU of {}",
                 network.name, device.mtu, card.name, card.mtu
             ),
-            Place::namespace("host")
+            Location::namespace("host")
                 .device(&card.name)
                 .network(&network.name),
         )
+        .why(
+            "Full-size packets between nodes are cut into fragments, which many networks drop: \
+              handshakes succeed, then transfers hang.",
+        )
+        .confirm(format!("ip link show {}", card.name))
+        .confirm(swarm::command(namespace, &format!("ip link show {}", device.name)))
+        .fix(format!(
+            "Create the network again with --opt com.docker.network.driver.mtu={}, or raise the MTU \
+             of {} on all nodes.",
+            card.mtu.saturating_sub(need - device.mtu),
+            card.name
+        ))
     })
 }
 
-/// Against the other parts of the overlay here: a part that is larger sends
-/// what a smaller one drops.
+/// Compares the devices of an overlay: one with a larger MTU sends what one with a
+/// smaller drops.
 fn within(
     topology: &Topology,
     namespace: &Namespace,
@@ -91,7 +91,7 @@ fn within(
     let mut by_mtu: BTreeMap<u32, Vec<(&Namespace, &Device)>> = BTreeMap::new();
     for other in &topology.namespaces {
         for part in &other.devices {
-            // The bridge takes the least of its ports' by itself.
+            // The bridge takes the smallest of its ports' MTUs by itself.
             if topology.vni(other.at(part)) == Some(vni) && part.kind != DeviceKind::Bridge {
                 by_mtu.entry(part.mtu).or_default().push((other, part));
             }
@@ -106,34 +106,34 @@ fn within(
     let names: Vec<String> = (parts.iter())
         .map(|(at, part)| format!("{} in {}", part.name, at.name))
         .collect();
-    Some(Finding {
-        why: "Packets larger than the smallest part are dropped without a word: within an overlay \
-              nobody answers \"too big\"."
-            .to_owned(),
-        issues: &["libnetwork#2661"],
-        confirm: format!(
-            "{}; {}",
-            swarm::command(at, &format!("ip link show {}", odd.name)),
-            swarm::command(namespace, &format!("ip link show {}", device.name))
-        ),
-        fix: (parts.iter())
-            .map(|(at, part)| {
-                let set = format!("ip link set {} mtu {common}", part.name);
-                swarm::command(at, &set)
-            })
-            .collect::<Vec<_>>()
-            .join("; "),
-        ..finding(
-            Id::OverlayMtuMixed,
+    Some(
+        Finding::new(
+            &OVERLAY_MTU_MIXED,
             Severity::Risky,
+            Certainty::Proven,
             format!(
                 "overlay {}: MTU {rare} of {} among {common}",
                 network.name,
                 names.join(", "),
             ),
-            Place::namespace(&at.name)
+            Location::namespace(&at.name)
                 .device(&odd.name)
                 .network(&network.name),
         )
-    })
+        .why(
+            "Packets larger than the smallest part are dropped without an answer: within an overlay \
+              nothing sends ICMP \"too big\".",
+        )
+        .confirm(swarm::command(at, &format!("ip link show {}", odd.name)))
+        .confirm(swarm::command(namespace, &format!("ip link show {}", device.name)))
+        .fix(
+            (parts.iter())
+                .map(|(at, part)| {
+                    let set = format!("ip link set {} mtu {common}", part.name);
+                    swarm::command(at, &set)
+                })
+                .collect::<Vec<_>>()
+                .join("; "),
+        ),
+    )
 }

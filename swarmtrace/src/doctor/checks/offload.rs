@@ -1,7 +1,8 @@
-//! Cards that are known to get the checksums of VXLAN's inner packets wrong.
+//! Network cards known to compute wrong checksums for the inner packets of VXLAN.
 
-use super::finding;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
+use crate::failure::{CHECKSUM_CORRUPTION, Certainty, Location};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     if examined.topology.overlays().next().is_none() {
@@ -9,24 +10,28 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     }
     (examined.facts.nics.iter())
         .filter(|nic| nic.driver == "vmxnet3" && nic.checksums == Some(true))
-        .map(|nic| Finding {
-            why: "Some versions of VMware's card (and NSX on UDP 4789) compute wrong checksums \
+        .map(|nic| {
+            Finding::new(
+                &CHECKSUM_CORRUPTION,
+                Severity::Risky,
+                Certainty::Likely,
+                format!("{} (vmxnet3) computes checksums of VXLAN packets", nic.name),
+                Location::namespace("host").device(&nic.name),
+            )
+            .why(
+                "Some versions of VMware's card (and NSX on UDP 4789) compute wrong checksums \
                   for packets in VXLAN: they arrive on the other node and are dropped there. \
-                  Small pings pass, connections between nodes hang."
-                .to_owned(),
-            issues: &["moby#41775", "swarmpit#688"],
-            confirm: format!("ethtool -k {} | grep -e checksum -e udp_tnl", nic.name),
-            fix: format!(
+                  Small pings pass, connections between nodes hang.",
+            )
+            .confirm(format!(
+                "ethtool -k {} | grep -e checksum -e udp_tnl",
+                nic.name
+            ))
+            .fix(format!(
                 "If connections between nodes hang: sudo ethtool -K {} tx-checksum-ip-generic \
                  off, on every node and at every boot; or another --data-path-port.",
                 nic.name
-            ),
-            ..finding(
-                Id::ChecksumOffload,
-                Severity::Risky,
-                format!("{} (vmxnet3) computes checksums of VXLAN packets", nic.name),
-                Place::namespace("host").device(&nic.name),
-            )
+            ))
         })
         .collect()
 }

@@ -1,10 +1,11 @@
-//! A published port is dockerd's on every node, and the data-path port the
-//! kernel's. A process that has one of them was there first.
+//! Processes that listen on a port which is dockerd's (a published port) or the
+//! kernel's (the data path).
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::Listener;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::port_name;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, DATA_PATH_PORT_TAKEN, Location, PUBLISHED_PORT_TAKEN};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -17,50 +18,55 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             continue;
         };
         let port = port_name(port.protocol, port.published);
-        found.push(Finding {
-            why: format!(
+        found.push(
+            Finding::new(
+                &PUBLISHED_PORT_TAKEN,
+                Severity::Risky,
+                Certainty::Proven,
+                format!("{port} is published and also bound by {name} (pid {pid})"),
+                Location::namespace("host").service(&service.name),
+            )
+            .why(format!(
                 "The rules of the routing mesh come first: {name} gets no connections from \
                  outside, and once they are gone clients reach {name} instead of the service."
-            ),
-            confirm: "sudo ss -lntup".to_owned(),
-            fix: format!("Publish {} on another port, or move {name}.", service.name),
-            ..finding(
-                Id::PublishedPortTaken,
-                Severity::Risky,
-                format!("{port} is published and also bound by {name} (pid {pid})"),
-                Place::namespace("host").service(&service.name),
-            )
-        });
+            ))
+            .confirm("sudo ss -lntup")
+            .fix(format!(
+                "Publish {} on another port, or move {name}.",
+                service.name
+            )),
+        );
     }
     let port = topology.docker.as_ref().map_or(0, |d| d.data_path_port);
     if port != 0
         && let Some((name, pid)) = taken(listeners, 17, port)
     {
-        found.push(Finding {
-            why: "VXLAN devices cannot be set up: tasks on overlays fail to start on this node, \
-                  or are cut off from other nodes."
-                .to_owned(),
-            issues: &["moby#33416"],
-            confirm: "sudo ss -lnup".to_owned(),
-            fix: format!(
-                "Stop {name} or move it to another port; else the Swarm must be initialised anew \
-                 with another --data-path-port."
-            ),
-            ..finding(
-                Id::DataPathPortTaken,
+        found.push(
+            Finding::new(
+                &DATA_PATH_PORT_TAKEN,
                 Severity::Broken,
+                Certainty::Proven,
                 format!(
                     "{} (data path) is bound by {name} (pid {pid})",
                     port_name(17, port)
                 ),
-                Place::namespace("host"),
+                Location::namespace("host"),
             )
-        });
+            .why(
+                "VXLAN devices cannot be set up: tasks on overlays fail to start on this node, \
+                  or are cut off from other nodes.",
+            )
+            .confirm("sudo ss -lnup")
+            .fix(format!(
+                "Stop {name} or move it to another port; else create the Swarm again with \
+                 another --data-path-port."
+            )),
+        );
     }
     found
 }
 
-/// The process that has the port, where it is neither Docker nor the kernel.
+/// The process that listens on the port, unless it is Docker or the kernel.
 fn taken(listeners: &[Listener], protocol: u8, port: u16) -> Option<(&str, u32)> {
     let mut on = listeners
         .iter()

@@ -1,9 +1,12 @@
-//! The load balancers' namespaces must be there, and attached: `ingress_sbox`
+//! The load balancers' namespaces: that they exist and are attached, `ingress_sbox`
 //! to the routing mesh's network and to docker_gwbridge, `lb_…` to its network.
 
-use super::finding;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{
+    Certainty, DEVICE_DOWN, INGRESS_SANDBOX_GONE, LOAD_BALANCER_MISSING, Location, SANDBOX_DETACHED,
+};
 use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -13,30 +16,34 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     match topology.ingress_sandbox() {
         None if !ports.is_empty() => {
             let names: Vec<&str> = ports.iter().map(|(s, _)| s.name.as_str()).collect();
-            found.push(Finding {
-                why: "Published ports are forwarded to this namespace; without it this node's \
-                      port answers nothing or is answered by dockerd's idle listener."
-                    .to_owned(),
-                issues: &["moby#24400"],
-                confirm: "sudo ls /var/run/docker/netns; docker network inspect ingress".to_owned(),
-                fix: "Restart dockerd on this node: it makes the sandbox when it joins the \
-                      ingress network. If it does not, look for 'ingress' in dockerd's log."
-                    .to_owned(),
-                ..finding(
-                    Id::IngressSandboxMissing,
+            found.push(
+                Finding::new(
+                    &INGRESS_SANDBOX_GONE,
                     Severity::Broken,
+                    Certainty::Proven,
                     format!(
                         "ingress_sbox is absent though ports are published ({})",
                         names.join(", ")
                     ),
-                    Place::namespace("host"),
+                    Location::namespace("host"),
                 )
-            });
+                .why(
+                    "Published ports are forwarded to this namespace; without it this node's \
+                      port answers nothing or is answered by dockerd's idle listener.",
+                )
+                .confirm("sudo ls /var/run/docker/netns")
+                .confirm("docker network inspect ingress")
+                .fix(
+                    "Restart dockerd on this node: it makes the sandbox when it joins the \
+                      ingress network. If it does not, look for 'ingress' in dockerd's log.",
+                ),
+            );
         }
         None => {}
         Some(sandbox) => {
             if !ports.is_empty() && topology.gateway_nic(sandbox).is_none() {
                 found.push(detached(
+                    topology,
                     sandbox,
                     "is not attached to docker_gwbridge",
                     "Clients' packets enter the sandbox by that bridge.",
@@ -47,30 +54,34 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 && let Some(failed) =
                     (host.neighbours.iter()).find(|n| n.address == address && n.state == "failed")
             {
-                found.push(Finding {
-                    why: "The node has asked for the sandbox's MAC address and got no answer: \
-                          packets to published ports stop at docker_gwbridge."
-                        .to_owned(),
-                    issues: &["moby#24400", "moby#36876"],
-                    confirm: format!("ip neigh show {}; bridge link", failed.address),
-                    fix: "Check that the bridge and both ends of the sandbox's veth pair are \
-                          up; else restart dockerd on this node."
-                        .to_owned(),
-                    ..finding(
-                        Id::IngressSandboxSilent,
+                found.push(
+                    Finding::new(
+                        &INGRESS_SANDBOX_GONE,
                         Severity::Broken,
+                        Certainty::Likely,
                         format!(
                             "ingress_sbox ({address}) does not answer ARP on the node's bridge"
                         ),
-                        Place::namespace("host"),
+                        Location::namespace("host"),
                     )
-                });
+                    .why(
+                        "The node requested the sandbox's MAC address and got no answer: \
+                          packets to published ports stop at docker_gwbridge.",
+                    )
+                    .confirm(format!("ip neigh show {}", failed.address))
+                    .confirm("bridge link")
+                    .fix(
+                        "Check that the bridge and both ends of the sandbox's veth pair are \
+                          up; else restart dockerd on this node.",
+                    ),
+                );
             }
         }
     }
     for (sandbox, network) in topology.load_balancers() {
         if topology.nic_on(sandbox, network).is_none() {
             found.push(detached(
+                topology,
                 sandbox,
                 &format!("is not attached to the overlay {}", network.name),
                 "What it balances cannot reach the tasks.",
@@ -82,23 +93,22 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-fn detached(sandbox: &Namespace, what: &str, why: &str) -> Finding {
-    Finding {
-        why: why.to_owned(),
-        issues: &["moby#36876"],
-        confirm: command(sandbox, "ip -d address"),
-        fix: "Restart dockerd on this node: it attaches the sandbox anew.".to_owned(),
-        ..finding(
-            Id::SandboxDetached,
-            Severity::Broken,
-            format!("{} {what}", sandbox.name),
-            Place::namespace(&sandbox.name),
-        )
-    }
+fn detached(topology: &Topology, sandbox: &Namespace, what: &str, why: &str) -> Finding {
+    Finding::new(
+        &SANDBOX_DETACHED,
+        Severity::Broken,
+        Certainty::Proven,
+        format!("{} {what}", sandbox.name),
+        Location::namespace(&sandbox.name),
+    )
+    .why(why)
+    .confirm(command(sandbox, "ip -d address"))
+    .fix("Restart dockerd on this node: it attaches the sandbox again.")
 }
 
 /// Overlays with a local task and a virtual address, and no load balancer.
-/// Docker up to 18.05 balanced within each container.
+///
+/// Relied on: Docker up to 18.05 balanced within each container.
 fn missing_balancers(topology: &Topology) -> Vec<Finding> {
     let in_containers = (topology.namespaces.iter())
         .any(|n| matches!(n.kind, NamespaceKind::Container { .. }) && !n.ipvs.is_empty());
@@ -119,22 +129,25 @@ fn missing_balancers(topology: &Topology) -> Vec<Finding> {
     };
     (topology.networks.iter())
         .filter(missing)
-        .map(|network| Finding {
-            why: "Connections to a service's virtual address are balanced in this namespace; \
-                  containers of this node that use one get no answer."
-                .to_owned(),
-            confirm: "sudo ls /var/run/docker/netns".to_owned(),
-            fix: "Restart dockerd on this node, or move the network's tasks away and back \
-                  (docker node update --availability drain, then active)."
-                .to_owned(),
-            ..finding(
-                Id::LoadBalancerMissing,
+        .map(|network| {
+            Finding::new(
+                &LOAD_BALANCER_MISSING,
                 Severity::Broken,
+                Certainty::Proven,
                 format!(
                     "the overlay {} has no load balancer on this node",
                     network.name
                 ),
-                Place::default().network(&network.name),
+                Location::default().network(&network.name),
+            )
+            .why(
+                "Connections to a service's virtual address are balanced in this namespace; \
+                  containers of this node that use one get no answer.",
+            )
+            .confirm("sudo ls /var/run/docker/netns")
+            .fix(
+                "Restart dockerd on this node, or move the network's tasks away and back \
+                  (docker node update --availability drain, then active).",
             )
         })
         .collect()
@@ -157,30 +170,32 @@ fn down(topology: &Topology) -> Vec<Finding> {
                     && (Some(device.ifindex) == gateway
                         || (device.master.is_some() && device.master == gateway)));
             if ours {
-                found.push(Finding {
-                    why: "Nothing passes a device that is down. A VXLAN device cannot be set up \
-                          while another process has its UDP port."
-                        .to_owned(),
-                    issues: &["moby#33416"],
-                    confirm: command(namespace, &format!("ip link show {}", device.name)),
-                    fix: format!(
-                        "{}; if that fails, its message says why.",
-                        command(namespace, &format!("ip link set {} up", device.name))
-                    ),
-                    ..finding(
-                        Id::DeviceDown,
+                found.push(
+                    Finding::new(
+                        &DEVICE_DOWN,
                         Severity::Broken,
+                        Certainty::Proven,
                         format!("{} in {} is down", device.name, namespace.name),
                         place_of(topology, namespace, device),
                     )
-                });
+                    .why(
+                        "Nothing passes a device that is down. A VXLAN device cannot be set up \
+                          while another process has its UDP port.",
+                    )
+                    .confirm(command(namespace, &format!("ip link show {}", device.name)))
+                    .fix(format!(
+                        "{}; if that fails, its message says why.",
+                        command(namespace, &format!("ip link set {} up", device.name))
+                    )),
+                );
             }
         }
     }
     found
 }
 
-/// Tunnel devices that the kernel makes in every namespace are down for good.
+/// Whether the device carries traffic. The tunnel devices that the kernel makes
+/// in every namespace stay down.
 fn used(device: &Device) -> bool {
     matches!(
         device.kind,
@@ -188,8 +203,8 @@ fn used(device: &Device) -> bool {
     )
 }
 
-fn place_of(topology: &Topology, namespace: &Namespace, device: &Device) -> Place {
-    let place = Place::namespace(&namespace.name).device(&device.name);
+fn place_of(topology: &Topology, namespace: &Namespace, device: &Device) -> Location {
+    let place = Location::namespace(&namespace.name).device(&device.name);
     let at = DeviceRef {
         namespace: namespace.inode,
         ifindex: device.ifindex,

@@ -1,10 +1,12 @@
-//! What a load balancer sends on must bear its own address, so that replies
-//! come back through it: `-m ipvs --ipvs -j SNAT`. DSR networks do without.
+//! The SNAT rule of load balancers (`-m ipvs --ipvs -j SNAT`): what they send on
+//! must have their own address, so that replies come back through them. Networks
+//! with direct server return have none.
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, Failure, Location, SNAT_MISSING, SNAT_WRONG_ADDRESS};
 use std::net::IpAddr;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -37,13 +39,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             ..Packet::default()
         };
         let walk = rules.walk("nat", "POSTROUTING", &packet);
-        let (id, what) = match walk.certain().map(|e| e.fate) {
-            Some(Fate::Accept) => (
-                Id::SnatMissing,
-                format!("{} has no SNAT rule", sandbox.name),
-            ),
+        let (failure, what): (&Failure, _) = match walk.certain().map(|e| e.fate) {
+            Some(Fate::Accept) => (&SNAT_MISSING, format!("{} has no SNAT rule", sandbox.name)),
             Some(Fate::Snat(Some(to))) if to != own => (
-                Id::SnatWrongAddress,
+                &SNAT_WRONG_ADDRESS,
                 format!(
                     "{} rewrites sources to {to}; its own address is {own}",
                     sandbox.name
@@ -51,13 +50,20 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             ),
             _ => continue,
         };
-        found.push(Finding {
-            why: "Tasks answer the client directly, or by another way: replies bypass the load \
-                  balancer that must rewrite them, and the client resets or ignores them."
-                .to_owned(),
-            issues: &["moby#40374"],
-            confirm: command(sandbox, "iptables -t nat -S POSTROUTING"),
-            fix: format!(
+        found.push(
+            Finding::new(
+                failure,
+                Severity::Broken,
+                Certainty::Proven,
+                what,
+                Location::namespace(&sandbox.name).network(&network.name),
+            )
+            .why(
+                "Tasks answer the client directly, or by another way: replies bypass the load \
+                  balancer that must rewrite them, and the client resets or ignores them.",
+            )
+            .confirm(command(sandbox, "iptables -t nat -S POSTROUTING"))
+            .fix(format!(
                 "Restart dockerd on this node. At once: {}",
                 command(
                     sandbox,
@@ -70,14 +76,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                             .map_or_else(|| format!("{destination}/32"), ToString::to_string)
                     )
                 )
-            ),
-            ..finding(
-                id,
-                Severity::Broken,
-                what,
-                Place::namespace(&sandbox.name).network(&network.name),
-            )
-        });
+            )),
+        );
     }
     found
 }

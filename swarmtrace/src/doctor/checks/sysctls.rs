@@ -1,50 +1,56 @@
 //! Settings that Docker makes in each load balancer, and one that it needs on
 //! the node.
 
-use super::finding;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{
+    Certainty, Failure, HAIRPIN_WITHOUT_BR_NETFILTER, IPVS_CONN_REUSE, IPVS_SETTING, Location,
+    SNAT_MISSING,
+};
 
-/// Setting, value, how bad another value is, why, and where it was reported.
-type Wanted = (
-    &'static str,
-    &'static str,
-    Severity,
-    &'static str,
-    &'static [&'static str],
-);
+/// A setting that Docker makes in each load balancer's namespace.
+struct Setting {
+    name: &'static str,
+    value: &'static str,
+    /// The failure, and how bad it is, where the value is another.
+    failure: &'static Failure,
+    severity: Severity,
+    why: &'static str,
+}
 
-const IN_BALANCERS: [Wanted; 4] = [
-    (
-        "net.ipv4.vs.conntrack",
-        "1",
-        Severity::Broken,
-        "Without it the SNAT rule for balanced connections does not apply: replies bypass the \
-         load balancer.",
-        &["moby#40374"],
-    ),
-    (
-        "net.ipv4.vs.conn_reuse_mode",
-        "0",
-        Severity::Risky,
-        "With another value a client that uses a port again is, on many kernels, answered a \
-         second late: its first SYN is dropped.",
-        &["moby#35082"],
-    ),
-    (
-        "net.ipv4.vs.expire_nodest_conn",
-        "1",
-        Severity::Risky,
-        "Connections whose task is gone linger: packets to it vanish instead of being answered.",
-        &[],
-    ),
-    (
-        "net.ipv4.vs.expire_quiescent_template",
-        "1",
-        Severity::Risky,
-        "Clients may stick to a task that is gone.",
-        &[],
-    ),
+const IN_BALANCERS: [Setting; 4] = [
+    Setting {
+        name: "net.ipv4.vs.conntrack",
+        value: "1",
+        failure: &SNAT_MISSING,
+        severity: Severity::Broken,
+        why: "Without it the SNAT rule for balanced connections does not apply: replies bypass \
+              the load balancer.",
+    },
+    Setting {
+        name: "net.ipv4.vs.conn_reuse_mode",
+        value: "0",
+        failure: &IPVS_CONN_REUSE,
+        severity: Severity::Risky,
+        why: "With another value a client that reuses a port is, on many kernels, answered a \
+              second late: its first SYN is dropped.",
+    },
+    Setting {
+        name: "net.ipv4.vs.expire_nodest_conn",
+        value: "1",
+        failure: &IPVS_SETTING,
+        severity: Severity::Risky,
+        why: "Connections whose task is gone linger: packets to it vanish instead of being \
+              answered.",
+    },
+    Setting {
+        name: "net.ipv4.vs.expire_quiescent_template",
+        value: "1",
+        failure: &IPVS_SETTING,
+        severity: Severity::Risky,
+        why: "Clients may stick to a task that is gone.",
+    },
 ];
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -54,7 +60,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         if sandbox.ipvs.is_empty() {
             continue;
         }
-        for (name, value, severity, why, issues) in IN_BALANCERS {
+        for setting in IN_BALANCERS {
+            let (name, value) = (setting.name, setting.value);
             let Some(is) = examined.sysctl(sandbox, name).filter(|is| *is != value) else {
                 continue;
             };
@@ -62,30 +69,31 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             if network.dsr && name == "net.ipv4.vs.conntrack" {
                 continue;
             }
-            found.push(Finding {
-                why: why.to_owned(),
-                issues,
-                confirm: command(sandbox, &format!("sysctl {name}")),
-                fix: command(sandbox, &format!("sysctl -w {name}={value}")),
-                ..finding(
-                    Id::IpvsSetting,
-                    severity,
+            found.push(
+                Finding::new(
+                    setting.failure,
+                    setting.severity,
+                    Certainty::Proven,
                     format!("{name} is {is} instead of {value} in {}", sandbox.name),
-                    Place::namespace(&sandbox.name).network(&network.name),
+                    Location::namespace(&sandbox.name).network(&network.name),
                 )
-            });
+                .why(setting.why)
+                .confirm(command(sandbox, &format!("sysctl {name}")))
+                .fix(command(sandbox, &format!("sysctl -w {name}={value}"))),
+            );
         }
     }
     found.extend(bridge(examined));
     found
 }
 
-/// Without it, what one container sends to another one's published port on the
-/// same node is switched back without its addresses being restored.
+/// A finding if bridged packets skip iptables: the answer to a container that
+/// dials a port published on its own node is then switched back under the wrong
+/// address.
 fn bridge(examined: &Examined) -> Option<Finding> {
     let topology = &examined.topology;
     let host = topology.host()?;
-    // Not known where the namespace's settings were not read.
+    // Only where the namespace's settings were read.
     examined.sysctl(host, "net.ipv4.ip_forward")?;
     if topology.mesh_ports().is_empty() {
         return None;
@@ -96,18 +104,21 @@ fn bridge(examined: &Examined) -> Option<Finding> {
         Some(_) => return None,
         None => "br_netfilter is not loaded".to_owned(),
     };
-    Some(Finding {
-        why: "Containers of this node that connect to a port published on this node get an \
-              answer from the wrong address, and reset it."
-            .to_owned(),
-        issues: &["libnetwork#2227"],
-        confirm: format!("sysctl {name}"),
-        fix: format!("sudo modprobe br_netfilter && sudo sysctl -w {name}=1"),
-        ..finding(
-            Id::BridgeNetfilterOff,
+    Some(
+        Finding::new(
+            &HAIRPIN_WITHOUT_BR_NETFILTER,
             Severity::Risky,
+            Certainty::Proven,
             what,
-            Place::namespace("host"),
+            Location::namespace("host"),
         )
-    })
+        .why(
+            "Containers of this node that connect to a port published on this node get an \
+              answer from the wrong address, and reset it.",
+        )
+        .confirm(format!("sysctl {name}"))
+        .fix(format!(
+            "sudo modprobe br_netfilter && sudo sysctl -w {name}=1"
+        )),
+    )
 }

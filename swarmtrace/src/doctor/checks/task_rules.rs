@@ -1,11 +1,12 @@
-//! A task is reached on the published port and listens on its target port: a
-//! REDIRECT in its namespace joins the two, and a filter lets only published
-//! ports in from the routing mesh.
+//! The rules in a task's namespace: a REDIRECT from the published port to the
+//! target port, and a filter that lets only published ports in from the routing
+//! mesh.
 
-use super::finding;
+use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::{command, port_name};
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, Location, TASK_FIREWALL, TASK_REDIRECT_MISSING};
 use crate::topology::PublishMode;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -46,7 +47,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 ..Packet::default()
             };
             let name = port_name(port.protocol, port.published);
-            let place = Place::namespace(&namespace.name)
+            let place = Location::namespace(&namespace.name)
                 .device(&device.name)
                 .service(&service.name);
             let walk = rules.walk("nat", "PREROUTING", &packet);
@@ -56,21 +57,22 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 _ => false,
             };
             if wrong {
-                found.push(Finding {
-                    why: format!(
-                        "Connections arrive at the task's port {}, where nothing listens: they \
-                         are reset.",
-                        port.published
-                    ),
-                    confirm: command(namespace, "iptables -t nat -S PREROUTING"),
-                    fix: format!("docker service update --force {}", service.name),
-                    ..finding(
-                        Id::TaskRedirectMissing,
+                found.push(
+                    Finding::new(
+                        &TASK_REDIRECT_MISSING,
                         Severity::Broken,
+                        Certainty::Proven,
                         format!("{} has no REDIRECT of {name} to {}", task.name, port.target),
                         place,
                     )
-                });
+                    .why(format!(
+                        "Connections arrive at the task's port {}, where nothing listens: they \
+                         are reset.",
+                        port.published
+                    ))
+                    .confirm(command(namespace, "iptables -t nat -S PREROUTING"))
+                    .fix(format!("docker service update --force {}", service.name)),
+                );
                 continue;
             }
             let inside = Packet {
@@ -79,16 +81,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             };
             let walk = rules.walk("filter", "INPUT", &inside);
             if let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) {
-                found.push(Finding {
-                    why: format!(
-                        "The task's own filter drops what the routing mesh sends: {}.",
-                        ending.by
-                    ),
-                    confirm: command(namespace, "iptables -S INPUT"),
-                    fix: format!("docker service update --force {}", service.name),
-                    ..finding(
-                        Id::TaskFilterDrops,
+                found.push(
+                    Finding::new(
+                        &TASK_FIREWALL,
                         Severity::Broken,
+                        Certainty::Proven,
                         format!(
                             "{} drops its target port {}",
                             task.name,
@@ -96,7 +93,13 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         ),
                         place,
                     )
-                });
+                    .why(format!(
+                        "The task's own filter drops what the routing mesh sends: {}.",
+                        ending.by
+                    ))
+                    .confirm(command(namespace, "iptables -S INPUT"))
+                    .fix(format!("docker service update --force {}", service.name)),
+                );
             }
         }
     }

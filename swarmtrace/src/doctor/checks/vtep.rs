@@ -1,10 +1,13 @@
-//! Other nodes send to this node's data-path address and expect its packets to
-//! come from there. Docker's VXLAN devices have no source address of their own,
-//! so the routing table picks one, and may pick another.
+//! The data path's source address, port and routes.
+//!
+//! Other nodes expect this node's VXLAN packets from its data-path address.
+//! Docker's VXLAN devices have no source address, so the routing table chooses
+//! one, and may choose another.
 
-use super::finding;
+use crate::doctor::examined::Examined;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::failure::{Certainty, DATA_PATH_PORT_WRONG, Location, NO_ROUTE, SOURCE_VTEP_MISMATCH};
 use crate::topology::{DeviceKind, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,35 +18,27 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let expected = own_vteps(topology);
     for route in &examined.facts.routes {
         let node = topology.node_name_at(route.to);
-        let place = Place::namespace("host").node(&node);
+        let place = Location::namespace("host").node(&node);
         match route.source {
-            None => found.push(Finding {
-                why: "Nothing can be sent to that node's part of any overlay.".to_owned(),
-                confirm: format!("ip route get {}", route.to),
-                fix: "Add the missing route, or bring the device up that had it.".to_owned(),
-                ..finding(
-                    Id::NoRoute,
+            None => found.push(
+                Finding::new(
+                    &NO_ROUTE,
                     Severity::Broken,
+                    Certainty::Proven,
                     format!("no route to the data path of {node} ({})", route.to),
                     place,
                 )
-            }),
+                .why("Nothing can be sent to that node's part of any overlay.")
+                .confirm(format!("ip route get {}", route.to))
+                .fix("Add the missing route, or bring the device up that had it."),
+            ),
             Some(source) if !expected.is_empty() && !expected.contains(&source) => {
                 let all: Vec<String> = expected.iter().map(ToString::to_string).collect();
-                found.push(Finding {
-                    why: "The other node has this node's endpoints behind its advertised \
-                          address and drops VXLAN packets that come from another one."
-                        .to_owned(),
-                    issues: &["moby#53004"],
-                    confirm: format!("ip route get {}", route.to),
-                    fix: format!(
-                        "Give the route the right source (ip route change … src {}), or let \
-                         the node leave and join again with --data-path-addr {source}.",
-                        all.join(" or ")
-                    ),
-                    ..finding(
-                        Id::SourceAddressWrong,
+                found.push(
+                    Finding::new(
+                        &SOURCE_VTEP_MISMATCH,
                         Severity::Broken,
+                        Certainty::Proven,
                         format!(
                             "VXLAN packets to {node} leave from {source}; this node is known \
                              as {}",
@@ -51,7 +46,17 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         ),
                         place,
                     )
-                });
+                    .why(
+                        "The other node has this node's endpoints behind its advertised \
+                          address and drops VXLAN packets that come from another one.",
+                    )
+                    .confirm(format!("ip route get {}", route.to))
+                    .fix(format!(
+                        "Give the route the right source (ip route change … src {}), or let \
+                         the node leave and join again with --data-path-addr {source}.",
+                        all.join(" or ")
+                    )),
+                );
             }
             Some(_) => {}
         }
@@ -59,8 +64,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-/// Where other nodes believe this node's data path to end: what the gossip says
-/// of local tasks, else any address of the node.
+/// The addresses behind which other nodes have this node's endpoints: those that
+/// the gossip has for local tasks, else any address of the node.
 fn own_vteps(topology: &Topology) -> BTreeSet<IpAddr> {
     let Some(node) = topology.local_node() else {
         return BTreeSet::new();
@@ -79,7 +84,8 @@ fn own_vteps(topology: &Topology) -> BTreeSet<IpAddr> {
     }
 }
 
-/// A VXLAN device keeps the port it was made with.
+/// VXLAN devices with another UDP port than the Swarm's: a device keeps the port
+/// that it was made with.
 fn ports(topology: &Topology) -> Vec<Finding> {
     let port = topology.docker.as_ref().map_or(0, |d| d.data_path_port);
     let devices = topology
@@ -95,21 +101,22 @@ fn ports(topology: &Topology) -> Vec<Finding> {
         _ => None,
     });
     wrong
-        .map(|(namespace, device, has)| Finding {
-            why: format!(
+        .map(|(namespace, device, has)| {
+            Finding::new(
+                &DATA_PATH_PORT_WRONG,
+                Severity::Broken,
+                Certainty::Proven,
+                format!("{} uses UDP port {has} instead of {port}", device.name),
+                Location::namespace(&namespace.name).device(&device.name),
+            )
+            .why(format!(
                 "The Swarm's data path is UDP port {port}: this overlay's packets to other \
                  nodes arrive at a port where nothing listens."
-            ),
-            issues: &["moby#33416"],
-            confirm: swarm::command(namespace, "ip -d link show type vxlan"),
-            fix: "Move the network's tasks away from this node and back, so that the device is \
-                  made anew."
-                .to_owned(),
-            ..finding(
-                Id::DataPathPortWrong,
-                Severity::Broken,
-                format!("{} uses UDP port {has} instead of {port}", device.name),
-                Place::namespace(&namespace.name).device(&device.name),
+            ))
+            .confirm(swarm::command(namespace, "ip -d link show type vxlan"))
+            .fix(
+                "Move the network's tasks away from this node and back, so that the device is \
+                  made again.",
             )
         })
         .collect()

@@ -23,7 +23,7 @@ pub use sockets::Listener;
 pub use walk::Rules;
 pub use xfrm::{Association, Xfrm};
 
-use super::Need;
+use super::need::Need;
 use crate::sys::netns::Netns;
 use crate::topology::{Namespace, NamespaceKind, Topology};
 use rules::Programs;

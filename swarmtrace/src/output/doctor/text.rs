@@ -1,6 +1,6 @@
 //! The findings of `doctor`, the worst first, a paragraph each.
 
-use crate::doctor::{Finding, Report, Severity};
+use crate::doctor::{Examination, Finding, Severity};
 use crate::output::columns::{width, wrap};
 use crate::output::style::{FAINT, HEADING, NOTE, PLAIN, WRONG, paint};
 use anstyle::Style;
@@ -14,7 +14,7 @@ const AT_ONCE: &str = "At once: ";
 const LABEL: usize = 10;
 
 /// The report's text.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Examination) -> String {
     let mut out = summary(report);
     for finding in &report.findings {
         out.push('\n');
@@ -39,7 +39,7 @@ pub fn render(report: &Report) -> String {
     out
 }
 
-fn summary(report: &Report) -> String {
+fn summary(report: &Examination) -> String {
     let counts: Vec<String> = [
         (Severity::Broken, "broken"),
         (Severity::Risky, "risky"),
@@ -83,8 +83,8 @@ fn paragraph(finding: &Finding) -> String {
         Severity::Note => ("NOTE", FAINT),
     };
     let mut out = String::new();
-    line(&mut out, word, style, HEADING, &finding.what);
-    let place = &finding.place;
+    line(&mut out, word, style, HEADING, finding.what());
+    let place = finding.location().cloned().unwrap_or_default();
     let parts: Vec<String> = [
         ("", &place.namespace),
         ("", &place.device),
@@ -95,7 +95,8 @@ fn paragraph(finding: &Finding) -> String {
     .into_iter()
     .filter_map(|(before, part)| Some(format!("{before}{}", part.as_ref()?)))
     .collect();
-    let issues = match finding.issues {
+    let diagnosis = &finding.diagnosis;
+    let issues = match diagnosis.references.as_slice() {
         [] => String::new(),
         issues => format!(" [{}]", issues.join(", ")),
     };
@@ -106,11 +107,13 @@ fn paragraph(finding: &Finding) -> String {
     for (label, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
         line(&mut out, &format!("  {label}"), FAINT, PLAIN, text);
     }
-    commands(&mut out, "  confirm", "", &finding.confirm);
-    match finding.fix.split_once(AT_ONCE) {
+    commands(&mut out, "  confirm", "", &diagnosis.confirm.join("; "));
+    match diagnosis.fix.split_once(AT_ONCE) {
         Some((prose, now)) => commands(&mut out, "  fix", prose.trim_end(), now),
-        None if finding.fix.starts_with("sudo ") => commands(&mut out, "  fix", "", &finding.fix),
-        None => line(&mut out, "  fix", FAINT, PLAIN, &finding.fix),
+        None if diagnosis.fix.starts_with("sudo ") => {
+            commands(&mut out, "  fix", "", &diagnosis.fix)
+        }
+        None => line(&mut out, "  fix", FAINT, PLAIN, &diagnosis.fix),
     }
     out
 }
@@ -151,29 +154,32 @@ fn line(out: &mut String, label: &str, label_style: Style, style: Style, text: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{Id, NotChecked, Place};
+    use crate::doctor::NotChecked;
+    use crate::failure::{Certainty, FDB_MISSING, Location};
     use crate::output::style::plain;
 
     #[test]
     fn a_report() {
-        let report = Report {
+        let report = Examination {
             node: "node-a".into(),
             docker: "26.1.5".into(),
-            findings: vec![Finding {
-                id: Id::ForwardingEntryMissing,
-                severity: Severity::Broken,
-                check: "neighbours",
-                what: "no forwarding entry for vote.2 (10.0.0.6)".into(),
-                place: Place::namespace("1-f0l1ik19u8")
-                    .device("vxlan0")
-                    .service("vote"),
-                why: "word ".repeat(30).trim().into(),
-                issues: &["moby#52661"],
-                confirm: "sudo ip neigh; sudo bridge fdb".into(),
-                fix: "Restart it. At once: sudo a; sudo b".into(),
-            }],
+            findings: vec![
+                Finding::new(
+                    &FDB_MISSING,
+                    Severity::Broken,
+                    Certainty::Proven,
+                    "no forwarding entry for vote.2 (10.0.0.6)",
+                    Location::namespace("1-f0l1ik19u8")
+                        .device("vxlan0")
+                        .service("vote"),
+                )
+                .why("word ".repeat(30).trim())
+                .confirm("sudo ip neigh")
+                .confirm("sudo bridge fdb")
+                .fix("Restart it. At once: sudo a; sudo b"),
+            ],
             not_checked: vec![NotChecked {
-                what: vec!["rules"],
+                what: vec!["rules".into()],
                 namespace: Some("host".into()),
                 why: "iptables-nft-save is not installed".into(),
             }],
@@ -192,7 +198,7 @@ mod tests {
         );
         assert_eq!(lines[3], "  where   1-f0l1ik19u8 · vxlan0 · service vote");
         assert!(lines[5].starts_with("          word"));
-        assert!(text.contains("[moby#52661]"));
+        assert!(text.contains("[moby#52661, moby#53663]"));
         let of = |label: &str| lines.iter().position(|l| l.starts_with(label)).unwrap();
         let (confirm, fix) = (of("  confirm"), of("  fix"));
         assert_eq!(lines[confirm], "  confirm sudo ip neigh");

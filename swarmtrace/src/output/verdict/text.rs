@@ -23,7 +23,10 @@ pub fn render(verdict: &Verdict) -> String {
         Certainty::Unknown => ("unknown", NOTE),
     };
     let title = paint(style, clean(&verdict.title));
-    let kind = paint(FAINT, format!("({certainty}, {})", clean(&verdict.id)));
+    let kind = paint(
+        FAINT,
+        format!("({certainty}, {})", clean(verdict.id.as_str())),
+    );
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(out, "{title} {kind}");
     if let Some(site) = &verdict.hop {

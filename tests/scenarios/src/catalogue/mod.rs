@@ -56,39 +56,4 @@ mod tests {
         }
         assert!(names.len() >= 20, "{} scenarios", names.len());
     }
-
-    /// The user's catalogue names the scenarios of each failure, and only those.
-    #[test]
-    fn failures_page_names_every_scenario() {
-        const PAGE: &str = include_str!("../../../../docs/failures.md");
-        let mut page = Vec::new();
-        let mut rule = "";
-        for line in PAGE.lines() {
-            rule = line.strip_prefix("## ").unwrap_or(rule);
-            for part in line.split("`cargo xtask scenario ").skip(1) {
-                let name = part.split('`').next().unwrap_or_default();
-                page.push((rule, name));
-            }
-        }
-        let mut table = Vec::new();
-        for s in all() {
-            for e in s.expect {
-                let said = (e.ids().next().unwrap_or_default(), s.name);
-                if !table.contains(&said) {
-                    table.push(said);
-                }
-            }
-        }
-        page.sort_unstable();
-        table.sort_unstable();
-        let mut rows = String::new();
-        for chunk in table.chunk_by(|a, b| a.0 == b.0) {
-            let names: Vec<&str> = chunk.iter().map(|(_, name)| *name).collect();
-            rows += &format!("    ({:?}, &{names:?}),\n", chunk[0].0);
-        }
-        assert!(
-            page == table,
-            "swarmtrace/src/diagnose/scenarios.rs has to say:\n{rows}"
-        );
-    }
 }

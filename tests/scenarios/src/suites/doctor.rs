@@ -44,12 +44,12 @@ const FAULTS: [Fault; 13] = [
         "within ingress_sbox ipvsadm -d -f $mark -r $far:0",
     ),
     (
-        "ipvs-destination-stale",
+        "stale-backend",
         "$lb",
         "within $lb ipvsadm -a -f $mark_lb -r 10.0.1.99:0 -m",
     ),
     (
-        "mark-rule-missing",
+        "ipvs-service-missing",
         "ingress_sbox",
         "within ingress_sbox iptables -t mangle -D PREROUTING -p udp --dport 9053 -j MARK --set-mark $mark_udp",
     ),
@@ -59,7 +59,7 @@ const FAULTS: [Fault; 13] = [
         "within $lb ipvsadm -D -f $mark_udp_lb",
     ),
     (
-        "forwarding-entry-missing",
+        "fdb-missing",
         "$mesh",
         "within $mesh bridge fdb del $(mac $far) dev vxlan0 dst 192.168.90.2 self",
     ),
@@ -74,17 +74,17 @@ const FAULTS: [Fault; 13] = [
         "iptables -t nat -D DOCKER-INGRESS -p tcp --dport 8080 -j DNAT --to-destination 172.18.0.2:8080",
     ),
     (
-        "forward-drops",
+        "forward-drop",
         "host",
         "iptables -I DOCKER-USER -o docker_gwbridge -p udp --dport 9053 -j DROP",
     ),
     (
-        "node-firewall-drops",
+        "vxlan-blocked-on-node",
         "host",
         "iptables -I INPUT -p udp --dport 4789 -j DROP",
     ),
     (
-        "ip-forward-off",
+        "sandbox-ip-forward",
         "ingress_sbox",
         "within ingress_sbox sysctl -w net.ipv4.ip_forward=0",
     ),
@@ -94,7 +94,7 @@ const FAULTS: [Fault; 13] = [
         "within $lb iptables -t nat -D POSTROUTING -d 10.0.1.0/24 -m ipvs --ipvs -j SNAT --to-source $(within $lb ip -4 -o address show eth0 | sed -n 's,.* \\(10[0-9.]*\\)/24.*,\\1,p')",
     ),
     (
-        "ipvs-setting",
+        "ipvs-conn-reuse",
         "$lb",
         "within $lb sysctl -w net.ipv4.vs.conn_reuse_mode=1",
     ),
@@ -161,8 +161,10 @@ pub fn doctor(kernel: Kernel) {
     assert_eq!(findings.len(), FAULTS.len(), "{report:#}");
 
     for finding in findings {
-        let (what, fix) = (text(&finding["what"]), text(&finding["fix"]));
-        let confirm = text(&finding["confirm"]).replace("sudo ", "");
+        let (what, fix) = (text(&finding["evidence"][0]), text(&finding["fix"]));
+        let commands = finding["confirm"].as_array().expect("commands");
+        let commands: Vec<String> = commands.iter().map(text).collect();
+        let confirm = commands.join("; ").replace("sudo ", "");
         assert_ne!(swarm.sh(Node::A, &confirm), "", "{what}: {confirm}");
         let at_once = match fix.split_once("At once: ") {
             Some((_, commands)) => commands.to_owned(),

@@ -238,7 +238,7 @@ pub const CASES: &[Case] = &[
             });
         },
         "encryption",
-        "with b lacks its association from it",
+        "encryption with b: association from it missing",
     ),
     (
         "no mark for encryption",

@@ -1,12 +1,12 @@
-//! What a client dialled, and so which way its packets ought to go.
+//! What a client dialled, which decides the way that its packets should go.
 
 use super::case::Case;
 use crate::topology::{Namespace, NamespaceKind, PublishMode};
 use std::net::IpAddr;
 
-/// What kind of address a client dialled.
+/// What a client dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Dialled {
     /// A published port of a node, through the routing mesh.
     Published,
     /// A port published on the task's own node.
@@ -15,19 +15,19 @@ pub enum Kind {
     Virtual,
     /// A task's own address.
     Direct,
-    /// Nothing that the topology knows.
+    /// An address that the topology does not have, or a port that no service publishes.
     Other,
 }
 
-/// What the client of `case` dialled.
-pub fn kind(case: &Case<'_>) -> Kind {
+/// What the client of `case` dialled, by its flow's entry address.
+pub fn dialled(case: &Case<'_>) -> Dialled {
     let (topology, entry) = (case.topology, case.timeline.entry);
     let address = entry.ip().to_canonical();
     if topology.service_by_vip(address).is_some() {
-        return Kind::Virtual;
+        return Dialled::Virtual;
     }
     if topology.task_by_address(address).is_some() {
-        return Kind::Direct;
+        return Dialled::Direct;
     }
     let gateway = topology
         .namespaces
@@ -35,7 +35,7 @@ pub fn kind(case: &Case<'_>) -> Kind {
         .filter(|n| matches!(n.kind, NamespaceKind::Host | NamespaceKind::IngressSandbox))
         .any(|n| holds(n, address));
     if !gateway && !address.is_loopback() && topology.node_by_address(address).is_none() {
-        return Kind::Other;
+        return Dialled::Other;
     }
     let protocol = case.protocol_number();
     let port = topology
@@ -45,9 +45,9 @@ pub fn kind(case: &Case<'_>) -> Kind {
         .flat_map(|s| &s.ports)
         .find(|p| p.published == entry.port() && p.protocol == protocol);
     match port.map(|p| p.mode) {
-        Some(PublishMode::Ingress) => Kind::Published,
-        Some(PublishMode::Host) => Kind::PublishedOnHost,
-        None => Kind::Other,
+        Some(PublishMode::Ingress) => Dialled::Published,
+        Some(PublishMode::Host) => Dialled::PublishedOnHost,
+        None => Dialled::Other,
     }
 }
 

@@ -1,12 +1,13 @@
-//! The questions that rules ask of a case.
+//! Questions that rules ask of a case.
 //!
 //! What did the client dial? Which sandbox balances it? Where was the reset
-//! born? Was all of it seen? Every rule is a few of these, where the packet
-//! stopped ([`Stop`](super::stop::Stop)), and a look at the topology.
+//! born? Was every event seen? A rule combines a few of these, where the packet
+//! stopped ([`Stop`](super::stop::Stop)), and the topology.
 
 use super::case::{Case, PacketDrop, ResetSent, Tap};
-use super::entry::{Kind, kind};
+use super::dialled::{Dialled, dialled};
 use super::guess::guess;
+use super::health::is_failing;
 use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
 use crate::topology::role::role;
 use crate::topology::{DeviceRef, Namespace, NamespaceKind, Role, Service, Topology};
@@ -23,13 +24,14 @@ impl<'a> Case<'a> {
         self.timeline.hops.iter().enumerate()
     }
 
-    /// The first hop of that leg at that part of the path, in any phase.
+    /// The first hop of that leg at that role and direction, in any phase, and its
+    /// index.
     pub fn at(&self, leg: Leg, role: Role, way: Way) -> Option<(usize, &'a Hop)> {
         self.hops()
             .find(|(_, h)| h.leg == leg && h.way == way && self.role(h) == Some(role))
     }
 
-    /// What opens a flow of this protocol.
+    /// The phase that opens a flow of this protocol.
     pub fn opening(&self) -> Phase {
         match self.timeline.protocol {
             Protocol::Tcp => Phase::Syn,
@@ -37,7 +39,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// What answers it.
+    /// The phase that answers the opening one.
     pub fn answer(&self) -> Phase {
         match self.timeline.protocol {
             Protocol::Tcp => Phase::SynAck,
@@ -51,8 +53,8 @@ impl<'a> Case<'a> {
     }
 
     /// What the client dialled.
-    pub fn kind(&self) -> Kind {
-        kind(self)
+    pub fn dialled(&self) -> Dialled {
+        dialled(self)
     }
 
     /// The role of the hop's device.
@@ -94,7 +96,8 @@ impl<'a> Case<'a> {
         Some(entry.vtep)
     }
 
-    /// The service that was asked for.
+    /// The service that the client dialled, by the timeline or by its virtual
+    /// address.
     pub fn service(&self) -> Option<&'a Service> {
         let topology = self.topology;
         if let Some(name) = &self.timeline.service {
@@ -107,30 +110,29 @@ impl<'a> Case<'a> {
     /// published port, the network's `lb_…` for a virtual address.
     pub fn balancer(&self) -> Option<&'a Namespace> {
         let topology = self.topology;
-        let kind = self.kind();
+        let dialled = self.dialled();
         let entry = self.timeline.entry.ip().to_canonical();
         let vips = || topology.services.iter().flat_map(|s| &s.vips);
         topology.namespaces.iter().find(|n| match &n.kind {
-            NamespaceKind::IngressSandbox => kind == Kind::Published,
-            NamespaceKind::LoadBalancer { network: Some(id) } if kind == Kind::Virtual => {
+            NamespaceKind::IngressSandbox => dialled == Dialled::Published,
+            NamespaceKind::LoadBalancer { network: Some(id) } if dialled == Dialled::Virtual => {
                 vips().any(|v| v.address == entry && v.network == *id)
             }
-            NamespaceKind::LoadBalancer { network: None } if kind == Kind::Virtual => {
+            NamespaceKind::LoadBalancer { network: None } if dialled == Dialled::Virtual => {
                 (n.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == entry))
             }
             _ => false,
         })
     }
 
-    /// Whether all that was watched arrived: no event lost on any node, none
-    /// left out, and the flow seen from its start.
+    /// Whether every event of the flow arrived: none lost on any node, none
+    /// omitted, and the flow seen from its start.
     pub fn complete(&self) -> bool {
         let gap = |g: &Gap| !matches!(g, Gap::OtherNodeMissing);
         self.coverage.lost() == 0 && !self.timeline.gaps.iter().any(gap)
     }
 
-    /// Whether no event was lost and none left out; the start may not have been
-    /// seen.
+    /// Whether no event was lost or omitted; the start may not have been seen.
     pub fn lossless(&self) -> bool {
         let harmless = |g: &Gap| matches!(g, Gap::OtherNodeMissing | Gap::StartNotSeen);
         self.coverage.lost() == 0 && self.timeline.gaps.iter().all(harmless)
@@ -138,10 +140,11 @@ impl<'a> Case<'a> {
 
     /// Whether the flow failed.
     pub fn failing(&self) -> bool {
-        super::is_failing(self.timeline)
+        is_failing(self.timeline)
     }
 
-    /// Whether a tap was on every device of the node with that role.
+    /// Whether the node has devices of that role, and each was tapped in that
+    /// direction.
     pub fn watched(&self, node: &str, wanted: Role, way: Way) -> bool {
         let Some(topology) = self.topology_of(node) else {
             return false;
@@ -164,18 +167,18 @@ impl<'a> Case<'a> {
             })
     }
 
-    /// A drop for which `fits` holds.
+    /// The first drop for which `fits` holds.
     pub fn drop_where(&self, fits: impl Fn(&PacketDrop) -> bool) -> Option<&'a PacketDrop> {
         let drops = self.drops;
         drops.iter().find(|d| fits(d))
     }
 
-    /// What the namespace of a drop is for.
+    /// The kind of a drop's namespace, if the node's topology has it.
     pub fn drop_place(&self, drop: &PacketDrop) -> Option<&'a NamespaceKind> {
         Some(&self.topology_of(&drop.node)?.namespace(drop.netns)?.kind)
     }
 
-    /// Where the reset of a refused or broken connection was first seen.
+    /// The hop where the reset of a refused or broken connection was first seen.
     pub fn reset_birth(&self) -> Option<(usize, &'a Hop)> {
         let by = match self.timeline.state {
             State::Refused { by } | State::Reset { by, .. } => by,
@@ -184,7 +187,7 @@ impl<'a> Case<'a> {
         self.hop(by).map(|h| (by, h))
     }
 
-    /// The reset that a kernel says it sent from there.
+    /// The reset that the kernel reports to have sent from the hop's namespace.
     pub fn reset_sent(&self, hop: &Hop) -> Option<&'a ResetSent> {
         let resets = self.resets;
         resets
@@ -192,7 +195,8 @@ impl<'a> Case<'a> {
             .find(|r| r.node == *hop.node && r.netns == hop.netns)
     }
 
-    /// Where an ICMP error that answered the flow was first seen.
+    /// The hop where an ICMP error that answered the flow was first seen, with its
+    /// type and code.
     pub fn icmp_birth(&self) -> Option<(usize, &'a Hop, u8, u8)> {
         match self.timeline.state {
             State::IcmpError { by, kind, code } => self.hop(by).map(|h| (by, h, kind, code)),
@@ -207,14 +211,15 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The link-layer address that an overlay's neighbour table gives an address.
+/// The MAC address that an overlay's neighbour table has for an address.
 pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<&str> {
     (overlay.neighbours.iter())
         .find(|n| n.address == address && !n.mac.is_empty() && n.state != "failed")
         .map(|n| n.mac.as_str())
 }
 
-/// Whether the kernel says that a neighbour could not be resolved.
+/// Whether the drop's reason, or the function where it happened on kernels
+/// without reasons, is an unresolved neighbour.
 pub fn unresolved(drop: &PacketDrop) -> bool {
     drop.is(&[
         "NEIGH_FAILED",
@@ -225,16 +230,19 @@ pub fn unresolved(drop: &PacketDrop) -> bool {
         && drop.at(&["arp_error_report", "neigh_invalidate", "__neigh_event_send"])
 }
 
-/// Whether a VXLAN device's receive function dropped it, on a kernel that does
-/// not say why: with the device found (the packet is on it), for the sender's
-/// MAC behind another VTEP; with none found, for the VNI. Both since 6.12 as
-/// reasons (`drivers/net/vxlan/vxlan_core.c`, `vxlan_rcv`).
+/// Whether a VXLAN device's receive function dropped it, on a kernel that gives
+/// no reason: because the sender's MAC is behind another VTEP if the device was
+/// found (the packet is on it), because of the VNI if none was.
+///
+/// Relied on: `vxlan_rcv` in drivers/net/vxlan/vxlan_core.c; both are reasons
+/// since 6.12.
 pub fn refused_by_vxlan(drop: &PacketDrop) -> bool {
     drop.reason().is_none() && drop.at(&["vxlan_rcv"])
 }
 
 /// Whether an answer that was first seen leaving a sandbox was born in it: the
-/// kernel says so, or the sandbox's inner side was watched and nothing was lost.
+/// kernel reports it, or the sandbox's inner side was watched without a loss and
+/// did not see it.
 pub fn born_in_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
     let inner = match case.role(hop) {
         Some(Role::IngressGateway | Role::IngressOverlay) => Role::IngressOverlay,
