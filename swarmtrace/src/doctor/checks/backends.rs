@@ -8,16 +8,17 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::{Backend, Ruleset};
 use crate::doctor::finding::{Finding, Severity};
+use crate::doctor::swarm::command;
 use crate::failure::{Certainty, IPTABLES_MIXTURE, Location};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     (examined.topology.namespaces.iter())
-        .filter_map(|n| mixture(examined, n, examined.rules(n)?))
+        .filter_map(|n| mixture(n, examined.rules(n)?))
         .collect()
 }
 
-fn mixture(examined: &Examined, namespace: &Namespace, rules: &Rules) -> Option<Finding> {
+fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
     if rules.sets.len() < 2 {
         return None;
     }

@@ -95,7 +95,7 @@ fn compare(
             .fix(format!(
                 "docker service update --force {}. At once: {}",
                 service.name,
-                edit(topology, sandbox, ipvs, "-a", &addresses)
+                edit(sandbox, ipvs, "-a", &addresses)
             )),
         );
     }
@@ -127,7 +127,7 @@ fn compare(
             .fix(format!(
                 "Restart dockerd on this node: until then it does not remove a destination that \
                  it no longer tracks. At once: {}",
-                edit(topology, sandbox, ipvs, "-d", &extra)
+                edit(sandbox, ipvs, "-d", &extra)
             )),
         );
     }
@@ -160,13 +160,7 @@ fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> b
 }
 
 /// Commands that add (`-a`) or remove (`-d`) destinations.
-fn edit(
-    topology: &Topology,
-    sandbox: &Namespace,
-    ipvs: &IpvsService,
-    option: &str,
-    addresses: &[String],
-) -> String {
+fn edit(sandbox: &Namespace, ipvs: &IpvsService, option: &str, addresses: &[String]) -> String {
     let IpvsMatch::Fwmark(mark) = ipvs.matches else {
         return format!("ipvsadm {option}");
     };

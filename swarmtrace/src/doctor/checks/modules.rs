@@ -11,7 +11,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let Some(modules) = &examined.facts.modules else {
         return Vec::new();
     };
-    let balanced = topology.load_balancers().next().is_some()
+    let must_balance = topology.load_balancers().next().is_some()
         && (topology.services.iter()).any(|s| {
             (s.vips.iter()).any(|v| topology.backends(&s.name, &v.network).next().is_some())
         });
@@ -29,22 +29,22 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let encrypts = (examined.facts.xfrm.as_ref()).is_some_and(|x| !x.associations.is_empty());
     let needed = [
         (
-            balanced && !balances,
+            must_balance && !balances,
             "ip_vs",
             "virtual addresses and published ports are not balanced at all",
         ),
         (
-            balanced && !balances,
+            must_balance && !balances,
             "ip_vs_rr",
             "IPVS does not have the scheduler that Docker requests",
         ),
         (
-            balanced && !asks_ipvs,
+            must_balance && !asks_ipvs,
             "xt_ipvs",
             "the load balancers' SNAT rule cannot be written",
         ),
         (
-            balanced && !marks,
+            must_balance && !marks,
             "xt_mark",
             "packets cannot be marked for IPVS",
         ),

@@ -43,7 +43,6 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         Some(sandbox) => {
             if !ports.is_empty() && topology.gateway_nic(sandbox).is_none() {
                 found.push(detached(
-                    topology,
                     sandbox,
                     "is not attached to docker_gwbridge",
                     "Clients' packets enter the sandbox by that bridge.",
@@ -81,7 +80,6 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     for (sandbox, network) in topology.load_balancers() {
         if topology.nic_on(sandbox, network).is_none() {
             found.push(detached(
-                topology,
                 sandbox,
                 &format!("is not attached to the overlay {}", network.name),
                 "What it balances cannot reach the tasks.",
@@ -93,7 +91,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-fn detached(topology: &Topology, sandbox: &Namespace, what: &str, why: &str) -> Finding {
+fn detached(sandbox: &Namespace, what: &str, why: &str) -> Finding {
     Finding::new(
         &SANDBOX_DETACHED,
         Severity::Broken,
