@@ -2,7 +2,7 @@
 //! without traffic.
 
 use crate::doctor::{self, Severity};
-use crate::output;
+use crate::{output, recording};
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -58,7 +58,7 @@ impl Args {
         }
         output::print(&match self.output {
             Format::Text => output::doctor::text::render(&report),
-            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+            Format::Json => recording::write_pretty(&report)?,
         })?;
         let bad = report.count(Severity::Broken) + report.count(Severity::Risky);
         Ok(match (bad, &topology.docker) {

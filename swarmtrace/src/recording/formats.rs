@@ -9,6 +9,7 @@ use super::rst::{Finding, RstSummary};
 use super::schema;
 use super::summary::Summary;
 use super::timeline::TimelineLine;
+use crate::doctor::Examination;
 use crate::probe;
 use crate::topology::Topology;
 use serde_json::Value;
@@ -44,7 +45,7 @@ pub fn find(name: &str) -> Option<Entry> {
 }
 
 /// Every format that is written or read back.
-pub const FORMATS: [Entry; 9] = [
+pub const FORMATS: [Entry; 10] = [
     entry::<TimelineLine>(),
     entry::<NodeLine>(),
     entry::<Summary>(),
@@ -54,4 +55,5 @@ pub const FORMATS: [Entry; 9] = [
     entry::<Baseline>(),
     entry::<Topology>(),
     entry::<probe::Report>(),
+    entry::<Examination>(),
 ];

@@ -1,7 +1,8 @@
-//! The reports that are written whole and that only scripts read. `features` and
-//! `doctor` have no format yet: the `version` of the former's JSON is swarmtrace's own.
+//! The reports that are written whole and that only scripts read. `features` has
+//! no format yet: the `version` of its JSON is swarmtrace's own.
 
 use super::record::{Format, Record};
+use crate::doctor::Examination;
 use crate::probe;
 use crate::topology::Topology;
 
@@ -20,5 +21,18 @@ impl Record for probe::Report {
         written_by: "probe --output json",
         read_by: "",
         changes: &["First version."],
+    };
+}
+
+impl Record for Examination {
+    const FORMAT: Format = Format {
+        name: "swarmtrace-doctor",
+        written_by: "doctor --output json",
+        read_by: "",
+        changes: &[
+            "First version. Before it the object had neither format nor version, doctor's own ids \
+             (now in former_ids), and in a finding what (now evidence[0]), issues (now \
+             references) and confirm as one text (now a list).",
+        ],
     };
 }
