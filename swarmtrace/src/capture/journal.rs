@@ -6,7 +6,7 @@
 //! swarmtrace's own. Beside it is a lock file that the process holds locked:
 //! the kernel releases the lock however the process ends, and, unlike a process id,
 //! a lock means the same in every container. A journal whose lock is free lists what
-//! [`super::cleanup`] removes; one whose lock is held is a live swarmtrace's and is
+//! [`super::cleanup()`] removes; one whose lock is held is a live swarmtrace's and is
 //! left alone.
 
 use crate::topology::DeviceRef;

@@ -24,7 +24,7 @@
 //!
 //! Nothing is left behind: tcx links end with the process, and filters, which outlive
 //! it on kernels without tcx, are journaled beforehand and removed by the next start or
-//! by [`cleanup`].
+//! by [`cleanup()`].
 
 mod attach;
 pub mod btf;

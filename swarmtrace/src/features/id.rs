@@ -42,6 +42,8 @@ pub enum Id {
     ResetReasons,
     /// The Docker daemon.
     Docker,
+    /// The programs that list iptables' rules.
+    Iptables,
 }
 
 /// A row of the table.
@@ -74,7 +76,7 @@ const fn useful(name: &'static str, lost: &'static str, get: &'static str) -> En
 
 impl Id {
     /// Every feature, in the order of the report.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Rights,
         Self::Kernel,
         Self::Btf,
@@ -91,6 +93,7 @@ impl Id {
         Self::Resets,
         Self::ResetReasons,
         Self::Docker,
+        Self::Iptables,
     ];
 
     /// Its name in text and JSON; never changes.
@@ -190,6 +193,11 @@ impl Id {
                 "services, tasks and nodes have no names, and --service selects nothing: trace \
                  by --port",
                 "start Docker, or set DOCKER_HOST",
+            ),
+            Self::Iptables => useful(
+                "iptables",
+                "doctor does not evaluate the packet filter rules that the missing program lists",
+                "apt install iptables",
             ),
         }
     }

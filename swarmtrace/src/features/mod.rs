@@ -6,6 +6,7 @@
 
 mod id;
 mod kernel;
+mod node;
 mod report;
 mod types;
 
@@ -39,5 +40,6 @@ pub async fn examine(verbose: bool) -> Report {
         }
         Err(error) => Feature::missing(Id::Docker, error.to_string()),
     });
+    features.push(node::iptables());
     Report::new(crate::sys::kernel::release(), features, programs, load_ms)
 }

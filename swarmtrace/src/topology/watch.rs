@@ -17,6 +17,7 @@
 
 use super::docker::Client;
 use super::{Lives, discover};
+use crate::sys::clock::Wall;
 use crate::sys::netns::{Netns, NetnsError, OWN};
 use futures_util::StreamExt;
 use inotify::{EventMask, EventStream, Inotify, WatchMask, Watches};
@@ -27,7 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -365,8 +366,7 @@ async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
 }
 
 fn now_seconds() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0))
+    Wall::now().seconds().cast_signed()
 }
 
 #[cfg(test)]

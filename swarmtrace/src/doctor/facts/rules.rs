@@ -1,9 +1,8 @@
-//! Reading iptables' rules of the namespace one is in.
+//! Reads iptables' rules of the calling thread's namespace.
 //!
-//! There is no other common interface than the programs themselves. They are
-//! only run where their kernel half is loaded already: otherwise there are no
-//! rules, and running them would load it. Without a table's name they list
-//! what is there and create nothing.
+//! There is no other common interface than iptables' programs. They are only run if
+//! their kernel module is loaded already: otherwise there are no rules, and running them
+//! would load it. Without a table's name they list what exists and create nothing.
 
 use super::iptables::{Backend, Ruleset};
 use super::modules::Modules;
@@ -14,16 +13,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-/// The programs of this machine, looked for once.
+/// The programs of this node, looked up once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Programs {
     nft: Option<PathBuf>,
     legacy: Option<PathBuf>,
-    /// nf_tables is in use by this kernel.
+    /// Whether nf_tables is loaded, or may be.
     nf_tables: bool,
 }
 
-/// What was read, and what could not be, a line each.
+/// What was read, and what could not be read, a line each.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub rules: Option<Rules>,
@@ -36,7 +35,7 @@ impl Programs {
         let mut programs = Self {
             nft: IPTABLES_NFT_SAVE.find(),
             legacy: IPTABLES_LEGACY_SAVE.find(),
-            // Where modules are not known, it is as well to try.
+            // If modules are not known, it is tried.
             nf_tables: modules.is_none_or(|m| m.has("nf_tables") != Some(false)),
         };
         // Before iptables 1.8 there was one program, which is the legacy one;
@@ -107,16 +106,19 @@ impl Programs {
     }
 }
 
-/// The child is in the calling thread's namespaces.
+/// Runs a program in the calling thread's namespaces, and returns what it prints.
 fn run(program: &Path, arguments: &[&str]) -> io::Result<String> {
     let output = command(program)
         .args(arguments)
         .stdin(Stdio::null())
         .output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("failed without a word");
-        return Err(io::Error::other(said.to_owned()));
+        let diagnostics = String::from_utf8_lossy(&output.stderr);
+        let first = diagnostics
+            .lines()
+            .next()
+            .unwrap_or("it failed without diagnostics");
+        return Err(io::Error::other(first.to_owned()));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
