@@ -276,6 +276,9 @@ mod tests {
     #[test]
     fn devices_have_names() {
         assert_eq!(device_name(1).unwrap(), "lo");
-        assert_eq!(device_name(0).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            device_name(0x7fff_ffff).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
     }
 }

@@ -123,7 +123,7 @@ mod tests {
                 "",
                 "  ok       rights         root",
                 "  missing  reset-reasons  this kernel has none",
-                "             lost         the kernel does not say why it sends a reset, and does not tell of those that no socket sends",
+                "             lost         the kernel gives no reasons for resets, and does not report those that no socket sends",
                 "             get          Linux 6.10 or newer",
                 "",
                 "  PROGRAM        VERIFIED  INSTRUCTIONS  MACHINE CODE",
