@@ -26,6 +26,7 @@ use swarm_vm::Kernel;
 
 use crate::bench::BenchOptions;
 use crate::limits::LimitsOptions;
+use crate::lint::LintOptions;
 use crate::scenario::{ScenarioOptions, ScenariosOptions};
 use crate::test::TestOptions;
 
@@ -49,8 +50,8 @@ enum Xtask {
     Scenarios(ScenariosOptions),
     /// Make a failure happen on the real Swarm, and show what swarmtrace reports
     Scenario(ScenarioOptions),
-    /// Check formatting and lints
-    Lint,
+    /// Check formatting, lints, docs, dependencies, and imports between rooms
+    Lint(LintOptions),
     /// Write the generated pages of docs/ anew
     Docs,
     /// Run every test: units, the replica in namespaces, the Swarm in the VM
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
         Xtask::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
         Xtask::Scenarios(options) => scenario::every(&options),
         Xtask::Scenario(options) => scenario::one(&options),
-        Xtask::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Xtask::Lint(options) => lint::run(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Docs => docs::run().map(|()| ExitCode::SUCCESS),
         Xtask::Test(options) => test::run(options),
         Xtask::Vm(command) => command.run(),

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: from a Debian 12 with rustup to a machine that builds
 //! swarmtrace, tests it and runs the VM. What is there already is left alone.
 
+mod lint_tools;
 mod packages;
 mod toolchain;
 
@@ -16,6 +17,14 @@ use swarmtrace_programs as programs;
 /// Errors if one is missing and cannot be installed.
 pub fn programs(names: &[&str]) -> Result<()> {
     packages::install(&packages::of_missing_programs(names.iter().copied()))
+}
+
+/// Builds a subcommand of cargo's that the lints need, if it is missing.
+///
+/// # Errors
+/// Errors if it cannot be built.
+pub fn lint_tool(name: &str) -> Result<()> {
+    lint_tools::install(name)
 }
 
 /// Installs what lacks.
