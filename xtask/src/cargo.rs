@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use swarmtrace_programs as programs;
 
 use swarm_vm::step::Step;
@@ -20,21 +20,6 @@ pub fn cargo(arguments: &[&str]) -> Result<Command> {
     };
     cargo.args(arguments).current_dir(programs::workspace());
     Ok(cargo)
-}
-
-/// Runs `cargo` with its output passed on.
-///
-/// # Errors
-/// When it fails.
-pub fn run(arguments: &[&str]) -> Result<()> {
-    let mut cargo = cargo(arguments)?;
-    let status = cargo.status().context("cannot run cargo")?;
-    ensure!(
-        status.success(),
-        "cargo {} ended with {status}",
-        arguments.join(" ")
-    );
-    Ok(())
 }
 
 /// The release binary of swarmtrace, up to date. Building it is a step that is told.

@@ -47,7 +47,9 @@ pub fn run(options: TestOptions) -> Result<ExitCode> {
     eprintln!("Installing what is missing");
     setup::run()?;
     let mut rows = vec![
-        row("lint", || Outcome::of(lint::run(&lint::LintOptions::default()))),
+        row("lint", || {
+            Outcome::of(lint::run(&lint::LintOptions::default()))
+        }),
         row("release build", || {
             Outcome::of(cargo::release_binary().map(drop))
         }),
