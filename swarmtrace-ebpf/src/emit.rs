@@ -1,12 +1,11 @@
 //! Writes events into the ring buffer, and counts.
 //!
 //! Waking the reader costs more than everything else an event does, so a record
-//! is normally added in silence: the reader looks every few milliseconds by
-//! itself, and each CPU wakes it only with every [`WAKE_EVERY`]th event, which
-//! matters in a burst.
+//! normally does not wake the reader: it polls every few milliseconds, and each CPU
+//! wakes it only with every [`WAKE_EVERY`]th event, which matters in a burst.
 
-use crate::packet::Parsed;
-use crate::{options, skb, words};
+use crate::parsed::Parsed;
+use crate::{skb, tcp_options, volatile};
 use aya_ebpf::Global;
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
@@ -70,7 +69,7 @@ pub fn wake_up(count: u64) -> u64 {
 #[inline(always)]
 pub fn report(ctx: &TcContext, direction: Direction, parsed: &Parsed, counts: &Counts) {
     let stamps = if parsed.options_length > 0 {
-        options::timestamps(ctx, parsed)
+        tcp_options::timestamps(ctx, parsed)
     } else {
         None
     };
@@ -127,10 +126,10 @@ fn fill(
         (*event).tcp_flags = parsed.tcp_flags;
         (*event).ttl = parsed.ttl;
         (*event).padding = [0; 2];
-        words::copy(&raw const parsed.tuple, &raw mut (*event).tuple);
-        words::copy(&raw const parsed.outer, &raw mut (*event).outer);
-        words::zero(&raw mut (*event).original);
-        words::zero(&raw mut (*event).reply);
+        volatile::copy(&raw const parsed.tuple, &raw mut (*event).tuple);
+        volatile::copy(&raw const parsed.outer, &raw mut (*event).outer);
+        volatile::zero(&raw mut (*event).original);
+        volatile::zero(&raw mut (*event).reply);
         let mut bits = parsed.flags;
         if direction as u8 == Direction::Ingress as u8 && skb.pkt_type == PACKET_OTHERHOST {
             bits |= flags::OTHER_HOST;

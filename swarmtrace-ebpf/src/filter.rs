@@ -4,9 +4,10 @@
 //! a matching flow is reported then depends on the mode, and on what `flows`
 //! remembers of it.
 
-use crate::flows::{Name, Opening};
-use crate::packet::{ESP, Parsed, SCTP, TCP, UDP};
-use crate::{skb, words};
+use crate::flows::{FlowKey, Opening};
+use crate::headers::protocol::{ESP, SCTP, TCP, UDP};
+use crate::parsed::Parsed;
+use crate::{skb, volatile};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
@@ -94,7 +95,7 @@ impl Filter {
             || kinds & endpoint_kinds::ANY_PROTOCOL != 0 && (traced(dst, 0, 0) || traced(src, 0, 0))
     }
 
-    /// Whether the mode turns a packet away, whoever's it is. A branch that ends
+    /// Whether the mode rejects a packet, whatever its addresses are. A branch that ends
     /// here costs the verifier less than one that goes on with what it knows.
     #[inline(always)]
     pub fn excludes(&self, parsed: &Parsed) -> bool {
@@ -140,14 +141,14 @@ impl Filter {
         if !sampling && parsed.payload_length == 0 {
             return all || kind != 0;
         }
-        let sampled = if let Some(flow) = Name::of(&parsed.tuple, 0).opening() {
+        let sampled = if let Some(flow) = FlowKey::of(&parsed.tuple, 0).opening() {
             if parsed.payload_length > 0 && parsed.seq == flow.isn.wrapping_add(1) {
                 parsed.flags |= flags::FIRST_DATA;
             }
             self.sampled(flow.client)
         } else if !sampling {
             true
-        } else if let Some(flow) = Name::of_answer(&parsed.tuple, 0).opening() {
+        } else if let Some(flow) = FlowKey::of_answer(&parsed.tuple, 0).opening() {
             self.sampled(flow.client)
         } else {
             // The answer to a SYN that another tap has seen.
@@ -161,20 +162,20 @@ impl Filter {
     fn opens(&self, parsed: &mut Parsed) -> bool {
         let client = if parsed.tcp_flags & tcp::ACK == 0 {
             parsed.seq
-        } else if let Some(flow) = Name::of_answer(&parsed.tuple, 0).opening() {
+        } else if let Some(flow) = FlowKey::of_answer(&parsed.tuple, 0).opening() {
             // With data in the SYN (TCP Fast Open) `ack - 1` is not the client's
             // initial sequence number; the other direction's entry has it.
             flow.isn
         } else {
             parsed.ack.wrapping_sub(1)
         };
-        let name = Name::of(&parsed.tuple, 0);
+        let key = FlowKey::of(&parsed.tuple, 0);
         if !self.sampled(client) {
-            name.forget();
+            key.forget();
             return false;
         }
         let isn = parsed.seq;
-        name.open(Opening { isn, client });
+        key.open(Opening { isn, client });
         if parsed.payload_length > 0 {
             parsed.flags |= flags::FIRST_DATA;
         }
@@ -191,7 +192,7 @@ impl Filter {
             return self.sampled(parsed.payload_tag);
         }
         // Not in the table: a SYN that another tap has seen, if anything.
-        let flow = Name::of(&parsed.tuple, 0).opening();
+        let flow = FlowKey::of(&parsed.tuple, 0).opening();
         self.sampled(flow.map_or(parsed.seq, |flow| flow.client))
     }
 
@@ -205,8 +206,8 @@ impl Filter {
         if parsed.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN {
             return self.sampled(parsed.seq);
         }
-        let known = Name::of(&parsed.tuple, 0).opening();
-        let known = known.or_else(|| Name::of_answer(&parsed.tuple, 0).opening());
+        let known = FlowKey::of(&parsed.tuple, 0).opening();
+        let known = known.or_else(|| FlowKey::of_answer(&parsed.tuple, 0).opening());
         known.is_none_or(|flow| self.sampled(flow.client))
     }
 
@@ -222,17 +223,21 @@ impl Filter {
 /// Whether an endpoint is in the map; no address stands for the unspecified one.
 #[inline(always)]
 fn traced(key: &mut Endpoint, address: Option<&[u8; 16]>, port: u16, protocol: u8) -> bool {
-    words::endpoint(key, address, port, protocol);
+    volatile::endpoint(key, address, port, protocol);
+    #[expect(
+        clippy::needless_borrows_for_generic_args,
+        reason = "passed by value, the key would be copied to the stack"
+    )]
     ENDPOINTS.get_ptr(&*key).is_some()
 }
 
-/// Whether a datagram follows a pause at this tap; every datagram is noted, so
-/// that taps along a path agree.
+/// Whether a datagram follows a pause at this tap; every datagram is recorded,
+/// so that taps along a path agree.
 #[inline(always)]
 fn after_idle(ctx: &TcContext, direction: Direction, parsed: &Parsed) -> bool {
     let tap = skb::device(ctx) | direction as u64;
     // SAFETY: no arguments, no preconditions.
     let now = unsafe { bpf_ktime_get_ns() };
-    let before = Name::of(&parsed.tuple, tap).note(now);
+    let before = FlowKey::of(&parsed.tuple, tap).record_datagram(now);
     before.is_none_or(|before| now.wrapping_sub(before) >= IDLE)
 }

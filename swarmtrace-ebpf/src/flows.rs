@@ -8,7 +8,7 @@
 //! The table is an array of small sets, found and told apart by a mix of the
 //! addresses: no lock, no allocation, a fraction of what a hash map costs. A new
 //! entry pushes the older of its set out. What that can cost, like a race of two
-//! CPUs or two flows of one name (1 in 2^64), is one event too few or too many.
+//! CPUs or two flows with one key (1 in 2^64), is one event too few or too many.
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
@@ -30,13 +30,13 @@ struct Set {
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Entry {
-    name: u64,
+    key: u64,
     value: u64,
 }
 
 /// What an entry is found by.
 #[derive(Clone, Copy)]
-pub struct Name(u64);
+pub struct FlowKey(u64);
 
 /// What is remembered of one direction of a TCP flow.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ pub struct Opening {
     pub client: u32,
 }
 
-impl Name {
+impl FlowKey {
     /// The direction that a packet with these addresses goes in.
     #[inline(always)]
     pub fn of(tuple: &Tuple, tap: u64) -> Self {
@@ -79,13 +79,13 @@ impl Name {
     #[inline(always)]
     fn mix(src: [u64; 2], dst: [u64; 2], from: u16, to: u16, protocol: u8, tap: u64) -> Self {
         let rest = u64::from(from) | u64::from(to) << 16 | u64::from(protocol) << 32;
-        let mut name = tap ^ 0x9e37_79b9_7f4a_7c15;
+        let mut key = tap ^ 0x9e37_79b9_7f4a_7c15;
         for word in [src[0], src[1], dst[0], dst[1], rest] {
-            name = (name ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
-            name ^= name >> 32;
+            key = (key ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
+            key ^= key >> 32;
         }
         // 0 stands for an entry that is free.
-        Self(name | 1)
+        Self(key | 1)
     }
 
     #[inline(always)]
@@ -93,16 +93,16 @@ impl Name {
         FLOWS.get_ptr_mut((self.0 >> 1) as u32 & (SETS - 1))
     }
 
-    /// The entry of this name, if there is one.
+    /// The entry with this key, if there is one.
     #[inline(always)]
     fn entry(self) -> Option<*mut Entry> {
         let set = self.set()?;
         // SAFETY: map memory lives while the program runs; entries are aligned
         // words, so a read beside another CPU's write gives the one or the other.
         unsafe {
-            if (*set).newer.name == self.0 {
+            if (*set).newer.key == self.0 {
                 Some(&raw mut (*set).newer)
-            } else if (*set).older.name == self.0 {
+            } else if (*set).older.key == self.0 {
                 Some(&raw mut (*set).older)
             } else {
                 None
@@ -125,7 +125,7 @@ impl Name {
             } else if let Some(set) = self.set() {
                 (*set).older = (*set).newer;
                 (*set).newer.value = value;
-                (*set).newer.name = self.0;
+                (*set).newer.key = self.0;
             }
         }
     }
@@ -135,7 +135,7 @@ impl Name {
     pub fn forget(self) {
         if let Some(entry) = self.entry() {
             // SAFETY: as in `entry`.
-            unsafe { (*entry).name = 0 };
+            unsafe { (*entry).key = 0 };
         }
     }
 
@@ -154,9 +154,9 @@ impl Name {
         self.put(u64::from(opening.isn) | u64::from(opening.client) << 32);
     }
 
-    /// Notes a datagram now; returns when the one before it came, if one did.
+    /// Records a datagram now; returns when the one before it came, if one did.
     #[inline(always)]
-    pub fn note(self, now: u64) -> Option<u64> {
+    pub fn record_datagram(self, now: u64) -> Option<u64> {
         let before = self.value();
         self.put(now);
         before

@@ -10,38 +10,30 @@
 #![no_main]
 #![expect(missing_docs, reason = "aya's macro leaves the doc comments out")]
 
+mod bytes;
 mod emit;
 mod fate;
 mod filter;
 mod flows;
-mod options;
-mod packet;
-mod quick;
+mod headers;
+mod parse;
+mod parsed;
+mod prefilter;
+mod scratch;
 mod skb;
-mod words;
+mod tcp_options;
+mod volatile;
 
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
-use aya_ebpf::macros::{classifier, map, raw_tracepoint};
-use aya_ebpf::maps::PerCpuArray;
+use aya_ebpf::macros::{classifier, raw_tracepoint};
 use aya_ebpf::programs::{RawTracePointContext, TcContext};
-use swarmtrace_common::{Direction, Endpoint, counters};
+use scratch::Scratch;
+use swarmtrace_common::{Direction, counters};
 
 /// Bytes before the IP header on a device with Ethernet frames.
-const ETHERNET: u32 = 14;
+const ETHERNET: u32 = headers::ethernet::LENGTH as u32;
 /// The same on a device without a link layer (tun, WireGuard).
 const NONE: u32 = 0;
-
-// The kernel keeps 15 characters of a program's name.
-
-/// Working memory, which would not fit on the 512 bytes of stack.
-#[repr(C)]
-struct Scratch {
-    parsed: packet::Parsed,
-    endpoint: Endpoint,
-}
-
-#[map]
-static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// Ingress of an Ethernet device.
 #[classifier]
@@ -89,24 +81,22 @@ pub fn swarmtrace_nop(_ctx: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(ctx: &TcContext, link_header: u32, direction: Direction) -> i32 {
-    look(ctx, link_header, direction);
+    trace(ctx, link_header, direction);
     TC_ACT_UNSPEC
 }
 
-/// Looks at a packet; `None` where it is of no interest.
+/// Reports a packet that the filter selects; `None`: it does not.
 #[inline(always)]
-fn look(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
+fn trace(ctx: &TcContext, link_header: u32, direction: Direction) -> Option<()> {
     let counts = emit::Counts::get(0)?;
     counts.add(counters::SEEN);
     let filter = filter::Filter::get()?;
-    if quick::uninteresting(ctx, link_header, &filter) {
+    if prefilter::rejects(ctx, link_header, &filter) {
         return None;
     }
-    // SAFETY: the map entry lives while the program runs, and no other program
-    // runs on this CPU meanwhile.
-    let Scratch { parsed, endpoint } = unsafe { &mut *SCRATCH.get_ptr_mut(0)? };
-    words::zero(parsed);
-    packet::parse(ctx, link_header, filter.settings.vxlan_port, parsed)?;
+    let Scratch { parsed, endpoint } = Scratch::get()?;
+    volatile::zero(parsed);
+    parse::parse(ctx, link_header, filter.settings.vxlan_port, parsed)?;
     if filter.excludes(parsed) || !filter.matches(parsed, endpoint) {
         return None;
     }

@@ -5,7 +5,7 @@
 //! the running kernel's BTF. (`bpf_get_netns_cookie` is no substitute: in tc it
 //! returns the socket's namespace, not the device's.)
 
-use crate::words;
+use crate::volatile;
 use aya_ebpf::Global;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::programs::TcContext;
@@ -153,9 +153,9 @@ fn copy(connection: u64, offset: u32, to: *mut Tuple) -> Option<()> {
     unsafe {
         if tuple.family == AF_INET {
             let [a, b, c, d, ..] = tuple.src;
-            words::map_ipv4(&raw mut (*to).src, u32::from_ne_bytes([a, b, c, d]));
+            volatile::map_ipv4(&raw mut (*to).src, u32::from_ne_bytes([a, b, c, d]));
             let [a, b, c, d, ..] = tuple.dst;
-            words::map_ipv4(&raw mut (*to).dst, u32::from_ne_bytes([a, b, c, d]));
+            volatile::map_ipv4(&raw mut (*to).dst, u32::from_ne_bytes([a, b, c, d]));
         } else {
             (*to).src = tuple.src;
             (*to).dst = tuple.dst;

@@ -1,10 +1,10 @@
 //! `skb:kfree_skb`: a packet that the kernel drops.
 
-use super::buffer::Buffer;
+use super::device::Device;
 use super::offsets::kernel;
-use super::place::Place;
 use super::record::report;
-use super::room::Room;
+use super::scratch::Scratch;
+use super::sk_buff::SkBuff;
 use crate::filter::Filter;
 use aya_ebpf::programs::RawTracePointContext;
 use swarmtrace_common::{EventKind, NO_REASON};
@@ -30,21 +30,21 @@ pub fn dropped(ctx: &RawTracePointContext) -> Option<()> {
         }
     }
     let (skb, location): (u64, u64) = (ctx.arg(0), ctx.arg(1));
-    let buffer = Buffer::of(skb)?;
+    let buffer = SkBuff::of(skb)?;
     let filter = Filter::get()?;
-    if buffer.uninteresting(&filter) {
+    if buffer.rejected(&filter) {
         return None;
     }
-    let (room, counts) = Room::enter()?;
+    let (scratch, counts) = Scratch::enter()?;
     let mut bits = 0;
-    if buffer.selected(&filter, room, &mut bits) {
+    if buffer.selected(&filter, scratch, &mut bits) {
         let socket = if args > 3 { ctx.arg(3) } else { 0 };
         report(
             &counts,
             &buffer,
-            room,
+            scratch,
             bits,
-            Place::of(skb, socket),
+            Device::of(skb, socket),
             |event| {
                 // SAFETY: reserved, and ours alone.
                 unsafe {
@@ -55,6 +55,6 @@ pub fn dropped(ctx: &RawTracePointContext) -> Option<()> {
             },
         );
     }
-    room.leave();
+    scratch.leave();
     Some(())
 }

@@ -6,13 +6,13 @@
 //! argument is a plain pointer: headers are read in the linear part of the
 //! sk_buff, from its network header on, with `bpf_probe_read_kernel`.
 
-mod buffer;
+mod device;
 mod dropped;
 mod offsets;
-mod place;
 mod record;
 mod reset_sent;
-mod room;
+mod scratch;
+mod sk_buff;
 
 pub use dropped::dropped;
 pub use reset_sent::reset_sent;

@@ -1,29 +1,29 @@
 //! Writes what became of a packet into the ring buffer.
 
-use super::buffer::Buffer;
+use super::device::Device;
 use super::offsets::kernel;
-use super::place::Place;
-use super::room::Room;
+use super::scratch::Scratch;
+use super::sk_buff::SkBuff;
 use crate::emit::{Counts, EVENTS, wake_up};
 use crate::skb::read;
-use crate::{options, words};
+use crate::{tcp_options, volatile};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use swarmtrace_common::{FateEvent, counters, flags};
 
-/// Writes a record of what is in the room; `finish` adds what makes it a drop or
-/// a reset.
+/// Writes a record of the packet in the scratch memory; `finish` adds what makes it a
+/// drop or a reset.
 #[inline(always)]
 pub fn report(
     counts: &Counts,
-    buffer: &Buffer,
-    room: &Room,
+    buffer: &SkBuff,
+    scratch: &Scratch,
     bits: u16,
-    place: Place,
+    place: Device,
     finish: impl FnOnce(*mut FateEvent),
 ) {
-    let parsed = &room.parsed;
+    let parsed = &scratch.parsed;
     let stamps = if parsed.options_length > 0 {
-        options::timestamps(&buffer.linear, parsed)
+        tcp_options::timestamps(&buffer.linear, parsed)
     } else {
         None
     };
@@ -43,7 +43,7 @@ pub fn report(
     // SAFETY: the event is reserved and ours alone until it is submitted; it is
     // zeroed as a whole first.
     unsafe {
-        words::zero(event);
+        volatile::zero(event);
         let packet = &raw mut (*event).packet;
         (*packet).time = bpf_ktime_get_ns();
         (*packet).skb = buffer.skb;
@@ -60,10 +60,10 @@ pub fn report(
         (*packet).vlan = parsed.vlan;
         (*packet).tcp_flags = parsed.tcp_flags;
         (*packet).ttl = parsed.ttl;
-        words::copy(&raw const parsed.tuple, &raw mut (*packet).tuple);
-        words::copy(&raw const parsed.outer, &raw mut (*packet).outer);
-        words::copy(&raw const room.original, &raw mut (*packet).original);
-        words::copy(&raw const room.reply, &raw mut (*packet).reply);
+        volatile::copy(&raw const parsed.tuple, &raw mut (*packet).tuple);
+        volatile::copy(&raw const parsed.outer, &raw mut (*packet).outer);
+        volatile::copy(&raw const scratch.original, &raw mut (*packet).original);
+        volatile::copy(&raw const scratch.reply, &raw mut (*packet).reply);
         (*packet).flags = parsed.flags | bits;
         if let Some((value, echo)) = stamps {
             (*packet).tsval = value;

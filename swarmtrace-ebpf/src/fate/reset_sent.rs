@@ -1,16 +1,16 @@
 //! `tcp:tcp_send_reset`: a reset that the kernel sends, as an answer or because a
 //! socket's end calls for it.
 
-use super::buffer::Buffer;
+use super::device::{Device, netns_of_socket};
 use super::offsets::kernel;
-use super::place::{Place, netns_of_socket};
 use super::record::report;
-use super::room::Room;
+use super::scratch::Scratch;
+use super::sk_buff::SkBuff;
 use crate::emit::Counts;
 use crate::filter::Filter;
-use crate::packet::TCP;
+use crate::headers::protocol::TCP;
 use crate::skb::read;
-use crate::words;
+use crate::volatile;
 use aya_ebpf::programs::RawTracePointContext;
 use swarmtrace_common::{EventKind, NO_REASON, Tuple, flags, tcp};
 
@@ -27,13 +27,13 @@ pub fn reset_sent(ctx: &RawTracePointContext) -> Option<()> {
         NO_REASON
     };
     let filter = Filter::get()?;
-    let (room, counts) = Room::enter()?;
+    let (scratch, counts) = Scratch::enter()?;
     let _ = if skb == 0 {
-        unasked(socket, reason, &filter, &counts, room)
+        unasked(socket, reason, &filter, &counts, scratch)
     } else {
-        answering(socket, skb, reason, &filter, &counts, room)
+        answering(socket, skb, reason, &filter, &counts, scratch)
     };
-    room.leave();
+    scratch.leave();
     Some(())
 }
 
@@ -45,19 +45,19 @@ fn answering(
     reason: u32,
     filter: &Filter,
     counts: &Counts,
-    room: &mut Room,
+    scratch: &mut Scratch,
 ) -> Option<()> {
-    let buffer = Buffer::of(skb)?;
+    let buffer = SkBuff::of(skb)?;
     let mut bits = 0;
-    if !buffer.selected(filter, room, &mut bits) || room.parsed.tuple.protocol != TCP {
+    if !buffer.selected(filter, scratch, &mut bits) || scratch.parsed.tuple.protocol != TCP {
         return None;
     }
-    let mut place = Place::of(skb, socket);
+    let mut place = Device::of(skb, socket);
     let netns = netns_of_socket(socket);
     if netns != 0 {
         place.netns = netns;
     }
-    report(counts, &buffer, room, bits, place, |event| {
+    report(counts, &buffer, scratch, bits, place, |event| {
         // SAFETY: reserved, and ours alone.
         let packet = unsafe { &mut (*event).packet };
         packet.kind = EventKind::ResetSent as u8;
@@ -89,16 +89,16 @@ fn unasked(
     reason: u32,
     filter: &Filter,
     counts: &Counts,
-    room: &mut Room,
+    scratch: &mut Scratch,
 ) -> Option<()> {
     let family: u16 = read(socket, kernel!(sock_family))?;
-    words::zero(&raw mut room.parsed);
-    let tuple = &mut room.parsed.tuple;
+    volatile::zero(&raw mut scratch.parsed);
+    let tuple = &mut scratch.parsed.tuple;
     let mut bits = 0;
     if family == AF_INET {
         let (from, to) = (kernel!(sock_saddr), kernel!(sock_daddr));
-        words::map_ipv4(&raw mut tuple.src, read(socket, from)?);
-        words::map_ipv4(&raw mut tuple.dst, read(socket, to)?);
+        volatile::map_ipv4(&raw mut tuple.src, read(socket, from)?);
+        volatile::map_ipv4(&raw mut tuple.dst, read(socket, to)?);
     } else if family == AF_INET6 && kernel!(sock_daddr6) != u32::MAX {
         tuple.src = read(socket, kernel!(sock_saddr6))?;
         tuple.dst = read(socket, kernel!(sock_daddr6))?;
@@ -109,21 +109,21 @@ fn unasked(
     tuple.src_port = u16::from_be(read(socket, kernel!(sock_sport))?);
     tuple.dst_port = u16::from_be(read(socket, kernel!(sock_dport))?);
     tuple.protocol = TCP;
-    let parsed = &mut room.parsed;
+    let parsed = &mut scratch.parsed;
     parsed.flags = bits;
     parsed.tcp_flags = tcp::RST | tcp::ACK;
     parsed.seq = read(socket, kernel!(tcp_snd_nxt))?;
     parsed.ack = read(socket, kernel!(tcp_rcv_nxt))?;
-    if !filter.matches(parsed, &mut room.endpoint) || !filter.may_be_sampled(parsed) {
+    if !filter.matches(parsed, &mut scratch.endpoint) || !filter.may_be_sampled(parsed) {
         return None;
     }
-    words::zero(&raw mut room.original);
-    words::zero(&raw mut room.reply);
-    let place = Place {
+    volatile::zero(&raw mut scratch.original);
+    volatile::zero(&raw mut scratch.reply);
+    let place = Device {
         netns: netns_of_socket(socket),
         ifindex: 0,
     };
-    report(counts, &Buffer::NONE, room, 0, place, |event| {
+    report(counts, &SkBuff::NONE, scratch, 0, place, |event| {
         // SAFETY: reserved, and ours alone.
         unsafe {
             (*event).packet.kind = EventKind::ResetSent as u8;

@@ -1,7 +1,8 @@
-//! TCP options: only timestamps are of interest, and only for a packet that is
-//! being reported.
+//! TCP options: only timestamps are read, and only of a packet that is
+//! reported.
 
-use crate::packet::{Bytes, Parsed};
+use crate::bytes::Bytes;
+use crate::parsed::Parsed;
 
 /// TCP's timestamps option (RFC 7323, section 3.2): value and echo reply.
 #[inline(always)]

@@ -1,12 +1,15 @@
-//! An sk_buff as a tracepoint hands it over: a plain address. Headers are read in
+//! An sk_buff as a tracepoint passes it: a plain address. Headers are read in
 //! its linear part, from the network header on.
 
 use super::offsets::kernel;
-use super::room::Room;
+use super::scratch::Scratch;
+use crate::bytes::Bytes;
 use crate::filter::Filter;
-use crate::packet::{self, Bytes, ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, TCP, UDP};
+use crate::headers::protocol::{TCP, UDP};
+use crate::headers::{ether_type, ethernet, ipv4, ipv6, ports};
+use crate::parse;
 use crate::skb::{Head, read};
-use crate::words;
+use crate::volatile;
 use swarmtrace_common::flags;
 
 const NO_HEADER: u16 = u16::MAX;
@@ -35,7 +38,7 @@ impl Bytes for Linear {
 }
 
 /// An sk_buff, at an address.
-pub struct Buffer {
+pub struct SkBuff {
     pub skb: u64,
     ether_type: u16,
     pub linear: Linear,
@@ -44,7 +47,7 @@ pub struct Buffer {
     data: u32,
 }
 
-impl Buffer {
+impl SkBuff {
     /// `tail`, `head` and `data`: at once where they lie together, because each read
     /// is a call of a helper. The verifier knows the offsets and follows one branch.
     #[inline(always)]
@@ -68,14 +71,17 @@ impl Buffer {
     pub fn of(skb: u64) -> Option<Self> {
         let [ether_type, _, network, mac]: [u16; 4] = read(skb, kernel!(skb_protocol))?;
         let ether_type = u16::from_be(ether_type);
-        if !matches!(ether_type, ETH_IPV4 | ETH_IPV6 | ETH_VLAN | ETH_QINQ) {
+        if !matches!(
+            ether_type,
+            ether_type::IPV4 | ether_type::IPV6 | ether_type::VLAN | ether_type::QINQ
+        ) {
             return None;
         }
         let (tail, head, data) = Self::bounds(skb)?;
         let at = match (network, mac) {
             (0, NO_HEADER) => return None,
             // Not received yet: nobody has looked behind the Ethernet header.
-            (0, mac) => u32::from(mac) + 14,
+            (0, mac) => u32::from(mac) + ethernet::LENGTH as u32,
             (network, _) => u32::from(network),
         };
         if at >= tail {
@@ -97,7 +103,7 @@ impl Buffer {
     fn length(&self) -> u32 {
         let bytes: u32 = read(self.skb, kernel!(skb_len)).unwrap_or(0);
         let length = self.data.wrapping_add(bytes);
-        // A header that was cut off by somebody who knew better.
+        // Another layer has already pulled the header off.
         if length > 1 << 20 {
             self.linear.length
         } else {
@@ -105,30 +111,44 @@ impl Buffer {
         }
     }
 
-    /// Whether no filter can select it, by the ports of the common packets.
+    /// Whether the ports of a common packet show that the filter rejects it.
     #[inline(always)]
-    pub fn uninteresting(&self, filter: &Filter) -> bool {
+    pub fn rejected(&self, filter: &Filter) -> bool {
         if filter.wants_portless() {
             return false;
         }
         let (protocol, ports) = match self.ether_type {
-            ETH_IPV4 => {
-                let Some(header) = self.linear.load::<[u16; 12]>(0) else {
+            ether_type::IPV4 => {
+                let Some(header) = self
+                    .linear
+                    .load::<[u16; (ipv4::LENGTH + ports::LENGTH) / 2]>(0)
+                else {
                     return true;
                 };
                 let [first, ..] = header[0].to_ne_bytes();
-                if first != 0x45 || header[3] & 0x3fff_u16.to_be() != 0 {
+                if first != ipv4::PLAIN
+                    || header[ipv4::FRAGMENT / 2] & ipv4::FRAGMENTED.to_be() != 0
+                {
                     return false;
                 }
-                let [_, protocol] = header[4].to_ne_bytes();
-                (protocol, [header[10], header[11]])
+                let [_, protocol] = header[ipv4::PROTOCOL / 2].to_ne_bytes();
+                (
+                    protocol,
+                    [header[ipv4::LENGTH / 2], header[ipv4::LENGTH / 2 + 1]],
+                )
             }
-            ETH_IPV6 => {
-                let Some(header) = self.linear.load::<[u16; 22]>(0) else {
+            ether_type::IPV6 => {
+                let Some(header) = self
+                    .linear
+                    .load::<[u16; (ipv6::LENGTH + ports::LENGTH) / 2]>(0)
+                else {
                     return true;
                 };
-                let [protocol, _] = header[3].to_ne_bytes();
-                (protocol, [header[20], header[21]])
+                let [protocol, _] = header[ipv6::NEXT_HEADER / 2].to_ne_bytes();
+                (
+                    protocol,
+                    [header[ipv6::LENGTH / 2], header[ipv6::LENGTH / 2 + 1]],
+                )
             }
             _ => return false,
         };
@@ -146,16 +166,16 @@ impl Buffer {
     /// Parses it; `false` where the filter does not select it, neither by its own
     /// addresses nor by those of its conntrack entry.
     #[inline(always)]
-    pub fn selected(&self, filter: &Filter, room: &mut Room, bits: &mut u16) -> bool {
-        words::zero(&raw mut room.parsed);
-        words::zero(&raw mut room.original);
-        words::zero(&raw mut room.reply);
+    pub fn selected(&self, filter: &Filter, scratch: &mut Scratch, bits: &mut u16) -> bool {
+        volatile::zero(&raw mut scratch.parsed);
+        volatile::zero(&raw mut scratch.original);
+        volatile::zero(&raw mut scratch.reply);
         let (length, port) = (self.length(), filter.settings.vxlan_port);
-        let parsed = &mut room.parsed;
-        if packet::parse_from(&self.linear, 0, self.ether_type, length, port, parsed).is_none() {
+        let parsed = &mut scratch.parsed;
+        if parse::parse_from(&self.linear, 0, self.ether_type, length, port, parsed).is_none() {
             return false;
         }
-        let (original, reply) = (&raw mut room.original, &raw mut room.reply);
+        let (original, reply) = (&raw mut scratch.original, &raw mut scratch.reply);
         let entry = Head::of(self.skb).conntrack(original, reply);
         if let Some(is_reply) = entry {
             *bits |= flags::CONNTRACK;
@@ -163,11 +183,11 @@ impl Buffer {
                 *bits |= flags::CONNTRACK_REPLY;
             }
         }
-        let key = &mut room.endpoint;
+        let key = &mut scratch.endpoint;
         (filter.matches(parsed, key)
             || entry.is_some()
-                && (filter.matches_tuple(&room.original, true, key)
-                    || filter.matches_tuple(&room.reply, true, key)))
+                && (filter.matches_tuple(&scratch.original, true, key)
+                    || filter.matches_tuple(&scratch.reply, true, key)))
             && filter.may_be_sampled(parsed)
     }
 

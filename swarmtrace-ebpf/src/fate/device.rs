@@ -1,4 +1,4 @@
-//! In which namespace, and at which device, something happened to a packet.
+//! The device, or at least the namespace, in which something happened to a packet.
 
 use super::offsets::kernel;
 use crate::skb::{Head, inode, netns_of_device, read};
@@ -9,12 +9,12 @@ use crate::skb::{Head, inode, netns_of_device, read};
 const INODES: core::ops::Range<u32> = 0xefff_ff00..0xf800_0000;
 
 /// Where something happened, as far as it can be told.
-pub struct Place {
+pub struct Device {
     pub netns: u32,
     pub ifindex: u32,
 }
 
-impl Place {
+impl Device {
     /// Where a packet is: on its device, else with a socket, else on its route.
     #[inline(always)]
     pub fn of(skb: u64, socket: u64) -> Self {

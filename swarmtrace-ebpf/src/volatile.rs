@@ -1,4 +1,4 @@
-//! Zeroing and copying in words.
+//! Zeroing and copying in words, by volatile accesses.
 //!
 //! For the BPF target, the compiler turns the plain assignment of an array or a
 //! larger structure into a call of a `memset` or `memmove` that works byte by
