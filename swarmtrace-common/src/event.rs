@@ -1,6 +1,8 @@
 //! What the kernel side reports: one fixed-size record for each packet at a tap
 //! (and those of `fate`, which begin with the same fields).
 
+use crate::{PacketFlags, TcpFlags};
+
 /// What an event is about.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,51 +25,33 @@ pub enum Direction {
     Egress = 1,
 }
 
-/// Bits of [`PacketEvent::flags`].
-pub mod flags {
-    /// The packet was found inside a VXLAN datagram: `outer` and `vni` are set
-    /// (with [`ICMP_ERROR`] as well, `outer` is the inner ICMP packet).
-    pub const VXLAN: u16 = 1 << 0;
-    /// A conntrack entry was attached: `original` and `reply` are set.
-    pub const CONNTRACK: u16 = 1 << 1;
-    /// TCP timestamps were present: `tsval` and `tsecr` are set.
-    pub const TIMESTAMPS: u16 = 1 << 2;
-    /// An ICMP error: `tuple` is the packet that it quotes, `outer` the ICMP
-    /// packet's own addresses, `outer.src_port`/`dst_port` its type and code.
-    pub const ICMP_ERROR: u16 = 1 << 3;
-    /// An 802.1Q/802.1ad tag was present: `vlan` is set.
-    pub const VLAN: u16 = 1 << 4;
-    /// The packet is a fragment other than the first: no ports, no TCP fields.
-    pub const FRAGMENT: u16 = 1 << 5;
-    /// The first data segment of its direction (sequence number = ISN + 1).
-    pub const FIRST_DATA: u16 = 1 << 6;
-    /// IPv6 (else IPv4).
-    pub const IPV6: u16 = 1 << 7;
-    /// Conntrack sees the packet as one of the REPLY direction.
-    pub const CONNTRACK_REPLY: u16 = 1 << 8;
-    /// An ESP packet: `seq` is its sequence number, `ack` its SPI.
-    pub const ESP: u16 = 1 << 9;
-    /// The packet that an ICMP error quotes is a VXLAN datagram, quoted far
-    /// enough to see its inner packet: `tuple` is that inner packet, `vni` its
-    /// network, `outer` the ICMP packet. Only together with [`ICMP_ERROR`].
-    pub const QUOTED_VXLAN: u16 = 1 << 10;
-    /// The frame came in for another MAC than the device's own, as a bridge
-    /// that has not learnt a MAC floods it (`PACKET_OTHERHOST`, ingress only).
-    pub const OTHER_HOST: u16 = 1 << 11;
+/// A number that is none of an enum's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownValue(pub u8);
+
+impl TryFrom<u8> for EventKind {
+    type Error = UnknownValue;
+
+    fn try_from(value: u8) -> Result<Self, UnknownValue> {
+        match value {
+            1 => Ok(Self::Packet),
+            2 => Ok(Self::Drop),
+            3 => Ok(Self::ResetSent),
+            _ => Err(UnknownValue(value)),
+        }
+    }
 }
 
-/// TCP flag bits, as in the header's 14th byte.
-pub mod tcp {
-    /// FIN
-    pub const FIN: u8 = 0x01;
-    /// SYN
-    pub const SYN: u8 = 0x02;
-    /// RST
-    pub const RST: u8 = 0x04;
-    /// PSH
-    pub const PSH: u8 = 0x08;
-    /// ACK
-    pub const ACK: u8 = 0x10;
+impl TryFrom<u8> for Direction {
+    type Error = UnknownValue;
+
+    fn try_from(value: u8) -> Result<Self, UnknownValue> {
+        match value {
+            0 => Ok(Self::Ingress),
+            1 => Ok(Self::Egress),
+            _ => Err(UnknownValue(value)),
+        }
+    }
 }
 
 /// Addresses and ports of one direction of a flow. 40 bytes, aligned so that the
@@ -116,7 +100,7 @@ pub struct PacketEvent {
     pub tsval: u32,
     /// TCP timestamp echo reply.
     pub tsecr: u32,
-    /// VXLAN network identifier, see [`flags::VXLAN`].
+    /// VXLAN network identifier, see [`PacketFlags::VXLAN`].
     pub vni: u32,
     /// TCP, UDP or SCTP payload bytes by the IP header's length, never more than
     /// the frame holds (a quoted packet's: as its header says).
@@ -131,16 +115,16 @@ pub struct PacketEvent {
     pub gso_size: u16,
     /// `gso_segs`.
     pub gso_segs: u16,
-    /// VLAN identifier (of several tags the outermost), see [`flags::VLAN`].
+    /// VLAN identifier (of several tags the outermost), see [`PacketFlags::VLAN`].
     pub vlan: u16,
-    /// Bits of [`flags`].
-    pub flags: u16,
+    /// What is set and known.
+    pub flags: PacketFlags,
     /// [`EventKind`].
     pub kind: u8,
     /// [`Direction`].
     pub direction: u8,
-    /// Bits of [`tcp`].
-    pub tcp_flags: u8,
+    /// The segment's flags.
+    pub tcp_flags: TcpFlags,
     /// Time to live or hop limit (the inner packet's).
     pub ttl: u8,
     /// Always 0.
@@ -150,7 +134,7 @@ pub struct PacketEvent {
     pub tuple: Tuple,
     /// VXLAN: the outer UDP datagram. ICMP error: the ICMP packet itself.
     pub outer: Tuple,
-    /// Conntrack's ORIGINAL tuple, see [`flags::CONNTRACK`].
+    /// Conntrack's ORIGINAL tuple, see [`PacketFlags::CONNTRACK`].
     pub original: Tuple,
     /// Conntrack's REPLY tuple.
     pub reply: Tuple,
@@ -161,7 +145,7 @@ const _: () = assert!(size_of::<PacketEvent>() == 240);
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{Direction, PacketEvent, Tuple, flags};
+    use super::{Direction, EventKind, PacketEvent, PacketFlags, Tuple, UnknownValue};
     use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
     impl Tuple {
@@ -201,23 +185,28 @@ mod user {
     }
 
     impl PacketEvent {
-        /// Which way the packet crossed the device.
-        pub fn direction(&self) -> Direction {
-            if self.direction == Direction::Egress as u8 {
-                Direction::Egress
-            } else {
-                Direction::Ingress
-            }
+        /// What the event is about.
+        ///
+        /// # Errors
+        /// Errors if the kernel side is of another version.
+        pub fn kind(&self) -> Result<EventKind, UnknownValue> {
+            self.kind.try_into()
         }
 
-        /// Whether a bit of [`flags`] is set.
-        pub fn has(&self, flag: u16) -> bool {
-            self.flags & flag != 0
+        /// Which way the packet crossed the device.
+        pub fn direction(&self) -> Direction {
+            // Written by the kernel side as 0 or 1, and 0 where there is no tap.
+            Direction::try_from(self.direction).unwrap_or(Direction::Ingress)
+        }
+
+        /// Whether all of these flags are set.
+        pub fn has(&self, flags: PacketFlags) -> bool {
+            self.flags.contains(flags)
         }
 
         /// Conntrack's ORIGINAL and REPLY tuples, where an entry was attached.
         pub fn conntrack(&self) -> Option<(&Tuple, &Tuple)> {
-            self.has(flags::CONNTRACK)
+            self.has(PacketFlags::CONNTRACK)
                 .then_some((&self.original, &self.reply))
         }
     }

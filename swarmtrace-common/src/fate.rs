@@ -11,7 +11,7 @@ pub const NO_REASON: u32 = u32::MAX;
 ///
 /// The packet is described as one at a tap is, with [`EventKind::Drop`] or
 /// [`EventKind::ResetSent`] for its kind, except that its `netns` is 0 where it
-/// could not be told, its `ifindex` 0 where the packet was on no device, and
+/// is unknown, its `ifindex` 0 where the packet was on no device, and
 /// `direction`, `hash` and the `gso` fields are always 0.
 ///
 /// A reset is described as the segment that the kernel sends: its own source

@@ -6,6 +6,8 @@
 //! and last the [`Mode`]. The port set is consulted only while every endpoint
 //! names a port, see [`Settings::endpoint_kinds`].
 
+use crate::{EndpointKinds, UnknownValue};
+
 /// How much of a matching flow is reported.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,19 @@ pub enum Mode {
     /// connections refused, reset or left unanswered. Every other packet is
     /// turned away by its TCP flags or protocol, before any map is consulted.
     Handshakes = 2,
+}
+
+impl TryFrom<u8> for Mode {
+    type Error = UnknownValue;
+
+    fn try_from(value: u8) -> Result<Self, UnknownValue> {
+        match value {
+            0 => Ok(Self::Transitions),
+            1 => Ok(Self::AllPackets),
+            2 => Ok(Self::Handshakes),
+            _ => Err(UnknownValue(value)),
+        }
+    }
 }
 
 /// Settings that may change while the programs run; the single entry of the
@@ -36,24 +51,13 @@ pub struct Settings {
     /// all. TCP: by the client's initial sequence number, so flows that began
     /// before tracing did are left out. UDP: a datagram each, by its payload.
     pub sample: u32,
-    /// Bits of [`endpoint_kinds`]; the loader keeps them in step with `ENDPOINTS`.
-    pub endpoint_kinds: u32,
+    /// Which wildcards `ENDPOINTS` has; the loader keeps the two in step.
+    pub endpoint_kinds: EndpointKinds,
     /// Always 0.
     pub reserved: u32,
 }
 
-/// Bits of [`Settings::endpoint_kinds`]: which wildcards `ENDPOINTS` holds. The
-/// kernel side looks for none that is not there.
-pub mod endpoint_kinds {
-    /// Some endpoint is port 0 of one protocol.
-    pub const ANY_PORT: u32 = 1 << 0;
-    /// Some endpoint is port 0 of protocol 0.
-    pub const ANY_PROTOCOL: u32 = 1 << 1;
-    /// Some endpoint has the unspecified address.
-    pub const ANY_ADDRESS: u32 = 1 << 2;
-}
-
-/// An address and port that belongs to a traced service. Key of the `ENDPOINTS`
+/// An address and port of a traced service. Key of the `ENDPOINTS`
 /// hash map; aligned so that the kernel side writes it in three words.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,13 +73,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The bit of [`endpoint_kinds`] that stands for this one; 0 for an exact one.
-    pub const fn kind(&self) -> u32 {
+    /// Which kind of wildcard this is; none for an exact endpoint.
+    pub const fn kind(&self) -> EndpointKinds {
         match (self.port, self.protocol) {
-            (0, 0) => endpoint_kinds::ANY_PROTOCOL,
-            (0, _) => endpoint_kinds::ANY_PORT,
-            _ if u128::from_ne_bytes(self.address) == 0 => endpoint_kinds::ANY_ADDRESS,
-            _ => 0,
+            (0, 0) => EndpointKinds::ANY_PROTOCOL,
+            (0, _) => EndpointKinds::ANY_PORT,
+            _ if u128::from_ne_bytes(self.address) == 0 => EndpointKinds::ANY_ADDRESS,
+            _ => EndpointKinds::empty(),
         }
     }
 }

@@ -14,15 +14,15 @@ extern crate std;
 mod event;
 mod fate;
 mod filter;
+mod flags;
 mod kernel;
+pub mod names;
 
 #[cfg(feature = "user")]
 pub use event::mapped;
-pub use event::{Direction, EventKind, PacketEvent, Tuple, flags, tcp};
+pub use event::{Direction, EventKind, PacketEvent, Tuple, UnknownValue};
 pub use fate::{FateEvent, FateOffsets, NO_REASON};
-pub use filter::{Endpoint, Mode, PortSet, Settings, endpoint_kinds};
+pub use filter::{Endpoint, Mode, PortSet, Settings};
+pub use flags::{EndpointKinds, PacketFlags, TcpFlags};
 pub use kernel::{Offsets, counters};
-
-/// Name prefix of every program and filter that swarmtrace attaches. Sweeps for
-/// leftovers recognise them by it (the kernel keeps 15 characters of a name).
-pub const NAME_PREFIX: &str = "swarmtrace";
+pub use names::NAME_PREFIX;

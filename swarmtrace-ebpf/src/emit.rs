@@ -13,7 +13,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, RingBuf};
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::{debug, warn};
-use swarmtrace_common::{Direction, EventKind, PacketEvent, counters, flags};
+use swarmtrace_common::{Direction, EventKind, PacketEvent, PacketFlags, counters};
 
 /// include/uapi/linux/if_packet.h: for another MAC than the device's own.
 const PACKET_OTHERHOST: u32 = 3;
@@ -87,7 +87,7 @@ pub fn report(ctx: &TcContext, direction: Direction, parsed: &Parsed, counts: &C
         parsed.tuple.src_port,
         parsed.tuple.dst_port,
         parsed.tuple.protocol,
-        parsed.flags
+        parsed.flags.bits()
     );
 }
 
@@ -132,21 +132,21 @@ fn fill(
         volatile::zero(&raw mut (*event).reply);
         let mut bits = parsed.flags;
         if direction as u8 == Direction::Ingress as u8 && skb.pkt_type == PACKET_OTHERHOST {
-            bits |= flags::OTHER_HOST;
+            bits |= PacketFlags::OTHER_HOST;
         }
         if let Some((value, echo)) = stamps {
             (*event).tsval = value;
             (*event).tsecr = echo;
-            bits |= flags::TIMESTAMPS;
+            bits |= PacketFlags::TIMESTAMPS;
         } else {
             (*event).tsval = 0;
             (*event).tsecr = 0;
         }
         let (original, reply) = (&raw mut (*event).original, &raw mut (*event).reply);
         if let Some(is_reply) = head.conntrack(original, reply) {
-            bits |= flags::CONNTRACK;
+            bits |= PacketFlags::CONNTRACK;
             if is_reply {
-                bits |= flags::CONNTRACK_REPLY;
+                bits |= PacketFlags::CONNTRACK_REPLY;
             }
         }
         (*event).flags = bits;

@@ -13,7 +13,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::TcContext;
 use swarmtrace_common::{
-    Direction, Endpoint, Mode, PortSet, Settings, Tuple, endpoint_kinds, flags, tcp,
+    Direction, Endpoint, EndpointKinds, Mode, PacketFlags, PortSet, Settings, TcpFlags, Tuple,
 };
 
 #[map]
@@ -55,8 +55,8 @@ impl Filter {
     /// Whether packets without ports may be of interest.
     #[inline(always)]
     pub fn wants_portless(&self) -> bool {
-        let kinds = endpoint_kinds::ANY_PORT | endpoint_kinds::ANY_PROTOCOL;
-        self.settings.match_any != 0 || self.settings.endpoint_kinds & kinds != 0
+        let kinds = EndpointKinds::ANY_PORT | EndpointKinds::ANY_PROTOCOL;
+        self.settings.match_any != 0 || self.settings.endpoint_kinds.intersects(kinds)
     }
 
     /// Whether a packet with these ports may be of interest.
@@ -65,14 +65,18 @@ impl Filter {
         self.wants_portless() || self.ports.contains(dst) || self.ports.contains(src)
     }
 
-    /// Whether a packet belongs to a traced service.
+    /// Whether a packet has an address and port of a traced service.
     #[inline(always)]
     pub fn matches(&self, parsed: &Parsed, key: &mut Endpoint) -> bool {
-        self.matches_tuple(&parsed.tuple, parsed.flags & flags::FRAGMENT == 0, key)
+        self.matches_tuple(
+            &parsed.tuple,
+            !parsed.flags.intersects(PacketFlags::FRAGMENT),
+            key,
+        )
     }
 
-    /// Whether addresses belong to a traced service; `whole`: not of a fragment,
-    /// which has no ports.
+    /// Whether addresses and ports are those of a traced service. `whole` is false for
+    /// a fragment, which has no ports.
     #[inline(always)]
     pub fn matches_tuple(&self, tuple: &Tuple, whole: bool, key: &mut Endpoint) -> bool {
         if self.settings.match_any != 0 {
@@ -88,11 +92,12 @@ impl Filter {
         let mut traced = |address, port, protocol| traced(key, address, port, protocol);
         traced(dst, to, protocol)
             || traced(src, from, protocol)
-            || kinds & endpoint_kinds::ANY_ADDRESS != 0
+            || kinds.intersects(EndpointKinds::ANY_ADDRESS)
                 && (traced(None, to, protocol) || traced(None, from, protocol))
-            || kinds & endpoint_kinds::ANY_PORT != 0
+            || kinds.intersects(EndpointKinds::ANY_PORT)
                 && (traced(dst, 0, protocol) || traced(src, 0, protocol))
-            || kinds & endpoint_kinds::ANY_PROTOCOL != 0 && (traced(dst, 0, 0) || traced(src, 0, 0))
+            || kinds.intersects(EndpointKinds::ANY_PROTOCOL)
+                && (traced(dst, 0, 0) || traced(src, 0, 0))
     }
 
     /// Whether the mode rejects a packet, whatever its addresses are. A branch that ends
@@ -100,8 +105,9 @@ impl Filter {
     #[inline(always)]
     pub fn excludes(&self, parsed: &Parsed) -> bool {
         self.mode() == Mode::Handshakes as u8
-            && parsed.flags & flags::ICMP_ERROR == 0
-            && (parsed.tuple.protocol != TCP || parsed.tcp_flags & (tcp::SYN | tcp::RST) == 0)
+            && !parsed.flags.intersects(PacketFlags::ICMP_ERROR)
+            && (parsed.tuple.protocol != TCP
+                || !parsed.tcp_flags.intersects(TcpFlags::SYN | TcpFlags::RST))
     }
 
     /// Whether a matching packet is one to report; marks the first data segment.
@@ -109,10 +115,10 @@ impl Filter {
     pub fn reports(&self, ctx: &TcContext, direction: Direction, parsed: &mut Parsed) -> bool {
         let all = self.settings.mode == Mode::AllPackets as u8;
         let protocol = parsed.tuple.protocol;
-        if parsed.flags & flags::ICMP_ERROR != 0 {
+        if parsed.flags.intersects(PacketFlags::ICMP_ERROR) {
             return self.sampled_quote(parsed);
         }
-        if parsed.flags & flags::FRAGMENT != 0 {
+        if parsed.flags.intersects(PacketFlags::FRAGMENT) {
             return all && self.sampled(u32::from(parsed.ip_id));
         }
         match protocol {
@@ -131,19 +137,19 @@ impl Filter {
 
     #[inline(always)]
     fn reports_segment(&self, parsed: &mut Parsed, all: bool) -> bool {
-        let kind = parsed.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST);
-        if kind & (tcp::SYN | tcp::RST) == tcp::SYN {
+        let kind = parsed.tcp_flags & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+        if kind & (TcpFlags::SYN | TcpFlags::RST) == TcpFlags::SYN {
             return self.opens(parsed);
         }
         // Only what carries data can be the first data, and only sampling has to
         // know the flow of a segment that does not.
         let sampling = self.settings.sample > 1;
         if !sampling && parsed.payload_length == 0 {
-            return all || kind != 0;
+            return all || !kind.is_empty();
         }
         let sampled = if let Some(flow) = FlowKey::of(&parsed.tuple, 0).opening() {
             if parsed.payload_length > 0 && parsed.seq == flow.isn.wrapping_add(1) {
-                parsed.flags |= flags::FIRST_DATA;
+                parsed.flags |= PacketFlags::FIRST_DATA;
             }
             self.sampled(flow.client)
         } else if !sampling {
@@ -152,15 +158,17 @@ impl Filter {
             self.sampled(flow.client)
         } else {
             // The answer to a SYN that another tap has seen.
-            kind & tcp::RST != 0 && parsed.seq == 0 && self.sampled(parsed.ack.wrapping_sub(1))
+            kind.intersects(TcpFlags::RST)
+                && parsed.seq == 0
+                && self.sampled(parsed.ack.wrapping_sub(1))
         };
-        sampled && (all || kind != 0 || parsed.flags & flags::FIRST_DATA != 0)
+        sampled && (all || !kind.is_empty() || parsed.flags.intersects(PacketFlags::FIRST_DATA))
     }
 
     /// A SYN or SYN-ACK: remembers its direction of the flow.
     #[inline(always)]
     fn opens(&self, parsed: &mut Parsed) -> bool {
-        let client = if parsed.tcp_flags & tcp::ACK == 0 {
+        let client = if !parsed.tcp_flags.intersects(TcpFlags::ACK) {
             parsed.seq
         } else if let Some(flow) = FlowKey::of_answer(&parsed.tuple, 0).opening() {
             // With data in the SYN (TCP Fast Open) `ack - 1` is not the client's
@@ -177,7 +185,7 @@ impl Filter {
         let isn = parsed.seq;
         key.open(Opening { isn, client });
         if parsed.payload_length > 0 {
-            parsed.flags |= flags::FIRST_DATA;
+            parsed.flags |= PacketFlags::FIRST_DATA;
         }
         true
     }
@@ -203,7 +211,7 @@ impl Filter {
         if self.settings.sample <= 1 || parsed.tuple.protocol != TCP {
             return true;
         }
-        if parsed.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN {
+        if parsed.tcp_flags & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN {
             return self.sampled(parsed.seq);
         }
         let known = FlowKey::of(&parsed.tuple, 0).opening();

@@ -5,7 +5,7 @@
 //! rest; taps share an entry as long as no NAT lies between them. Datagrams: when
 //! the last one came, a tap each.
 //!
-//! The table is an array of small sets, found and told apart by a mix of the
+//! The table is an array of small sets, found and distinguished by a mix of the
 //! addresses: no lock, no allocation, a fraction of what a hash map costs. A new
 //! entry pushes the older of its set out. What that can cost, like a race of two
 //! CPUs or two flows with one key (1 in 2^64), is one event too few or too many.

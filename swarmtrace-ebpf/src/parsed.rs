@@ -1,6 +1,6 @@
 //! What the headers of a packet say.
 
-use swarmtrace_common::Tuple;
+use swarmtrace_common::{PacketFlags, TcpFlags, Tuple};
 
 /// What the headers of a packet say.
 #[repr(C, align(8))]
@@ -17,8 +17,8 @@ pub struct Parsed {
     pub options_length: u32,
     pub ip_id: u16,
     pub vlan: u16,
-    pub flags: u16,
-    pub tcp_flags: u8,
+    pub flags: PacketFlags,
+    pub tcp_flags: TcpFlags,
     pub ttl: u8,
     pub padding: u32,
 }

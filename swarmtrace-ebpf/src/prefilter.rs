@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::headers::protocol::{ESP, ICMP, ICMP6, TCP, UDP};
 use crate::headers::{ether_type, ethernet, ipv4, ipv6, ports, tcp as tcp_header, udp, vxlan};
 use aya_ebpf::programs::TcContext;
-use swarmtrace_common::{Mode, tcp};
+use swarmtrace_common::{Mode, TcpFlags};
 
 /// Bytes from an outer IPv4 header to the inner IP header: IPv4, UDP, VXLAN,
 /// Ethernet.
@@ -40,11 +40,16 @@ impl View {
         self.data + bytes <= self.end
     }
 
-    /// Reads a byte; [`View::holds`] was asked before.
+    /// Reads a byte that lies before an offset that [`View::holds`] has checked.
     #[inline(always)]
     fn u8(&self, offset: usize) -> u8 {
         // SAFETY: within `data..end`, which the verifier checks for each read.
         unsafe { *((self.data + offset) as *const u8) }
+    }
+
+    #[inline(always)]
+    fn tcp_flags(&self, l4: usize) -> TcpFlags {
+        TcpFlags::from_bits_retain(self.u8(l4 + tcp_header::FLAGS))
     }
 
     #[inline(always)]
@@ -112,7 +117,7 @@ fn rejects_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &F
         // Nearly every packet of a busy node.
         TCP if handshakes
             && view.holds(l4 + tcp_header::LENGTH)
-            && view.u8(l4 + tcp_header::FLAGS) & (tcp::SYN | tcp::RST) == 0 =>
+            && !view.tcp_flags(l4).intersects(TcpFlags::SYN | TcpFlags::RST) =>
         {
             true
         }
@@ -130,7 +135,9 @@ fn rejects_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &F
             // A bare acknowledgment is no transition. A length of 0 or below is
             // that of a super-packet which is too long for its IP header.
             view.holds(l4 + tcp_header::LENGTH)
-                && view.u8(l4 + tcp_header::FLAGS) & (tcp::SYN | tcp::FIN | tcp::RST) == 0
+                && !view
+                    .tcp_flags(l4)
+                    .intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
                 && length == (view.u8(l4 + tcp_header::DATA_OFFSET) >> 4) as usize * 4
         }
         ICMP | ICMP6 => false,

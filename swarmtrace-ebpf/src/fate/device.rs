@@ -8,14 +8,14 @@ use crate::skb::{Head, inode, netns_of_device, read};
 /// was no namespace: some sk_buffs keep other things where `dev` is.
 const INODES: core::ops::Range<u32> = 0xefff_ff00..0xf800_0000;
 
-/// Where something happened, as far as it can be told.
+/// A device in a namespace, or the namespace alone; 0: unknown.
 pub struct Device {
     pub netns: u32,
     pub ifindex: u32,
 }
 
 impl Device {
-    /// Where a packet is: on its device, else with a socket, else on its route.
+    /// The device of a packet: its own, else with a socket, else on its route.
     #[inline(always)]
     pub fn of(skb: u64, socket: u64) -> Self {
         let device = Head::of(skb).device;

@@ -7,7 +7,7 @@ use super::scratch::Scratch;
 use super::sk_buff::SkBuff;
 use crate::filter::Filter;
 use aya_ebpf::programs::RawTracePointContext;
-use swarmtrace_common::{EventKind, NO_REASON};
+use swarmtrace_common::{EventKind, NO_REASON, PacketFlags};
 
 /// `skb:kfree_skb`
 #[inline(always)]
@@ -36,7 +36,7 @@ pub fn dropped(ctx: &RawTracePointContext) -> Option<()> {
         return None;
     }
     let (scratch, counts) = Scratch::enter()?;
-    let mut bits = 0;
+    let mut bits = PacketFlags::empty();
     if buffer.selected(&filter, scratch, &mut bits) {
         let socket = if args > 3 { ctx.arg(3) } else { 0 };
         report(

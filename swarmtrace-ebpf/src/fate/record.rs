@@ -8,7 +8,7 @@ use crate::emit::{Counts, EVENTS, wake_up};
 use crate::skb::read;
 use crate::{tcp_options, volatile};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
-use swarmtrace_common::{FateEvent, counters, flags};
+use swarmtrace_common::{FateEvent, PacketFlags, counters};
 
 /// Writes a record of the packet in the scratch memory; `finish` adds what makes it a
 /// drop or a reset.
@@ -17,8 +17,8 @@ pub fn report(
     counts: &Counts,
     buffer: &SkBuff,
     scratch: &Scratch,
-    bits: u16,
-    place: Device,
+    bits: PacketFlags,
+    device: Device,
     finish: impl FnOnce(*mut FateEvent),
 ) {
     let parsed = &scratch.parsed;
@@ -47,8 +47,8 @@ pub fn report(
         let packet = &raw mut (*event).packet;
         (*packet).time = bpf_ktime_get_ns();
         (*packet).skb = buffer.skb;
-        (*packet).netns = place.netns;
-        (*packet).ifindex = place.ifindex;
+        (*packet).netns = device.netns;
+        (*packet).ifindex = device.ifindex;
         (*packet).mark = mark;
         (*packet).length = length;
         (*packet).seq = parsed.seq;
@@ -68,7 +68,7 @@ pub fn report(
         if let Some((value, echo)) = stamps {
             (*packet).tsval = value;
             (*packet).tsecr = echo;
-            (*packet).flags |= flags::TIMESTAMPS;
+            (*packet).flags |= PacketFlags::TIMESTAMPS;
         }
     }
     finish(event);

@@ -1,5 +1,5 @@
-//! `tcp:tcp_send_reset`: a reset that the kernel sends, as an answer or because a
-//! socket's end calls for it.
+//! `tcp:tcp_send_reset`: a reset that the kernel sends, in answer to a packet or when
+//! a socket is closed or aborted.
 
 use super::device::{Device, netns_of_socket};
 use super::offsets::kernel;
@@ -12,7 +12,7 @@ use crate::headers::protocol::TCP;
 use crate::skb::read;
 use crate::volatile;
 use aya_ebpf::programs::RawTracePointContext;
-use swarmtrace_common::{EventKind, NO_REASON, Tuple, flags, tcp};
+use swarmtrace_common::{EventKind, NO_REASON, PacketFlags, TcpFlags, Tuple};
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -29,7 +29,7 @@ pub fn reset_sent(ctx: &RawTracePointContext) -> Option<()> {
     let filter = Filter::get()?;
     let (scratch, counts) = Scratch::enter()?;
     let _ = if skb == 0 {
-        unasked(socket, reason, &filter, &counts, scratch)
+        unprompted(socket, reason, &filter, &counts, scratch)
     } else {
         answering(socket, skb, reason, &filter, &counts, scratch)
     };
@@ -48,16 +48,16 @@ fn answering(
     scratch: &mut Scratch,
 ) -> Option<()> {
     let buffer = SkBuff::of(skb)?;
-    let mut bits = 0;
+    let mut bits = PacketFlags::empty();
     if !buffer.selected(filter, scratch, &mut bits) || scratch.parsed.tuple.protocol != TCP {
         return None;
     }
-    let mut place = Device::of(skb, socket);
+    let mut device = Device::of(skb, socket);
     let netns = netns_of_socket(socket);
     if netns != 0 {
-        place.netns = netns;
+        device.netns = netns;
     }
-    report(counts, &buffer, scratch, bits, place, |event| {
+    report(counts, &buffer, scratch, bits, device, |event| {
         // SAFETY: reserved, and ours alone.
         let packet = unsafe { &mut (*event).packet };
         packet.kind = EventKind::ResetSent as u8;
@@ -65,26 +65,29 @@ fn answering(
         unsafe { (*event).reason = reason };
         turn(&mut packet.tuple);
         // As RFC 9293, section 3.10.7.1, has it.
-        let asked = packet.tcp_flags;
-        if asked & tcp::ACK != 0 {
-            (packet.seq, packet.ack, packet.tcp_flags) = (packet.ack, 0, tcp::RST);
+        let answered = packet.tcp_flags;
+        if answered.intersects(TcpFlags::ACK) {
+            (packet.seq, packet.ack, packet.tcp_flags) = (packet.ack, 0, TcpFlags::RST);
         } else {
-            let controls = u32::from(asked & tcp::SYN != 0) + u32::from(asked & tcp::FIN != 0);
+            let controls = u32::from(answered.intersects(TcpFlags::SYN))
+                + u32::from(answered.intersects(TcpFlags::FIN));
             let end = packet.seq.wrapping_add(packet.payload_length);
             packet.ack = end.wrapping_add(controls);
-            (packet.seq, packet.tcp_flags) = (0, tcp::RST | tcp::ACK);
+            (packet.seq, packet.tcp_flags) = (0, TcpFlags::RST | TcpFlags::ACK);
         }
         // What follows is the answered packet's.
         (packet.tsval, packet.tsecr) = (0, 0);
-        packet.flags &= !(flags::TIMESTAMPS | flags::CONNTRACK_REPLY);
+        packet
+            .flags
+            .remove(PacketFlags::TIMESTAMPS | PacketFlags::CONNTRACK_REPLY);
         (packet.ip_id, packet.payload_length, packet.length) = (0, 0, 0);
     });
     Some(())
 }
 
-/// A reset that a socket's end calls for.
+/// A reset that no packet prompts: a socket is closed with unread data, or aborted.
 #[inline(always)]
-fn unasked(
+fn unprompted(
     socket: u64,
     reason: u32,
     filter: &Filter,
@@ -94,7 +97,7 @@ fn unasked(
     let family: u16 = read(socket, kernel!(sock_family))?;
     volatile::zero(&raw mut scratch.parsed);
     let tuple = &mut scratch.parsed.tuple;
-    let mut bits = 0;
+    let mut bits = PacketFlags::empty();
     if family == AF_INET {
         let (from, to) = (kernel!(sock_saddr), kernel!(sock_daddr));
         volatile::map_ipv4(&raw mut tuple.src, read(socket, from)?);
@@ -102,7 +105,7 @@ fn unasked(
     } else if family == AF_INET6 && kernel!(sock_daddr6) != u32::MAX {
         tuple.src = read(socket, kernel!(sock_saddr6))?;
         tuple.dst = read(socket, kernel!(sock_daddr6))?;
-        bits = flags::IPV6;
+        bits = PacketFlags::IPV6;
     } else {
         return None;
     }
@@ -111,7 +114,7 @@ fn unasked(
     tuple.protocol = TCP;
     let parsed = &mut scratch.parsed;
     parsed.flags = bits;
-    parsed.tcp_flags = tcp::RST | tcp::ACK;
+    parsed.tcp_flags = TcpFlags::RST | TcpFlags::ACK;
     parsed.seq = read(socket, kernel!(tcp_snd_nxt))?;
     parsed.ack = read(socket, kernel!(tcp_rcv_nxt))?;
     if !filter.matches(parsed, &mut scratch.endpoint) || !filter.may_be_sampled(parsed) {
@@ -119,17 +122,24 @@ fn unasked(
     }
     volatile::zero(&raw mut scratch.original);
     volatile::zero(&raw mut scratch.reply);
-    let place = Device {
+    let device = Device {
         netns: netns_of_socket(socket),
         ifindex: 0,
     };
-    report(counts, &SkBuff::NONE, scratch, 0, place, |event| {
-        // SAFETY: reserved, and ours alone.
-        unsafe {
-            (*event).packet.kind = EventKind::ResetSent as u8;
-            (*event).reason = reason;
-        }
-    });
+    report(
+        counts,
+        &SkBuff::NONE,
+        scratch,
+        PacketFlags::empty(),
+        device,
+        |event| {
+            // SAFETY: reserved, and ours alone.
+            unsafe {
+                (*event).packet.kind = EventKind::ResetSent as u8;
+                (*event).reason = reason;
+            }
+        },
+    );
     Some(())
 }
 

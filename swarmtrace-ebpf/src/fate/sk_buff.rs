@@ -10,7 +10,7 @@ use crate::headers::{ether_type, ethernet, ipv4, ipv6, ports};
 use crate::parse;
 use crate::skb::{Head, read};
 use crate::volatile;
-use swarmtrace_common::flags;
+use swarmtrace_common::PacketFlags;
 
 const NO_HEADER: u16 = u16::MAX;
 
@@ -166,7 +166,7 @@ impl SkBuff {
     /// Parses it; `false` where the filter does not select it, neither by its own
     /// addresses nor by those of its conntrack entry.
     #[inline(always)]
-    pub fn selected(&self, filter: &Filter, scratch: &mut Scratch, bits: &mut u16) -> bool {
+    pub fn selected(&self, filter: &Filter, scratch: &mut Scratch, bits: &mut PacketFlags) -> bool {
         volatile::zero(&raw mut scratch.parsed);
         volatile::zero(&raw mut scratch.original);
         volatile::zero(&raw mut scratch.reply);
@@ -178,9 +178,9 @@ impl SkBuff {
         let (original, reply) = (&raw mut scratch.original, &raw mut scratch.reply);
         let entry = Head::of(self.skb).conntrack(original, reply);
         if let Some(is_reply) = entry {
-            *bits |= flags::CONNTRACK;
+            *bits |= PacketFlags::CONNTRACK;
             if is_reply {
-                *bits |= flags::CONNTRACK_REPLY;
+                *bits |= PacketFlags::CONNTRACK_REPLY;
             }
         }
         let key = &mut scratch.endpoint;

@@ -16,7 +16,7 @@ use crate::parsed::Parsed;
 use aya_ebpf::programs::TcContext;
 use cursor::Cursor;
 use network::network;
-use swarmtrace_common::flags;
+use swarmtrace_common::PacketFlags;
 use transport::transport;
 
 /// An IP packet, the packet in its VXLAN datagram or ICMP error, and one more.
@@ -34,7 +34,7 @@ pub fn parse(
     // SAFETY: the context is the program's argument, valid while it runs.
     let skb = unsafe { &*ctx.skb.skb };
     if skb.vlan_present != 0 {
-        parsed.flags |= flags::VLAN;
+        parsed.flags |= PacketFlags::VLAN;
         parsed.vlan = skb.vlan_tci as u16 & 0xfff;
     }
     let ether_type = u16::from_be(skb.protocol as u16);
@@ -62,7 +62,7 @@ pub fn parse_from(
     };
     for _ in 0..LAYERS {
         network(ctx, &mut cursor, length, parsed)?;
-        if parsed.flags & flags::FRAGMENT != 0 {
+        if parsed.flags.intersects(PacketFlags::FRAGMENT) {
             return Some(());
         }
         if !transport(ctx, &mut cursor, vxlan_port, parsed)? {

@@ -6,7 +6,7 @@ use crate::headers::{ether_type, ipv4 as ipv4_header, ipv6 as ipv6_header};
 use crate::parsed::Parsed;
 use crate::volatile;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
-use swarmtrace_common::flags;
+use swarmtrace_common::PacketFlags;
 
 const VLAN_TAGS: u32 = 2;
 const IPV6_EXTENSIONS: u32 = 4;
@@ -36,8 +36,8 @@ pub fn network(
             break;
         }
         let [tag, ether_type] = ctx.load::<[u16; 2]>(cursor.at)?;
-        if parsed.flags & flags::VLAN == 0 {
-            parsed.flags |= flags::VLAN;
+        if !parsed.flags.intersects(PacketFlags::VLAN) {
+            parsed.flags |= PacketFlags::VLAN;
             parsed.vlan = u16::from_be(tag) & 0xfff;
         }
         cursor.ether_type = u16::from_be(ether_type);
@@ -80,9 +80,9 @@ fn ipv4(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed)
     set_protocol(parsed, header.proto);
     parsed.ip_id = u16::from_be_bytes(header.id);
     parsed.ttl = header.ttl;
-    parsed.flags &= !flags::IPV6;
+    parsed.flags.remove(PacketFlags::IPV6);
     if u16::from_be_bytes(header.frags) & ipv4_header::FRAGMENT_OFFSET != 0 {
-        parsed.flags |= flags::FRAGMENT;
+        parsed.flags |= PacketFlags::FRAGMENT;
     }
     Some(())
 }
@@ -107,7 +107,7 @@ fn ipv6(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed)
     parsed.tuple.dst = header.dst_addr;
     parsed.ip_id = 0;
     parsed.ttl = header.hop_limit;
-    parsed.flags |= flags::IPV6;
+    parsed.flags |= PacketFlags::IPV6;
     for _ in 0..IPV6_EXTENSIONS {
         // Hop-by-hop, routing, fragment, authentication, destination options.
         if !matches!(cursor.protocol, 0 | 43 | 44 | 51 | 60) {
@@ -119,7 +119,7 @@ fn ipv6(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed)
             44 => {
                 parsed.ip_id = u16::from_be_bytes([extension[6], extension[7]]);
                 if u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 {
-                    parsed.flags |= flags::FRAGMENT;
+                    parsed.flags |= PacketFlags::FRAGMENT;
                 }
                 cursor.at += 8;
             }
@@ -127,7 +127,7 @@ fn ipv6(ctx: &impl Bytes, cursor: &mut Cursor, length: u32, parsed: &mut Parsed)
             _ => cursor.at += units * 8 + 8,
         }
         cursor.protocol = extension[0];
-        if parsed.flags & flags::FRAGMENT != 0 {
+        if parsed.flags.intersects(PacketFlags::FRAGMENT) {
             break;
         }
     }
@@ -149,7 +149,7 @@ fn set_protocol(parsed: &mut Parsed, protocol: u8) {
 #[inline(always)]
 fn end(at: u32, total: u32, length: u32, parsed: &Parsed) -> u32 {
     let end = at + total;
-    if total == 0 || (end > length && parsed.flags & flags::ICMP_ERROR == 0) {
+    if total == 0 || (end > length && !parsed.flags.intersects(PacketFlags::ICMP_ERROR)) {
         length
     } else {
         end

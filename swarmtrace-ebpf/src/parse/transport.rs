@@ -7,7 +7,7 @@ use crate::headers::protocol::{ESP, ICMP, ICMP6, SCTP, TCP, UDP};
 use crate::headers::{ethernet, icmp, sctp, shift_of, tcp, udp, vxlan as vxlan_header};
 use crate::parsed::Parsed;
 use crate::volatile;
-use swarmtrace_common::flags;
+use swarmtrace_common::{PacketFlags, TcpFlags};
 
 /// The VXLAN header and the inner frame's Ethernet header.
 const AROUND_FRAME: usize = vxlan_header::LENGTH + ethernet::LENGTH;
@@ -20,7 +20,7 @@ pub fn transport(
     vxlan_port: u16,
     parsed: &mut Parsed,
 ) -> Option<bool> {
-    let quoted = parsed.flags & flags::ICMP_ERROR != 0;
+    let quoted = parsed.flags.intersects(PacketFlags::ICMP_ERROR);
     let at = cursor.at;
     match cursor.protocol {
         TCP => segment(ctx, cursor, quoted, parsed)?,
@@ -33,8 +33,8 @@ pub fn transport(
             };
             set_ports(parsed, ports);
             payload(ctx, at + udp::LENGTH as u32, cursor.end, parsed);
-            let seen = flags::VXLAN | flags::QUOTED_VXLAN;
-            if parsed.tuple.dst_port == vxlan_port && parsed.flags & seen == 0 {
+            let seen = PacketFlags::VXLAN | PacketFlags::QUOTED_VXLAN;
+            if parsed.tuple.dst_port == vxlan_port && !parsed.flags.intersects(seen) {
                 return Some(vxlan(ctx, cursor, quoted, parsed));
             }
         }
@@ -48,7 +48,7 @@ pub fn transport(
             let [index, number] = ctx.load::<[u32; 2]>(at)?;
             parsed.ack = u32::from_be(index);
             parsed.seq = u32::from_be(number);
-            parsed.flags |= flags::ESP;
+            parsed.flags |= PacketFlags::ESP;
         }
         ICMP | ICMP6 => {
             let [kind, code] = ctx.load::<[u8; 2]>(at)?;
@@ -63,7 +63,7 @@ pub fn transport(
                 volatile::copy(&raw const parsed.tuple, &raw mut parsed.outer);
                 parsed.outer.src_port = u16::from(kind);
                 parsed.outer.dst_port = u16::from(code);
-                parsed.flags |= flags::ICMP_ERROR;
+                parsed.flags |= PacketFlags::ICMP_ERROR;
                 cursor.at = at + icmp::LENGTH as u32;
                 return Some(true);
             }
@@ -94,8 +94,7 @@ fn segment(ctx: &impl Bytes, cursor: &Cursor, quoted: bool, parsed: &mut Parsed)
     parsed.seq = u32::from_be(header[tcp::SEQUENCE / 4]);
     parsed.ack = u32::from_be(header[tcp::ACKNOWLEDGMENT / 4]);
     let word = u32::from_be(header[tcp::DATA_OFFSET / 4]);
-    // FIN to ACK, and urgent: the bits that `swarmtrace_common::tcp` may name.
-    parsed.tcp_flags = (word >> shift_of(tcp::FLAGS)) as u8;
+    parsed.tcp_flags = TcpFlags::from_bits_retain((word >> shift_of(tcp::FLAGS)) as u8);
     let header_length = (word >> (shift_of(tcp::DATA_OFFSET) + 4)) * 4;
     if header_length < tcp::LENGTH as u32 {
         return None;
@@ -148,9 +147,9 @@ fn vxlan(ctx: &impl Bytes, cursor: &mut Cursor, quoted: bool, parsed: &mut Parse
         return false;
     }
     if quoted {
-        parsed.flags |= flags::QUOTED_VXLAN;
+        parsed.flags |= PacketFlags::QUOTED_VXLAN;
     } else {
-        parsed.flags |= flags::VXLAN;
+        parsed.flags |= PacketFlags::VXLAN;
         volatile::copy(&raw const parsed.tuple, &raw mut parsed.outer);
     }
     parsed.vni = u32::from(u16::from_be(header[2])) << 8 | u32::from(u16::from_be(header[3]) >> 8);
