@@ -20,7 +20,7 @@ use support::taps::attach;
 use swarmtrace::capture::{AttachMode, Capture, Event, Events, LoadOptions};
 use swarmtrace::sys::kernel_names::KernelNames;
 use swarmtrace_common::{
-    Endpoint, FateEvent, NO_REASON, PacketEvent, PortSet, Settings, flags, tcp,
+    Endpoint, FateEvent, NO_REASON, PacketEvent, PacketFlags, PortSet, Settings, TcpFlags,
 };
 
 /// Ports that no other test uses: drops are seen in every namespace of the machine.
@@ -159,10 +159,10 @@ fn rule(net: &Net, host: &str, rest: &[&str]) {
     net.exec(&[&[tables, "-w"], rest].concat());
 }
 
-const SYN: u8 = tcp::SYN;
+const SYN: TcpFlags = TcpFlags::SYN;
 
 fn is_syn(fate: &FateEvent) -> bool {
-    fate.packet.tcp_flags & (tcp::SYN | tcp::ACK) == SYN
+    fate.packet.tcp_flags & (TcpFlags::SYN | TcpFlags::ACK) == SYN
 }
 
 #[test]
@@ -201,12 +201,16 @@ fn a_packet_that_a_rule_drops() {
             assert_eq!(packet.netns, pair.right.inode());
             assert_eq!(packet.ifindex, pair.right.site("right0").at.ifindex);
             assert_eq!(packet.tuple.destination(), address(host, PORT));
-            assert_eq!(packet.has(flags::IPV6), host.contains(':'));
+            assert_eq!(packet.has(PacketFlags::IPV6), host.contains(':'));
             assert_ne!(packet.skb, 0);
             watch.assert_reason(drop, "SKB_DROP_REASON_NETFILTER_DROP", &NETFILTER);
         }
         assert!(segments.clone().all(is_syn));
-        assert!(segments.clone().all(|d| d.packet.has(flags::TIMESTAMPS)));
+        assert!(
+            segments
+                .clone()
+                .all(|d| d.packet.has(PacketFlags::TIMESTAMPS))
+        );
         assert!(datagrams.clone().all(|d| d.packet.payload_length == 10));
     }
 }
@@ -225,7 +229,7 @@ fn a_port_that_nobody_listens_on() {
         let events = watch.taken();
         let at = (pair.right.inode(), pair.right.site("right0").at.ifindex);
         let syn = tapped(&events, at, SYN, 0);
-        let reset = tapped(&events, at, tcp::RST, 1);
+        let reset = tapped(&events, at, TcpFlags::RST, 1);
         let drops = (events.iter()).filter_map(|event| match event {
             Event::Drop(fate) if is_syn(fate) => Some(fate),
             _ => None,
@@ -258,11 +262,11 @@ fn a_port_that_nobody_listens_on() {
 
 /// The one packet that a tap saw with those flags, in that direction.
 #[track_caller]
-fn tapped(events: &[Event], at: (u32, u32), bits: u8, direction: u8) -> &PacketEvent {
+fn tapped(events: &[Event], at: (u32, u32), bits: TcpFlags, direction: u8) -> &PacketEvent {
     let found = events.iter().filter_map(Event::packet).filter(|packet| {
         (packet.netns, packet.ifindex) == at
             && packet.direction == direction
-            && packet.tcp_flags & (SYN | tcp::RST) == bits
+            && packet.tcp_flags & (SYN | TcpFlags::RST) == bits
     });
     let found: Vec<&PacketEvent> = found.collect();
     let [one] = found[..] else {
@@ -284,9 +288,12 @@ fn resets(events: &[Event]) -> Vec<&FateEvent> {
 fn assert_sent(sent: &FateEvent, reset: &PacketEvent) {
     let packet = &sent.packet;
     assert_eq!(packet.tuple, reset.tuple);
-    assert_eq!(packet.tcp_flags, reset.tcp_flags & (tcp::RST | tcp::ACK));
+    assert_eq!(
+        packet.tcp_flags,
+        reset.tcp_flags & (TcpFlags::RST | TcpFlags::ACK)
+    );
     assert_eq!(packet.seq, reset.seq);
-    if reset.tcp_flags & tcp::ACK != 0 {
+    if reset.tcp_flags.contains(TcpFlags::ACK) {
         assert_eq!(packet.ack, reset.ack);
     }
     // A reset that answers nothing is traced once it is sent.
@@ -322,7 +329,7 @@ fn resets_of_open_connections() {
             };
             let events = watch.taken();
             let at = (sender.inode(), sender.site(device).at.ifindex);
-            let reset = tapped(&events, at, tcp::RST, 1);
+            let reset = tapped(&events, at, TcpFlags::RST, 1);
             let sent = resets(&events);
             let [sent] = sent[..] else {
                 panic!("{host} {unasked}: {sent:#?}")
@@ -449,7 +456,7 @@ fn a_packet_in_a_tunnel() {
         panic!("{drops:#?}")
     };
     let packet = &drop.packet;
-    assert!(packet.has(flags::VXLAN) && is_syn(drop));
+    assert!(packet.has(PacketFlags::VXLAN) && is_syn(drop));
     assert_eq!((packet.vni, packet.tuple.destination()), (4096, inside));
     assert_eq!(packet.outer.destination(), address("10.99.0.2", 4789));
     assert_eq!(packet.netns, pair.right.inode());
@@ -506,7 +513,7 @@ fn a_connection_that_goes_well_loses_nothing() {
         // correlator.
         let ends = |drop: &&FateEvent| {
             let packet = &drop.packet;
-            let bare = packet.payload_length == 0 && packet.tcp_flags & tcp::SYN == 0;
+            let bare = packet.payload_length == 0 && !packet.tcp_flags.contains(TcpFlags::SYN);
             drop.reason == NO_REASON && bare
         };
         let said = drops.iter().filter(|drop| !ends(drop)).map(|drop| {

@@ -16,7 +16,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use support::frames::*;
 use support::{Bench, everything};
-use swarmtrace_common::{Endpoint, Mode, PortSet, Settings, flags, tcp as bits};
+use swarmtrace_common::{Endpoint, Mode, PacketFlags, PortSet, Settings, TcpFlags};
 
 const CLIENT: [u8; 4] = [192, 0, 2, 10];
 const SERVER: [u8; 4] = [10, 0, 0, 6];
@@ -57,7 +57,7 @@ fn from(server: [u8; 4], segment: &Tcp) -> Vec<u8> {
 fn only_the_traced_service_matches() {
     needs!(Root, Btf);
     let mut bench = traced(transitions());
-    let syn = |port| tcp(5000, port, bits::SYN, 1, 0);
+    let syn = |port| tcp(5000, port, TcpFlags::SYN, 1, 0);
     assert!(bench.input(&to(SERVER, &syn(80))).is_some());
     assert!(bench.input(&to(SERVER, &syn(81))).is_none(), "another port");
     assert!(
@@ -68,7 +68,7 @@ fn only_the_traced_service_matches() {
         bench.input(&to(SERVER, &syn(53))).is_none(),
         "another protocol"
     );
-    let reply = tcp(80, 5000, bits::SYN | bits::ACK, 9, 2);
+    let reply = tcp(80, 5000, TcpFlags::SYN | TcpFlags::ACK, 9, 2);
     assert!(bench.input(&from(SERVER, &reply)).is_some());
     let inner = to(SERVER, &syn(80));
     let node = v4([1, 1, 1, 1], [2, 2, 2, 2]);
@@ -112,10 +112,10 @@ fn handshakes_and_resets_alone() {
     let tunnelled = |frame: &[u8]| node.frame(17, &vxlan(4789, 1, frame));
     let v6_frame = |segment: &Tcp| v6(1, 2).frame(6, &segment.bytes());
     let reported = [
-        bits::SYN,
-        bits::SYN | bits::ACK,
-        bits::RST,
-        bits::RST | bits::ACK,
+        TcpFlags::SYN,
+        TcpFlags::SYN | TcpFlags::ACK,
+        TcpFlags::RST,
+        TcpFlags::RST | TcpFlags::ACK,
     ];
     for flags in reported {
         let segment = tcp(5000, 80, flags, 7, 9);
@@ -125,21 +125,21 @@ fn handshakes_and_resets_alone() {
             assert_eq!((event.tcp_flags, event.seq, event.ack), (flags, 7, 9));
         }
     }
-    let quoted = v4(CLIENT, SERVER).packet(6, &tcp(5000, 80, bits::SYN, 7, 0).bytes());
+    let quoted = v4(CLIENT, SERVER).packet(6, &tcp(5000, 80, TcpFlags::SYN, 7, 0).bytes());
     let error = v4([10, 0, 0, 98], CLIENT).frame(1, &icmp(3, 1, &quoted));
     assert!(
         bench
             .input(&error)
-            .is_some_and(|e| e.has(flags::ICMP_ERROR))
+            .is_some_and(|e| e.has(PacketFlags::ICMP_ERROR))
     );
     // A reset that carries data is one all the same.
-    let last_words = tcp(80, 5000, bits::RST | bits::ACK, 7, 9).data(b"no socket");
+    let last_words = tcp(80, 5000, TcpFlags::RST | TcpFlags::ACK, 7, 9).data(b"no socket");
     assert!(bench.input(&from(SERVER, &last_words)).is_some());
 
     let matched = bench.capture.counters().unwrap().matched();
-    let closes = tcp(5000, 80, bits::FIN | bits::ACK, 7, 9);
-    let speaks = tcp(5000, 80, bits::ACK, 8, 9).data(b"GET /");
-    for segment in [closes, speaks, tcp(5000, 80, bits::ACK, 8, 9)] {
+    let closes = tcp(5000, 80, TcpFlags::FIN | TcpFlags::ACK, 7, 9);
+    let speaks = tcp(5000, 80, TcpFlags::ACK, 8, 9).data(b"GET /");
+    for segment in [closes, speaks, tcp(5000, 80, TcpFlags::ACK, 8, 9)] {
         let frame = to(SERVER, &segment);
         for frame in [tunnelled(&frame), frame, v6_frame(&segment)] {
             assert!(bench.input(&frame).is_none(), "{segment:?}");
@@ -159,7 +159,7 @@ fn handshakes_and_resets_alone() {
 fn endpoints_with_wildcards() {
     needs!(Root, Btf);
     let mut bench = Bench::new(transitions());
-    let syn = to(SERVER, &tcp(5000, 4321, bits::SYN, 1, 0));
+    let syn = to(SERVER, &tcp(5000, 4321, TcpFlags::SYN, 1, 0));
     let esp = v4(CLIENT, SERVER).frame(50, &[0, 0, 0, 1, 0, 0, 0, 2]);
     let mut with = |endpoints: &[Endpoint], ports: &[u16]| {
         let endpoints = endpoints.iter().copied().collect();
@@ -192,22 +192,22 @@ fn a_connection_s_transitions() {
         };
         bench
             .input(&frame)
-            .map(|event| event.has(flags::FIRST_DATA))
+            .map(|event| event.has(PacketFlags::FIRST_DATA))
     };
     let client = |flags, seq, ack| tcp(5000, 80, flags, seq, ack);
     let server = |flags, seq, ack| tcp(80, 5000, flags, seq, ack);
-    const PUSH: u8 = bits::PSH | bits::ACK;
-    assert_eq!(out(false, client(bits::SYN, u32::MAX, 0)), Some(false));
+    const PUSH: TcpFlags = TcpFlags::PSH.union(TcpFlags::ACK);
+    assert_eq!(out(false, client(TcpFlags::SYN, u32::MAX, 0)), Some(false));
     assert_eq!(
-        out(false, client(bits::SYN, u32::MAX, 0)),
+        out(false, client(TcpFlags::SYN, u32::MAX, 0)),
         Some(false),
         "again"
     );
     assert_eq!(
-        out(true, server(bits::SYN | bits::ACK, 700, 0)),
+        out(true, server(TcpFlags::SYN | TcpFlags::ACK, 700, 0)),
         Some(false)
     );
-    assert_eq!(out(false, client(bits::ACK, 0, 701)), None);
+    assert_eq!(out(false, client(TcpFlags::ACK, 0, 701)), None);
     assert_eq!(out(false, client(PUSH, 0, 701).data(b"GET /")), Some(true));
     assert_eq!(
         out(false, client(PUSH, 0, 701).data(b"GET /")),
@@ -217,20 +217,20 @@ fn a_connection_s_transitions() {
     assert_eq!(out(false, client(PUSH, 5, 701).data(b"more")), None);
     assert_eq!(out(true, server(PUSH, 701, 5).data(b"200 OK")), Some(true));
     assert_eq!(out(true, server(PUSH, 707, 5).data(b"more")), None);
-    assert_eq!(out(true, server(bits::ACK, 711, 9)), None);
+    assert_eq!(out(true, server(TcpFlags::ACK, 711, 9)), None);
     assert_eq!(
-        out(true, server(bits::FIN | bits::ACK, 711, 9)),
+        out(true, server(TcpFlags::FIN | TcpFlags::ACK, 711, 9)),
         Some(false)
     );
-    assert_eq!(out(false, client(bits::RST, 9, 0)), Some(false));
+    assert_eq!(out(false, client(TcpFlags::RST, 9, 0)), Some(false));
     // Data of a connection whose beginning was not seen.
     assert_eq!(out(false, tcp(5001, 80, PUSH, 1, 1).data(b"x")), None);
     // Data in the SYN (TCP Fast Open), data with the FIN.
-    let fast = tcp(5002, 80, bits::SYN, 40, 0).data(b"GET /");
+    let fast = tcp(5002, 80, TcpFlags::SYN, 40, 0).data(b"GET /");
     assert_eq!(out(false, fast), Some(true));
-    let answer = tcp(80, 5002, bits::SYN | bits::ACK, 90, 46);
+    let answer = tcp(80, 5002, TcpFlags::SYN | TcpFlags::ACK, 90, 46);
     assert_eq!(out(true, answer), Some(false));
-    let last = tcp(80, 5002, bits::FIN | PUSH, 91, 46).data(b"200");
+    let last = tcp(80, 5002, TcpFlags::FIN | PUSH, 91, 46).data(b"200");
     assert_eq!(out(true, last), Some(true));
 }
 
@@ -241,7 +241,7 @@ fn all_packets_of_the_service_and_icmp_errors_always() {
         mode: Mode::AllPackets as u8,
         ..transitions()
     });
-    let ack = tcp(5000, 80, bits::ACK, 1, 1);
+    let ack = tcp(5000, 80, TcpFlags::ACK, 1, 1);
     assert!(bench.input(&to(SERVER, &ack)).is_some());
     assert!(bench.input(&to(OTHER, &ack)).is_none());
     bench.capture.set_settings(transitions()).unwrap();
@@ -298,32 +298,44 @@ fn a_sample_is_the_same_through_nat() {
         };
         // Before and behind a DNAT that rewrites address and port.
         for (server, target) in [(SERVER, 8080), (OTHER, 80)] {
-            check(tcp(port, target, bits::SYN, isn, 0), server, false);
+            check(tcp(port, target, TcpFlags::SYN, isn, 0), server, false);
             check(
-                tcp(target, port, bits::SYN | bits::ACK, 5, isn.wrapping_add(1)),
+                tcp(
+                    target,
+                    port,
+                    TcpFlags::SYN | TcpFlags::ACK,
+                    5,
+                    isn.wrapping_add(1),
+                ),
                 server,
                 true,
             );
             check(
-                tcp(port, target, bits::ACK, isn.wrapping_add(1), 6),
+                tcp(port, target, TcpFlags::ACK, isn.wrapping_add(1), 6),
                 server,
                 false,
             );
             check(
-                tcp(port, target, bits::ACK, 77, 6).data(b"x"),
+                tcp(port, target, TcpFlags::ACK, 77, 6).data(b"x"),
                 server,
                 false,
             );
-            check(tcp(target, port, bits::RST, 6, 0), server, true);
+            check(tcp(target, port, TcpFlags::RST, 6, 0), server, true);
         }
         // A SYN refused right away, at a tap that saw the answer alone.
         check(
-            tcp(9, port, bits::RST | bits::ACK, 0, isn.wrapping_add(1)),
+            tcp(
+                9,
+                port,
+                TcpFlags::RST | TcpFlags::ACK,
+                0,
+                isn.wrapping_add(1),
+            ),
             [10, 0, 0, 99],
             true,
         );
         let quoted = v4(CLIENT, [10, 0, 0, 98]);
-        let quoted = quoted.packet(6, &tcp(port, 9, bits::SYN, isn, 0).bytes());
+        let quoted = quoted.packet(6, &tcp(port, 9, TcpFlags::SYN, isn, 0).bytes());
         let error = v4([10, 0, 0, 98], CLIENT).frame(1, &icmp(3, 1, &quoted));
         verdicts.push(bench.input(&error).is_some());
         assert!(
@@ -339,7 +351,7 @@ fn a_sample_is_the_same_through_nat() {
 fn a_full_ring_buffer_is_counted() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
-    let frame = to(SERVER, &tcp(1, 2, bits::SYN, 3, 0));
+    let frame = to(SERVER, &tcp(1, 2, TcpFlags::SYN, 3, 0));
     let options = aya::programs::TestRunOptions {
         data_in: Some(&frame),
         repeat: 6000,
@@ -385,7 +397,7 @@ proptest! {
         }
         let mut bench = shared();
         bench.capture.set_settings(Settings { mode, ..transitions() }).unwrap();
-        let mut segment = tcp(ports.0, ports.1, bits, seq, 1).data(&data);
+        let mut segment = tcp(ports.0, ports.1, TcpFlags::from_bits_retain(bits), seq, 1).data(&data);
         segment.options = vec![1; options * 4];
         // Unlike UDP's, this payload is no VXLAN header, so port 4789 stays UDP.
         let payload = if protocol == 17 { udp(ports.0, ports.1, &[0; 9]) } else { segment.bytes() };

@@ -15,7 +15,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use support::frames::*;
 use support::{Bench, everything};
-use swarmtrace_common::{PacketEvent, Tuple, flags, mapped, tcp as bits};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags, Tuple, mapped};
 
 const CLIENT: [u8; 4] = [192, 0, 2, 10];
 const SERVER: [u8; 4] = [10, 0, 0, 6];
@@ -32,21 +32,21 @@ fn between(tuple: &Tuple, src: &str, dst: &str) {
 fn a_tcp_syn_over_ipv4() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
-    let segment = tcp(51_544, 8080, bits::SYN, 1000, 0).options(&SYN_OPTIONS);
+    let segment = tcp(51_544, 8080, TcpFlags::SYN, 1000, 0).options(&SYN_OPTIONS);
     let frame = v4(CLIENT, SERVER).frame(6, &segment.bytes());
     let event = bench.input(&frame).unwrap();
     between(&event.tuple, "192.0.2.10:51544", "10.0.0.6:8080");
     assert_eq!(event.tuple.protocol, 6);
     assert_eq!(
         (event.seq, event.ack, event.tcp_flags),
-        (1000, 0, bits::SYN)
+        (1000, 0, TcpFlags::SYN)
     );
     assert_eq!((event.tsval, event.tsecr), (0x100, 0));
     assert_eq!((event.ip_id, event.ttl), (0x1234, 63));
     // The frame's MAC is not the loopback device's, which has none.
     assert_eq!(
-        event.flags & !flags::CONNTRACK,
-        flags::TIMESTAMPS | flags::OTHER_HOST
+        event.flags & !PacketFlags::CONNTRACK,
+        PacketFlags::TIMESTAMPS | PacketFlags::OTHER_HOST
     );
     assert_eq!(event.length as usize, frame.len());
     assert_eq!(event.payload_length, 0);
@@ -56,7 +56,10 @@ fn a_tcp_syn_over_ipv4() {
     let inode = std::fs::metadata("/proc/self/ns/net").unwrap().ino();
     assert_eq!((u64::from(event.netns), event.ifindex), (inode, 1));
     let now = bench.run("swarmtrace_out", &frame).unwrap();
-    assert_eq!((now.direction, now.flags & flags::OTHER_HOST), (1, 0));
+    assert_eq!(
+        (now.direction, now.flags & PacketFlags::OTHER_HOST),
+        (1, PacketFlags::empty())
+    );
     assert!(now.time > event.time);
 }
 
@@ -67,16 +70,16 @@ fn ipv4_options_and_odd_tcp_options() {
     let mut ip = v4(CLIENT, SERVER);
     ip.options = vec![1; 8];
     let odd = [&[1, 1, 1, 8, 10][..], &[0, 0, 0, 9, 0, 0, 0, 8], &[1, 1, 0]].concat();
-    let segment = tcp(1, 2, bits::ACK, 5, 6).options(&odd).data(b"hello");
+    let segment = tcp(1, 2, TcpFlags::ACK, 5, 6).options(&odd).data(b"hello");
     let event = bench.input(&ip.frame(6, &segment.bytes())).unwrap();
     between(&event.tuple, "192.0.2.10:1", "10.0.0.6:2");
     assert_eq!((event.tsval, event.tsecr), (9, 8));
     assert_eq!(event.payload_length, 5);
     // The options end before timestamps; a length of 0 must not hang.
     for options in [[0; 12], [3, 0, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0]] {
-        let segment = tcp(1, 2, bits::ACK, 5, 6).options(&options);
+        let segment = tcp(1, 2, TcpFlags::ACK, 5, 6).options(&options);
         let event = bench.input(&ip.frame(6, &segment.bytes())).unwrap();
-        assert!(!event.has(flags::TIMESTAMPS));
+        assert!(!event.has(PacketFlags::TIMESTAMPS));
         assert_eq!((event.tsval, event.tsecr), (0, 0));
     }
 }
@@ -85,11 +88,11 @@ fn ipv4_options_and_odd_tcp_options() {
 fn ipv6_with_and_without_extension_headers() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
-    let segment = tcp(1, 443, bits::SYN | bits::ACK, 7, 8).options(&TIMESTAMPS);
+    let segment = tcp(1, 443, TcpFlags::SYN | TcpFlags::ACK, 7, 8).options(&TIMESTAMPS);
     let mut ip = v6(1, 2);
     let plain = bench.input(&ip.frame(6, &segment.bytes())).unwrap();
     between(&plain.tuple, "[fd00::1]:1", "[fd00::2]:443");
-    assert!(plain.has(flags::IPV6) && plain.has(flags::TIMESTAMPS));
+    assert!(plain.has(PacketFlags::IPV6) && plain.has(PacketFlags::TIMESTAMPS));
     assert_eq!((plain.tsval, plain.tsecr, plain.ip_id), (0x100, 0x200, 0));
     // Hop-by-hop of 16 bytes, destination options, the first of two fragments.
     ip.extensions = vec![
@@ -106,7 +109,7 @@ fn ipv6_with_and_without_extension_headers() {
     // A later fragment has neither ports nor TCP fields.
     ip.extensions = vec![(44, vec![0, 0x05, 0xa8, 0xaa, 0xbb, 0xcc, 0xdd])];
     let event = bench.input(&ip.frame(6, &segment.bytes())).unwrap();
-    assert!(event.has(flags::FRAGMENT));
+    assert!(event.has(PacketFlags::FRAGMENT));
     between(&event.tuple, "[fd00::1]:0", "[fd00::2]:0");
     assert_eq!((event.tuple.protocol, event.seq), (6, 0));
 }
@@ -116,11 +119,11 @@ fn vlan_and_double_tags() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let ip = v4(CLIENT, SERVER);
-    let packet = ip.packet(6, &tcp(1, 2, bits::SYN, 3, 0).bytes());
+    let packet = ip.packet(6, &tcp(1, 2, TcpFlags::SYN, 3, 0).bytes());
     let single = ethernet(0x8100, &tag(0x6123, IPV4, &packet));
     let event = bench.input(&single).unwrap();
     between(&event.tuple, "192.0.2.10:1", "10.0.0.6:2");
-    assert_eq!((event.vlan, event.has(flags::VLAN)), (0x123, true));
+    assert_eq!((event.vlan, event.has(PacketFlags::VLAN)), (0x123, true));
     let double = ethernet(0x88a8, &tag(7, 0x8100, &tag(8, IPV4, &packet)));
     let event = bench.input(&double).unwrap();
     between(&event.tuple, "192.0.2.10:1", "10.0.0.6:2");
@@ -163,11 +166,11 @@ fn fragments_sctp_esp_and_echo() {
     let mut ip = v4(CLIENT, SERVER);
     ip.fragment = 0x2000;
     let first = bench.input(&ip.frame(17, &udp(1, 2, &[9; 32]))).unwrap();
-    assert!(!first.has(flags::FRAGMENT));
+    assert!(!first.has(PacketFlags::FRAGMENT));
     assert_eq!(first.tuple.dst_port, 2);
     ip.fragment = 5;
     let later = bench.input(&ip.frame(17, &[9; 32])).unwrap();
-    assert!(later.has(flags::FRAGMENT));
+    assert!(later.has(PacketFlags::FRAGMENT));
     between(&later.tuple, "192.0.2.10:0", "10.0.0.6:0");
     ip.fragment = 0;
     let sctp = bench.input(&ip.frame(132, &udp(1, 2, &[9; 32]))).unwrap();
@@ -175,10 +178,10 @@ fn fragments_sctp_esp_and_echo() {
     let esp = bench
         .input(&ip.frame(50, &[0, 0, 1, 0, 0, 0, 0, 9, 1, 2]))
         .unwrap();
-    assert!(esp.has(flags::ESP));
+    assert!(esp.has(PacketFlags::ESP));
     assert_eq!((esp.ack, esp.seq, esp.tuple.protocol), (256, 9, 50));
     let echo = bench.input(&ip.frame(1, &icmp(8, 0, b"ping"))).unwrap();
-    assert!(!echo.has(flags::ICMP_ERROR));
+    assert!(!echo.has(PacketFlags::ICMP_ERROR));
     between(&echo.tuple, "192.0.2.10:0", "10.0.0.6:0");
 }
 
@@ -186,23 +189,23 @@ fn fragments_sctp_esp_and_echo() {
 fn icmp_errors_show_what_they_quote() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
-    let segment = tcp(51_544, 80, bits::SYN, 1000, 0).options(&TIMESTAMPS);
+    let segment = tcp(51_544, 80, TcpFlags::SYN, 1000, 0).options(&TIMESTAMPS);
     let quoted = v4(CLIENT, SERVER).packet(6, &segment.bytes());
     let router = v4([10, 0, 0, 1], CLIENT);
     let event = bench.input(&router.frame(1, &icmp(3, 4, &quoted))).unwrap();
-    assert!(event.has(flags::ICMP_ERROR));
+    assert!(event.has(PacketFlags::ICMP_ERROR));
     between(&event.tuple, "192.0.2.10:51544", "10.0.0.6:80");
     between(&event.outer, "10.0.0.1:3", "192.0.2.10:4");
     assert_eq!((event.outer.protocol, event.tuple.protocol), (1, 6));
     assert_eq!(
         (event.seq, event.tcp_flags, event.tsval),
-        (1000, bits::SYN, 0x100)
+        (1000, TcpFlags::SYN, 0x100)
     );
     // The least a router may quote: 8 bytes of TCP.
     let short = router.frame(1, &icmp(3, 1, &quoted[..28]));
     let event = bench.input(&short).unwrap();
     between(&event.tuple, "192.0.2.10:51544", "10.0.0.6:80");
-    assert_eq!((event.seq, event.tcp_flags), (1000, 0));
+    assert_eq!((event.seq, event.tcp_flags), (1000, TcpFlags::empty()));
     // ICMPv6: port unreachable for a datagram.
     let quoted = v6(1, 2).packet(17, &udp(5, 6, b"question"));
     let event = bench
@@ -218,13 +221,13 @@ fn icmp_errors_show_what_they_quote() {
 fn vxlan_shows_the_inner_frame() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
-    let segment = tcp(51_544, 80, bits::SYN, 1000, 0).options(&SYN_OPTIONS);
+    let segment = tcp(51_544, 80, TcpFlags::SYN, 1000, 0).options(&SYN_OPTIONS);
     let inner = v4([10, 0, 0, 2], SERVER).frame(6, &segment.bytes());
     let node = v4([192, 168, 50, 1], [192, 168, 50, 2]);
     let datagram = vxlan(4789, 4096, &inner);
     let frame = node.frame(17, &datagram);
     let event = bench.input(&frame).unwrap();
-    assert!(event.has(flags::VXLAN) && event.has(flags::TIMESTAMPS));
+    assert!(event.has(PacketFlags::VXLAN) && event.has(PacketFlags::TIMESTAMPS));
     between(&event.tuple, "10.0.0.2:51544", "10.0.0.6:80");
     between(&event.outer, "192.168.50.1:40000", "192.168.50.2:4789");
     assert_eq!(
@@ -239,7 +242,7 @@ fn vxlan_shows_the_inner_frame() {
     assert_eq!((event.vni, event.vlan, event.seq), (4096, 5, 1000));
     let event = bench.input(&v6(1, 2).frame(17, &datagram)).unwrap();
     between(&event.outer, "[fd00::1]:40000", "[fd00::2]:4789");
-    assert!(!event.has(flags::IPV6), "the inner packet is IPv4");
+    assert!(!event.has(PacketFlags::IPV6), "the inner packet is IPv4");
     let inner_tagged = ethernet(0x8100, &tag(9, IPV4, &inner[14..]));
     let event = bench
         .input(&node.frame(17, &vxlan(4789, 1, &inner_tagged)))
@@ -250,7 +253,7 @@ fn vxlan_shows_the_inner_frame() {
     let event = bench
         .input(&node.frame(17, &vxlan(4790, 4096, &inner)))
         .unwrap();
-    assert!(!event.has(flags::VXLAN));
+    assert!(!event.has(PacketFlags::VXLAN));
     assert_eq!(event.tuple.dst_port, 4790);
     // ARP inside is of no interest.
     let arp = ethernet(0x0806, &[0; 28]);
@@ -261,7 +264,7 @@ fn vxlan_shows_the_inner_frame() {
 fn vxlan_and_icmp_errors_together() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
-    let segment = tcp(51_544, 80, bits::SYN, 1000, 0);
+    let segment = tcp(51_544, 80, TcpFlags::SYN, 1000, 0);
     let overlay = v4([10, 0, 0, 2], SERVER);
     let node = v4([192, 168, 50, 1], [192, 168, 50, 2]);
     // An overlay ICMP error on its way through VXLAN.
@@ -270,8 +273,8 @@ fn vxlan_and_icmp_errors_together() {
     let event = bench
         .input(&node.frame(17, &vxlan(4789, 4096, &error)))
         .unwrap();
-    assert!(event.has(flags::VXLAN) && event.has(flags::ICMP_ERROR));
-    assert!(!event.has(flags::QUOTED_VXLAN));
+    assert!(event.has(PacketFlags::VXLAN) && event.has(PacketFlags::ICMP_ERROR));
+    assert!(!event.has(PacketFlags::QUOTED_VXLAN));
     between(&event.tuple, "10.0.0.2:51544", "10.0.0.6:80");
     between(&event.outer, "10.0.0.6:3", "10.0.0.2:3");
     assert_eq!(event.vni, 4096);
@@ -279,8 +282,8 @@ fn vxlan_and_icmp_errors_together() {
     let quoted = node.packet(17, &vxlan(4789, 4097, &overlay.frame(6, &segment.bytes())));
     let back = v4([192, 168, 50, 2], [192, 168, 50, 1]);
     let event = bench.input(&back.frame(1, &icmp(3, 3, &quoted))).unwrap();
-    assert!(event.has(flags::ICMP_ERROR) && event.has(flags::QUOTED_VXLAN));
-    assert!(!event.has(flags::VXLAN));
+    assert!(event.has(PacketFlags::ICMP_ERROR) && event.has(PacketFlags::QUOTED_VXLAN));
+    assert!(!event.has(PacketFlags::VXLAN));
     between(&event.tuple, "10.0.0.2:51544", "10.0.0.6:80");
     between(&event.outer, "192.168.50.2:3", "192.168.50.1:3");
     assert_eq!(event.vni, 4097);
@@ -288,7 +291,7 @@ fn vxlan_and_icmp_errors_together() {
     let event = bench
         .input(&back.frame(1, &icmp(3, 3, &quoted[..36])))
         .unwrap();
-    assert!(!event.has(flags::QUOTED_VXLAN));
+    assert!(!event.has(PacketFlags::QUOTED_VXLAN));
     between(&event.tuple, "192.168.50.1:40000", "192.168.50.2:4789");
 }
 
@@ -298,7 +301,7 @@ fn devices_without_ethernet() {
     let mut bench = Bench::new(everything());
     // A test run always has an Ethernet header: what follows 14 bytes of it is
     // what the program for bare IP sees only on a real device (capture_taps.rs).
-    let frame = v4(CLIENT, SERVER).frame(6, &tcp(1, 2, bits::SYN, 3, 0).bytes());
+    let frame = v4(CLIENT, SERVER).frame(6, &tcp(1, 2, TcpFlags::SYN, 3, 0).bytes());
     assert_eq!(bench.run("swarmtrace_in3", &frame), None);
     assert_eq!(bench.run("swarmtrace_out3", &frame), None);
 }
@@ -311,16 +314,16 @@ fn check_cuts(bench: &mut Bench, frame: &[u8], whole: &PacketEvent) {
             continue;
         };
         let mut tuple = event.tuple;
-        if event.flags & flags::FRAGMENT == 0 || tuple.src_port != 0 {
+        if !event.flags.contains(PacketFlags::FRAGMENT) || tuple.src_port != 0 {
             assert!(known.contains(&tuple), "{length} bytes: {event:?}");
         }
         tuple.padding = [0; 3];
         assert_eq!(tuple, event.tuple);
         assert_eq!(event.length as usize, length);
-        if !event.has(flags::ICMP_ERROR) {
+        if !event.has(PacketFlags::ICMP_ERROR) {
             assert!((event.payload_length as usize) < length);
         }
-        if event.has(flags::TIMESTAMPS) {
+        if event.has(PacketFlags::TIMESTAMPS) {
             assert_eq!((event.tsval, event.tsecr), (whole.tsval, whole.tsecr));
         }
         if event.seq != 0 {
@@ -339,7 +342,9 @@ fn segment() -> impl Strategy<Value = (u8, Vec<u8>, Tcp)> {
     let numbers = (1_u16.., 1_u16..4789, any::<u8>(), 1_u32.., any::<u32>());
     let data = proptest::collection::vec(any::<u8>(), 0..32);
     (numbers, options, data).prop_map(|((src, dst, bits, seq, ack), options, data)| {
-        let tcp = tcp(src, dst, bits, seq, ack).options(&options).data(&data);
+        let tcp = tcp(src, dst, TcpFlags::from_bits_retain(bits), seq, ack)
+            .options(&options)
+            .data(&data);
         (6, tcp.bytes(), tcp)
     })
 }
@@ -418,7 +423,7 @@ proptest! {
         prop_assert_eq!(event.payload_length as usize, tcp.data.len());
         prop_assert_eq!(event.ttl, inner.ttl);
         prop_assert_eq!(event.vlan, if tags > 0 { 99 } else { 0 });
-        prop_assert_eq!(event.vni, if event.has(flags::VXLAN) { 77 } else { 0 });
+        prop_assert_eq!(event.vni, if event.has(PacketFlags::VXLAN) { 77 } else { 0 });
         if tcp.options == TIMESTAMPS || tcp.options == SYN_OPTIONS {
             prop_assert_eq!(event.tsval, 0x100);
         }

@@ -14,15 +14,15 @@ use support::frames::{IPV4, ethernet, tag, udp, v4};
 use support::nets::{Net, Pair};
 use support::taps::{BOTH, attach, drain, load};
 use swarmtrace::capture::{AttachMode, Capture, LoadOptions, POLL, TapSite};
-use swarmtrace_common::{Direction, PacketEvent, Settings, flags, tcp};
+use swarmtrace_common::{Direction, PacketEvent, PacketFlags, Settings, TcpFlags};
 
 /// How many TCP events have these flags, at a tap, in a direction.
-fn count(events: &[PacketEvent], site: &TapSite, direction: Direction, bits: u8) -> usize {
+fn count(events: &[PacketEvent], site: &TapSite, direction: Direction, bits: TcpFlags) -> usize {
     let at = events.iter().filter(|event| {
         (event.netns, event.ifindex) == (site.at.namespace, site.at.ifindex)
             && event.direction() == direction
     });
-    at.filter(|event| event.tcp_flags & (tcp::SYN | tcp::ACK | tcp::FIN) == bits)
+    at.filter(|event| event.tcp_flags & (TcpFlags::SYN | TcpFlags::ACK | TcpFlags::FIN) == bits)
         .count()
 }
 
@@ -50,26 +50,29 @@ fn a_connection_is_seen_at_every_tap() {
             let [left, right] = &sites[..] else { panic!() };
             use Direction::{Egress, Ingress};
             for (site, direction) in [(left, Egress), (right, Ingress)] {
-                assert_eq!(count(&events, site, direction, tcp::SYN), 1);
+                assert_eq!(count(&events, site, direction, TcpFlags::SYN), 1);
             }
             for (site, direction) in [(right, Egress), (left, Ingress)] {
-                assert_eq!(count(&events, site, direction, tcp::SYN | tcp::ACK), 1);
+                assert_eq!(
+                    count(&events, site, direction, TcpFlags::SYN | TcpFlags::ACK),
+                    1
+                );
             }
             let first: Vec<_> = (events.iter())
-                .filter(|event| event.has(flags::FIRST_DATA))
+                .filter(|event| event.has(PacketFlags::FIRST_DATA))
                 .collect();
             assert_eq!(first.len(), 4, "one each way at two taps: {first:#?}");
             assert!(first.iter().all(|event| event.payload_length > 0));
             for event in &events {
-                assert!(event.has(flags::TIMESTAMPS) && event.tsval != 0);
-                assert_eq!(event.has(flags::IPV6), address.contains(':'));
+                assert!(event.has(PacketFlags::TIMESTAMPS) && event.tsval != 0);
+                assert_eq!(event.has(PacketFlags::IPV6), address.contains(':'));
                 let there = event.tuple.destination().to_string();
                 let back = event.tuple.source().to_string();
                 assert!(there.ends_with(":8080") != back.ends_with(":8080"));
             }
             // Time only goes forward along the way of the SYN.
             let syn = |site: &TapSite| {
-                let mut at = events.iter().filter(|e| e.tcp_flags == tcp::SYN);
+                let mut at = events.iter().filter(|e| e.tcp_flags == TcpFlags::SYN);
                 at.find(|e| e.netns == site.at.namespace).unwrap().time
             };
             assert!(syn(left) < syn(right));
@@ -115,10 +118,10 @@ fn conntrack_shows_the_address_translation() {
         .inside(|| std::net::TcpStream::connect("10.99.0.77:8081").unwrap());
     drop(listener);
     let events = drain(&mut capture);
-    let syn = events.iter().find(|event| event.tcp_flags == tcp::SYN);
+    let syn = events.iter().find(|event| event.tcp_flags == TcpFlags::SYN);
     let syn = syn.unwrap();
     assert_eq!(syn.direction(), Direction::Egress);
-    assert!(syn.has(flags::CONNTRACK) && !syn.has(flags::CONNTRACK_REPLY));
+    assert!(syn.has(PacketFlags::CONNTRACK) && !syn.has(PacketFlags::CONNTRACK_REPLY));
     let (original, reply) = syn.conntrack().unwrap();
     assert_eq!(original.destination().to_string(), "10.99.0.77:8081");
     assert_eq!(reply.source().to_string(), "10.99.0.2:8080");
@@ -128,8 +131,8 @@ fn conntrack_shows_the_address_translation() {
     // At ingress no entry is attached yet.
     let there = events
         .iter()
-        .find(|event| event.tcp_flags == tcp::SYN && event.direction() == Direction::Ingress);
-    assert!(!there.unwrap().has(flags::CONNTRACK));
+        .find(|event| event.tcp_flags == TcpFlags::SYN && event.direction() == Direction::Ingress);
+    assert!(!there.unwrap().has(PacketFlags::CONNTRACK));
 }
 
 /// Sends a frame as it is out of a device.
@@ -171,7 +174,7 @@ fn tags_in_the_frame_and_beside_it() {
     ] {
         let mut at = events.iter().filter(|event| event.tuple.dst_port == 999);
         let event = at.find(|event| event.netns == site.at.namespace).unwrap();
-        assert_eq!((event.vlan, event.has(flags::VLAN)), (42, true));
+        assert_eq!((event.vlan, event.has(PacketFlags::VLAN)), (42, true));
         assert_eq!((event.payload_length, event.direction()), (8, direction));
         assert_eq!(event.length as usize, length);
     }

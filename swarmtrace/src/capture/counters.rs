@@ -19,7 +19,8 @@ impl Counters {
     /// # Errors
     /// [`Error::Object`] if the kernel refuses.
     pub(super) fn read(programs: &Programs) -> Result<Self, Error> {
-        let map: PerCpuArray<_, [u64; counters::COUNT as usize]> = programs.map("COUNTERS")?;
+        let map: PerCpuArray<_, [u64; counters::COUNT as usize]> =
+            programs.map(swarmtrace_common::names::maps::COUNTERS)?;
         let mut per_cpu: Vec<[u64; counters::COUNT as usize]> = Vec::new();
         for depth in 0..counters::DEPTHS {
             let counted = map.get(&depth, 0).map_err(Error::of_map)?;

@@ -1,7 +1,7 @@
 //! Decoding the records of the ring buffer.
 
 use crate::sys::clock::Mono;
-use swarmtrace_common::{EventKind, FateEvent, PacketEvent};
+use swarmtrace_common::{Direction, EventKind, FateEvent, PacketEvent};
 
 /// One record of the kernel side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +38,15 @@ impl Event {
 
     /// Decodes a record; none unless its kind is known and its length is that kind's.
     pub(super) fn decode(record: &[u8]) -> Option<Self> {
-        const PACKET: u8 = EventKind::Packet as u8;
-        const DROP: u8 = EventKind::Drop as u8;
-        const RESET_SENT: u8 = EventKind::ResetSent as u8;
         let kind = *record.get(std::mem::offset_of!(PacketEvent, kind))?;
-        let event = match kind {
-            PACKET => Self::Packet(read(record)?),
-            DROP => Self::Drop(read(record)?),
-            RESET_SENT => Self::ResetSent(read(record)?),
-            _ => return None,
+        let event = match EventKind::try_from(kind).ok()? {
+            EventKind::Packet => Self::Packet(read(record)?),
+            EventKind::Drop => Self::Drop(read(record)?),
+            EventKind::ResetSent => Self::ResetSent(read(record)?),
         };
-        (event.described().direction <= 1).then_some(event)
+        Direction::try_from(event.described().direction)
+            .is_ok()
+            .then_some(event)
     }
 }
 

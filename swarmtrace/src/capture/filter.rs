@@ -4,7 +4,8 @@ use super::error::Error;
 use super::programs::Programs;
 use aya::maps::{Array, HashMap, MapError};
 use std::collections::BTreeSet;
-use swarmtrace_common::{Endpoint, PortSet, Settings};
+use swarmtrace_common::names::maps;
+use swarmtrace_common::{Endpoint, EndpointKinds, PortSet, Settings};
 
 /// The filter that is in the maps.
 #[derive(Debug, Default)]
@@ -37,12 +38,13 @@ impl Filter {
         programs: &mut Programs,
         settings: Settings,
     ) -> Result<(), Error> {
-        let kinds = (self.endpoints.iter()).fold(0, |kinds, one| kinds | one.kind());
+        let kinds =
+            (self.endpoints.iter()).fold(EndpointKinds::empty(), |kinds, one| kinds | one.kind());
         self.settings = Settings {
             endpoint_kinds: kinds,
             ..settings
         };
-        let mut map: Array<_, Settings> = programs.map_mut("SETTINGS")?;
+        let mut map: Array<_, Settings> = programs.map_mut(maps::SETTINGS)?;
         map.set(0, self.settings, 0).map_err(Error::of_map)
     }
 
@@ -51,7 +53,7 @@ impl Filter {
     /// # Errors
     /// [`Error::Object`] if the kernel refuses.
     pub fn set_ports(programs: &mut Programs, ports: &PortSet) -> Result<(), Error> {
-        let mut map: Array<_, PortSet> = programs.map_mut("PORTS")?;
+        let mut map: Array<_, PortSet> = programs.map_mut(maps::PORTS)?;
         map.set(0, ports, 0).map_err(Error::of_map)
     }
 
@@ -64,7 +66,7 @@ impl Filter {
         programs: &mut Programs,
         endpoints: &BTreeSet<Endpoint>,
     ) -> Result<(), Error> {
-        let mut map: HashMap<_, Endpoint, u8> = programs.map_mut("ENDPOINTS")?;
+        let mut map: HashMap<_, Endpoint, u8> = programs.map_mut(maps::ENDPOINTS)?;
         for gone in self.endpoints.difference(endpoints) {
             match map.remove(gone) {
                 Ok(()) | Err(MapError::KeyNotFound) => {}

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The program that the benchmark compares the others with.
-const BENCHMARK: &str = "swarmtrace_nop";
+const BENCHMARK: &str = swarmtrace_common::names::programs::NOTHING;
 
 /// A program of the kernel side, as the running kernel loaded it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use swarmtrace_common::names::{globals, maps};
 use swarmtrace_common::{Endpoint, PortSet, Settings};
 
 /// The kernel side, built by build.rs.
@@ -122,15 +123,15 @@ impl Capture {
         let wake_every = (ring_bytes / 8 / 256).min(1024);
         let log_level: u8 = if options.verbose { u8::MAX } else { 0 };
         let mut object = loader
-            .override_global("OFFSETS", &types.offsets, true)
-            .override_global("FATE_OFFSETS", &types.fate.offsets, true)
-            .override_global("WAKE_EVERY", &wake_every, true)
+            .override_global(globals::OFFSETS, &types.offsets, true)
+            .override_global(globals::FATE_OFFSETS, &types.fate.offsets, true)
+            .override_global(globals::WAKE_EVERY, &wake_every, true)
             .override_global(aya_log::LEVEL, &log_level, true)
-            .map_max_entries("EVENTS", ring_bytes)
+            .map_max_entries(maps::EVENTS, ring_bytes)
             .load(OBJECT)
             .map_err(Error::of_object)?;
-        let ring = object.take_map("EVENTS");
-        let ring = ring.ok_or_else(|| Error::no_map("EVENTS"))?;
+        let ring = object.take_map(maps::EVENTS);
+        let ring = ring.ok_or_else(|| Error::no_map(maps::EVENTS))?;
         let ring = RingBuf::try_from(ring).map_err(Error::of_map)?;
         let logger = if options.verbose {
             let logger = aya_log::EbpfLogger::init_with_logger(&mut object, Stderr);

@@ -12,16 +12,13 @@ use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{Program, ProgramError, RawTracePoint, SchedClassifier};
 use std::io;
 use swarmtrace_common::Direction;
+use swarmtrace_common::names::programs;
 
 /// Each program on a tracepoint, its tracepoint, and what is not seen without it.
 pub const TRACEPOINTS: [(&str, &str, &str); 2] = [
+    (programs::DROP, "kfree_skb", "packets that the kernel drops"),
     (
-        "swarmtrace_drop",
-        "kfree_skb",
-        "packets that the kernel drops",
-    ),
-    (
-        "swarmtrace_rst",
+        programs::RESET,
         "tcp_send_reset",
         "resets that the kernel sends",
     ),
@@ -134,9 +131,9 @@ impl Programs {
 
 fn name(has_ethernet: bool, direction: Direction) -> &'static str {
     match (has_ethernet, direction) {
-        (true, Direction::Ingress) => "swarmtrace_in",
-        (true, Direction::Egress) => "swarmtrace_out",
-        (false, Direction::Ingress) => "swarmtrace_in3",
-        (false, Direction::Egress) => "swarmtrace_out3",
+        (true, Direction::Ingress) => programs::TAP_IN,
+        (true, Direction::Egress) => programs::TAP_OUT,
+        (false, Direction::Ingress) => programs::TAP_IN_L3,
+        (false, Direction::Egress) => programs::TAP_OUT_L3,
     }
 }

@@ -10,6 +10,7 @@ use aya::util::KernelVersion;
 use caps::Capability;
 use std::path::PathBuf;
 use std::time::Instant;
+use swarmtrace_common::names::programs as names;
 
 /// Why a feature is unknown without the capabilities.
 const NO_RIGHTS: &str = "cannot be asked without the rights";
@@ -156,10 +157,7 @@ fn load(verbose: bool) -> Result<Vec<LoadedProgram>, String> {
 /// Marks tracepoints as missing whose program the kernel refuses: tracing works
 /// without them.
 fn refuse(features: &mut [Feature], programs: &[LoadedProgram]) {
-    for (id, name) in [
-        (Id::Drops, "swarmtrace_drop"),
-        (Id::Resets, "swarmtrace_rst"),
-    ] {
+    for (id, name) in [(Id::Drops, names::DROP), (Id::Resets, names::RESET)] {
         let refused = programs.iter().find(|p| p.name == name);
         let why = refused.and_then(|p| p.refused.as_ref());
         if let (Some(why), Some(feature)) = (why, features.iter_mut().find(|f| f.id == id)) {

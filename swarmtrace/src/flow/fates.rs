@@ -4,7 +4,7 @@ use super::model::{FlowDrop, FlowReset};
 use super::packet::TCP;
 use crate::capture::Event;
 use crate::sys::clock::Mono;
-use swarmtrace_common::{FateEvent, NO_REASON, Tuple, flags, tcp};
+use swarmtrace_common::{FateEvent, NO_REASON, PacketFlags, TcpFlags, Tuple};
 
 /// Most drops, and most resets, that are kept of one flow.
 const MOST: usize = 16;
@@ -99,14 +99,14 @@ pub(super) fn is_routine(event: &Event) -> bool {
     fate.reason == NO_REASON
         && packet.tuple.protocol == TCP
         && packet.payload_length == 0
-        && packet.tcp_flags & tcp::SYN == 0
-        && !packet.has(flags::ICMP_ERROR)
+        && !packet.tcp_flags.contains(TcpFlags::SYN)
+        && !packet.has(PacketFlags::ICMP_ERROR)
 }
 
 /// The packet's own addresses, an ICMP error's without type and code.
 fn own_addresses(fate: &FateEvent) -> Tuple {
     let packet = &fate.packet;
-    if !packet.has(flags::ICMP_ERROR) {
+    if !packet.has(PacketFlags::ICMP_ERROR) {
         return packet.tuple;
     }
     Tuple {

@@ -20,7 +20,7 @@ use super::open_flow::OpenFlow;
 use super::packet::{TCP, is_rst_ack, is_syn, is_syn_ack};
 use super::phase::Phase;
 use crate::sys::clock::{Mono, Nanos};
-use swarmtrace_common::{PacketEvent, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 /// How long a sequence number stays the mark of one connection.
 const ISN_WINDOW: Nanos = Nanos::from_secs(120);
@@ -36,7 +36,7 @@ const SIXTEENTHS_PER_NS: u64 = 200;
 /// What a TCP packet is on that leg of that flow; `None` for packets that are
 /// not kept one by one.
 pub(super) fn phase(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> Option<Phase> {
-    if event.has(flags::ICMP_ERROR) {
+    if event.has(PacketFlags::ICMP_ERROR) {
         return Some(Phase::IcmpError);
     }
     if flow.protocol != TCP {
@@ -45,7 +45,7 @@ pub(super) fn phase(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> Option<Ph
             Leg::Reply => Phase::Response,
         });
     }
-    if event.tcp_flags & tcp::RST != 0 {
+    if event.tcp_flags.contains(TcpFlags::RST) {
         Some(Phase::Rst)
     } else if is_syn_ack(event) {
         Some(Phase::SynAck)
@@ -56,7 +56,7 @@ pub(super) fn phase(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> Option<Ph
             Leg::Forward => Phase::Request,
             Leg::Reply => Phase::Response,
         })
-    } else if event.tcp_flags & tcp::FIN != 0 {
+    } else if event.tcp_flags.contains(TcpFlags::FIN) {
         Some(Phase::Fin)
     } else if event.payload_length == 0
         && leg == Leg::Forward
@@ -80,7 +80,7 @@ fn isn(flow: &OpenFlow, leg: Leg) -> Option<u32> {
 fn is_first_data(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> bool {
     match isn(flow, leg) {
         Some(isn) => event.seq == isn.wrapping_add(1),
-        None => event.has(flags::FIRST_DATA),
+        None => event.has(PacketFlags::FIRST_DATA),
     }
 }
 
@@ -93,13 +93,13 @@ pub(super) fn tcp_fits(
     seen_here: impl FnOnce() -> bool,
 ) -> bool {
     if flow.is(Marks::LATE) {
-        let reset = event.tcp_flags & tcp::RST != 0 && !event.has(flags::ICMP_ERROR);
+        let reset = event.tcp_flags.contains(TcpFlags::RST) && !event.has(PacketFlags::ICMP_ERROR);
         return reset && (seen_here() || was_seen(flow, event, leg));
     }
     if Mono::of(event).distance(flow.last) > ISN_WINDOW && is_syn(event) {
         return false;
     }
-    if event.has(flags::ICMP_ERROR) {
+    if event.has(PacketFlags::ICMP_ERROR) {
         // The quoted packet's sequence number, where the kernel side read it.
         let quoted = event.seq == 0 || in_reach(flow, Mono::of(event), event.seq, leg);
         return quoted && (event.seq == flow.isn || seen_here());
@@ -128,11 +128,11 @@ fn answers_syn(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> bool {
 
 fn numbers_fit(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> bool {
     let other = leg.opposite();
-    let acknowledges = event.tcp_flags & tcp::ACK != 0;
+    let acknowledges = event.tcp_flags.contains(TcpFlags::ACK);
     let by_ack = acknowledges
         && isn(flow, other).is_some()
         && in_reach(flow, Mono::of(event), event.ack, other);
-    if event.tcp_flags & tcp::RST != 0 && event.seq == 0 {
+    if event.tcp_flags.contains(TcpFlags::RST) && event.seq == 0 {
         return by_ack;
     }
     match isn(flow, leg) {
@@ -183,7 +183,7 @@ pub(super) fn udp_fits(
     leg: Leg,
     seen_here: impl FnOnce() -> bool,
 ) -> bool {
-    if event.has(flags::ICMP_ERROR) {
+    if event.has(PacketFlags::ICMP_ERROR) {
         return seen_here();
     }
     was_seen(flow, event, leg) || seen_here()
@@ -193,7 +193,7 @@ pub(super) fn udp_fits(
 /// the higher the better, `None` where it does not.
 pub(super) fn numbers_alone(flow: &OpenFlow, event: &PacketEvent) -> Option<(Leg, u8)> {
     let late = flow.is(Marks::LATE);
-    if event.tuple.protocol != flow.protocol || event.has(flags::ICMP_ERROR) || late {
+    if event.tuple.protocol != flow.protocol || event.has(PacketFlags::ICMP_ERROR) || late {
         return None;
     }
     let tcp = flow.protocol == TCP;
@@ -213,18 +213,18 @@ pub(super) fn numbers_alone(flow: &OpenFlow, event: &PacketEvent) -> Option<(Leg
         Leg::Reply => event.tuple.dst_port,
     };
     let same_port = flow.tuples.iter().any(|tuple| tuple.src_port == port);
-    let keyed = event.ip_id != 0 || event.has(flags::TIMESTAMPS);
+    let keyed = event.ip_id != 0 || event.has(PacketFlags::TIMESTAMPS);
     let same_packet = flow.has_transmission(event, phase, leg);
     // The answer to a SYN echoes the SYN's timestamp.
     let echoes = leg == Leg::Reply
-        && event.has(flags::TIMESTAMPS)
+        && event.has(PacketFlags::TIMESTAMPS)
         && event.tsecr != 0
         && flow
             .packets
             .iter()
             .any(|p| p.phase == Phase::Syn && p.tsval == event.tsecr);
     let contradicted = leg == Leg::Reply
-        && event.has(flags::TIMESTAMPS)
+        && event.has(PacketFlags::TIMESTAMPS)
         && event.tsecr != 0
         && flow
             .packets

@@ -12,7 +12,7 @@ use super::packet::{Packet, TCP, UDP, numbers};
 use super::phase::Phase;
 use super::tuples::{TupleRef, Tuples};
 use crate::sys::clock::{Mono, Nanos};
-use swarmtrace_common::{PacketEvent, Tuple, flags};
+use swarmtrace_common::{PacketEvent, PacketFlags, Tuple};
 
 /// Most packets that are kept of one flow.
 const MAX_PACKETS: usize = 96;
@@ -246,16 +246,16 @@ impl OpenFlow {
             icmp: u8::MAX,
             tunnel: u16::MAX,
             mark: event.mark,
-            other_host: event.has(flags::OTHER_HOST),
+            other_host: event.has(PacketFlags::OTHER_HOST),
         };
-        if event.has(flags::ICMP_ERROR) && event.outer.protocol != UDP {
+        if event.has(PacketFlags::ICMP_ERROR) && event.outer.protocol != UDP {
             let known = self.icmps.iter().position(|t| *t == event.outer);
             let index = known.unwrap_or_else(|| {
                 self.icmps.push(event.outer);
                 self.icmps.len() - 1
             });
             spot.icmp = u8::try_from(index).ok()?;
-        } else if event.has(flags::VXLAN) {
+        } else if event.has(PacketFlags::VXLAN) {
             let mut outer = event.outer;
             outer.src_port = 0;
             let tunnel = Tunnel {

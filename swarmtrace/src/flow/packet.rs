@@ -4,7 +4,7 @@ use super::leg::Leg;
 use super::phase::Phase;
 use crate::sys::clock::{Mono, Nanos};
 use crate::sys::protocol::Protocol;
-use swarmtrace_common::{PacketEvent, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 /// How long one transmission may be under way when its IP identification or
 /// timestamp distinguishes it from the next (an unresolved neighbour holds it 3 s).
@@ -75,7 +75,7 @@ pub(super) fn numbers(event: &PacketEvent, phase: Phase) -> (u32, u32) {
 }
 
 fn timestamp(event: &PacketEvent) -> u32 {
-    if event.has(flags::TIMESTAMPS) {
+    if event.has(PacketFlags::TIMESTAMPS) {
         event.tsval
     } else {
         0
@@ -83,21 +83,21 @@ fn timestamp(event: &PacketEvent) -> u32 {
 }
 
 /// Whether all of `set` and none of `clear` are among a packet's TCP flags.
-fn tcp_is(event: &PacketEvent, set: u8, clear: u8) -> bool {
+fn tcp_is(event: &PacketEvent, set: TcpFlags, clear: TcpFlags) -> bool {
     event.tcp_flags & (set | clear) == set
 }
 
 /// SYN without ACK.
 pub(super) fn is_syn(event: &PacketEvent) -> bool {
-    tcp_is(event, tcp::SYN, tcp::ACK | tcp::RST)
+    tcp_is(event, TcpFlags::SYN, TcpFlags::ACK | TcpFlags::RST)
 }
 
 /// SYN with ACK.
 pub(super) fn is_syn_ack(event: &PacketEvent) -> bool {
-    tcp_is(event, tcp::SYN | tcp::ACK, tcp::RST)
+    tcp_is(event, TcpFlags::SYN | TcpFlags::ACK, TcpFlags::RST)
 }
 
 /// RST with ACK: the only reset that a SYN can be answered with.
 pub(super) fn is_rst_ack(event: &PacketEvent) -> bool {
-    tcp_is(event, tcp::RST | tcp::ACK, 0)
+    tcp_is(event, TcpFlags::RST | TcpFlags::ACK, 0)
 }

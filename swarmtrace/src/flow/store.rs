@@ -11,7 +11,7 @@ use super::packet::{Packet, TCP};
 use super::phase::Phase;
 use crate::sys::clock::Mono;
 use std::collections::VecDeque;
-use swarmtrace_common::{PacketEvent, Tuple, tcp};
+use swarmtrace_common::{PacketEvent, TcpFlags, Tuple};
 
 pub(super) struct Store {
     fingerprints: Fingerprints,
@@ -167,7 +167,7 @@ impl Store {
         let fingerprint = if event.tuple.protocol != TCP {
             self.fingerprints
                 .datagram(event.ip_id, event.payload_length, event.payload_tag)
-        } else if event.tcp_flags & tcp::ACK == 0 {
+        } else if !event.tcp_flags.contains(TcpFlags::ACK) {
             self.fingerprints.isn(event.seq)
         } else {
             self.fingerprints.isn(event.ack.wrapping_sub(1))

@@ -108,12 +108,12 @@ pub struct Tcp {
     pub ports: (u16, u16),
     pub seq: u32,
     pub ack: u32,
-    pub flags: u8,
+    pub flags: TcpFlags,
     pub options: Vec<u8>,
     pub data: Vec<u8>,
 }
 
-pub fn tcp(src: u16, dst: u16, flags: u8, seq: u32, ack: u32) -> Tcp {
+pub fn tcp(src: u16, dst: u16, flags: TcpFlags, seq: u32, ack: u32) -> Tcp {
     Tcp {
         ports: (src, dst),
         seq,
@@ -142,7 +142,16 @@ impl Tcp {
         segment.extend(self.seq.to_be_bytes());
         segment.extend(self.ack.to_be_bytes());
         let words = (20 + self.options.len()) / 4;
-        segment.extend([(words as u8) << 4, self.flags, 0xff, 0xff, 0, 0, 0, 0]);
+        segment.extend([
+            (words as u8) << 4,
+            self.flags.bits(),
+            0xff,
+            0xff,
+            0,
+            0,
+            0,
+            0,
+        ]);
         segment.extend(&self.options);
         segment.extend(&self.data);
         segment

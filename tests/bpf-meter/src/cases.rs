@@ -5,7 +5,10 @@ use super::loaded::{Loaded, Run};
 use etherparse::{PacketBuilder, TcpHeader, TcpOptionElement};
 use std::mem::offset_of;
 use std::net::IpAddr;
-use swarmtrace_common::{Endpoint, Mode, PacketEvent, PortSet, Settings, Tuple, counters, tcp};
+use swarmtrace_common::names::programs;
+use swarmtrace_common::{
+    Endpoint, Mode, PacketEvent, PortSet, Settings, TcpFlags, Tuple, counters,
+};
 
 const CLIENT: [u8; 4] = [192, 0, 2, 10];
 const SERVICE: [u8; 4] = [10, 0, 0, 6];
@@ -26,7 +29,7 @@ pub struct Case {
     /// Of the destination.
     address: [u8; 4],
     port: u16,
-    flags: u8,
+    flags: TcpFlags,
     data: &'static [u8],
     /// In a VXLAN datagram, on its way out.
     vxlan: bool,
@@ -39,7 +42,7 @@ const SYN: Case = Case {
     mode: Mode::Transitions,
     address: SERVICE,
     port: PORT,
-    flags: tcp::SYN,
+    flags: TcpFlags::SYN,
     data: b"",
     vxlan: false,
 };
@@ -68,7 +71,7 @@ pub const CASES: [Case; 9] = [
     Case {
         name: "rejected bare acknowledgment",
         reported: false,
-        flags: tcp::ACK,
+        flags: TcpFlags::ACK,
         ..SYN
     },
     Case {
@@ -88,7 +91,7 @@ pub const CASES: [Case; 9] = [
         name: "rejected data of rst",
         reported: false,
         mode: Mode::Handshakes,
-        flags: tcp::PSH | tcp::ACK,
+        flags: TcpFlags::PSH.union(TcpFlags::ACK),
         data: b"hello",
         ..SYN
     },
@@ -96,7 +99,7 @@ pub const CASES: [Case; 9] = [
         name: "rejected data of rst in VXLAN",
         reported: false,
         mode: Mode::Handshakes,
-        flags: tcp::PSH | tcp::ACK,
+        flags: TcpFlags::PSH.union(TcpFlags::ACK),
         data: b"hello",
         vxlan: true,
         ..SYN
@@ -118,9 +121,9 @@ impl Case {
         let service = Endpoint::new(IpAddr::from(SERVICE), PORT, 6);
         let loaded = Loaded::new(&settings, &PortSet::from_iter([PORT]), &[service]);
         let (program, frame) = if self.vxlan {
-            ("swarmtrace_out", vxlan(&self.frame()))
+            (programs::TAP_OUT, vxlan(&self.frame()))
         } else {
-            ("swarmtrace_in", self.frame())
+            (programs::TAP_IN, self.frame())
         };
         let run = loaded.run(program, &frame);
         let reported = u64::from(self.reported);
@@ -144,14 +147,15 @@ impl Case {
         let address = swarmtrace_common::mapped(IpAddr::from(self.address));
         assert_eq!(record[tuple + to..][..16], address);
         assert_eq!(record[tuple + port..][..2], self.port.to_ne_bytes());
-        assert_eq!(record[offset_of!(PacketEvent, tcp_flags)], self.flags);
+        let flags = record[offset_of!(PacketEvent, tcp_flags)];
+        assert_eq!(flags, self.flags.bits());
     }
 
     fn frame(&self) -> Vec<u8> {
         let mut header = TcpHeader::new(51_544, self.port, 1000, u16::MAX);
-        header.syn = self.flags & tcp::SYN != 0;
-        header.ack = self.flags & tcp::ACK != 0;
-        header.psh = self.flags & tcp::PSH != 0;
+        header.syn = self.flags.contains(TcpFlags::SYN);
+        header.ack = self.flags.contains(TcpFlags::ACK);
+        header.psh = self.flags.contains(TcpFlags::PSH);
         let options = [
             TcpOptionElement::Noop,
             TcpOptionElement::Noop,

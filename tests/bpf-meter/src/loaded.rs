@@ -5,7 +5,8 @@ use super::machine::{Instruction, execute};
 use super::memory::Access;
 use aya_obj::Object;
 use std::collections::{BTreeMap, HashMap};
-use swarmtrace_common::{Endpoint, PortSet, Settings, counters};
+use swarmtrace_common::names::{globals, maps};
+use swarmtrace_common::{Endpoint, EndpointKinds, PortSet, Settings, counters};
 
 /// Where the made-up kernel has what programs read of it, in the order of
 /// `swarmtrace_common::Offsets`. Of a packet its device and, as far behind it as
@@ -51,8 +52,8 @@ impl Loaded {
         let offsets: Vec<u8> = OFFSETS.iter().flat_map(|one| one.to_ne_bytes()).collect();
         let wake_every = WAKE_EVERY.to_ne_bytes();
         let globals = HashMap::from([
-            ("OFFSETS", (&offsets[..], true)),
-            ("WAKE_EVERY", (&wake_every[..], true)),
+            (globals::OFFSETS, (&offsets[..], true)),
+            (globals::WAKE_EVERY, (&wake_every[..], true)),
             ("AYA_LOG_LEVEL", (&[0][..], true)),
         ]);
         object.patch_map_data(globals).expect("the variables");
@@ -87,22 +88,24 @@ impl Loaded {
 
     /// Fills the maps that swarmtrace's loader fills.
     fn select(&mut self, settings: &Settings, ports: &PortSet, endpoints: &[Endpoint]) {
-        let kinds = endpoints.iter().fold(0, |kinds, one| kinds | one.kind());
+        let kinds = endpoints
+            .iter()
+            .fold(EndpointKinds::empty(), |kinds, one| kinds | one.kind());
         let settings = [
             &settings.vxlan_port.to_ne_bytes()[..],
             &[settings.mode, settings.match_any],
             &settings.sample.to_ne_bytes(),
-            &kinds.to_ne_bytes(),
+            &kinds.bits().to_ne_bytes(),
             &[0; 4],
         ];
         let first = 0_u32.to_ne_bytes();
-        (self.kernel).set(self.maps["SETTINGS"], &first, settings.concat());
+        (self.kernel).set(self.maps[maps::SETTINGS], &first, settings.concat());
         let mut words = [0_u64; 1024];
         for port in (0..=u16::MAX).filter(|port| ports.contains(*port)) {
             words[usize::from(port >> 6)] |= 1 << (port & 63);
         }
         let words = words.iter().flat_map(|word| word.to_ne_bytes());
-        (self.kernel).set(self.maps["PORTS"], &first, words.collect());
+        (self.kernel).set(self.maps[maps::PORTS], &first, words.collect());
         for one in endpoints {
             let key = [
                 &one.address[..],
@@ -110,7 +113,7 @@ impl Loaded {
                 &[one.protocol],
                 &one.padding,
             ];
-            (self.kernel).set(self.maps["ENDPOINTS"], &key.concat(), vec![1]);
+            (self.kernel).set(self.maps[maps::ENDPOINTS], &key.concat(), vec![1]);
         }
     }
 
@@ -125,7 +128,7 @@ impl Loaded {
         let context = self.kernel.receive(frame, protocol);
         self.put_kernel_memory(context);
         let (returned, instructions) = execute(&code, &mut self.kernel, context);
-        let counts = (self.kernel).value(self.maps["COUNTERS"], &0_u32.to_ne_bytes());
+        let counts = (self.kernel).value(self.maps[maps::COUNTERS], &0_u32.to_ne_bytes());
         let mut counts = counts.chunks_exact(8).map(|count| {
             let bytes = count.try_into().expect("eight bytes");
             u64::from_ne_bytes(bytes)
@@ -159,13 +162,30 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use swarmtrace_common::names::programs;
 
     /// Its two instructions can be counted by eye: a constant, and the end.
     #[test]
     fn the_empty_program_does_nothing() {
         let loaded = Loaded::new(&Settings::default(), &PortSet::EMPTY, &[]);
-        let run = loaded.run("swarmtrace_nop", &[0; 60]);
+        let run = loaded.run(programs::NOTHING, &[0; 60]);
         assert_eq!((run.instructions, run.returned), (2, -1), "{run:?}");
         assert_eq!((run.counts, run.reserved), (Default::default(), 0));
+    }
+
+    /// What user space looks up by name is in the object.
+    #[test]
+    fn every_name_is_in_the_object() {
+        let mut object = Object::parse(swarmtrace::capture::object()).expect("an object");
+        for program in programs::ALL {
+            assert!(
+                object.programs.contains_key(program),
+                "no program {program}"
+            );
+        }
+        assert_eq!(object.programs.len(), programs::ALL.len());
+        for map in maps::ALL {
+            assert!(object.maps.contains_key(map), "no map {map}");
+        }
     }
 }

@@ -15,7 +15,7 @@ pub use self::bed::{At, topology};
 pub use self::path::{Path, ROUTES, Route, Step, Wish, path};
 
 use std::net::SocketAddr;
-use swarmtrace_common::{EventKind, PacketEvent, Tuple, flags, tcp};
+use swarmtrace_common::{EventKind, PacketEvent, PacketFlags, TcpFlags, Tuple};
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,40 +129,40 @@ impl Script {
     fn tcp(&mut self) {
         let ending = self.connection.ending;
         for _ in 0..self.connection.retransmitted {
-            self.segment(true, tcp::SYN, 0, 0, 0);
+            self.segment(true, TcpFlags::SYN, 0, 0, 0);
             self.clock += 1_000_000_000;
         }
         match ending {
             Ending::Unanswered => {
                 for wait in [1_000_000_000, 2_000_000_000, 0] {
-                    self.segment(true, tcp::SYN, 0, 0, 0);
+                    self.segment(true, TcpFlags::SYN, 0, 0, 0);
                     self.clock += wait;
                 }
                 return;
             }
             Ending::Refused => {
-                self.segment(true, tcp::SYN, 0, 0, 0);
+                self.segment(true, TcpFlags::SYN, 0, 0, 0);
                 self.refuse();
                 return;
             }
             _ => {}
         }
-        self.segment(true, tcp::SYN, 0, 0, 0);
-        self.segment(false, tcp::SYN | tcp::ACK, 0, 1, 0);
+        self.segment(true, TcpFlags::SYN, 0, 0, 0);
+        self.segment(false, TcpFlags::SYN | TcpFlags::ACK, 0, 1, 0);
         if ending == Ending::Idle {
             return;
         }
-        self.segment(true, tcp::PSH | tcp::ACK, 1, 1, 77);
+        self.segment(true, TcpFlags::PSH | TcpFlags::ACK, 1, 1, 77);
         self.clock += 100_000;
-        self.segment(false, tcp::PSH | tcp::ACK, 1, 78, 500);
+        self.segment(false, TcpFlags::PSH | TcpFlags::ACK, 1, 78, 500);
         match ending {
             Ending::Closed => {
-                self.segment(false, tcp::FIN | tcp::ACK, 501, 78, 0);
-                self.segment(true, tcp::FIN | tcp::ACK, 78, 502, 0);
+                self.segment(false, TcpFlags::FIN | TcpFlags::ACK, 501, 78, 0);
+                self.segment(true, TcpFlags::FIN | TcpFlags::ACK, 78, 502, 0);
             }
             Ending::Reset => {
                 self.clock += 2_000_000_000;
-                self.segment(false, tcp::RST | tcp::ACK, 501, 78, 0);
+                self.segment(false, TcpFlags::RST | TcpFlags::ACK, 501, 78, 0);
             }
             _ => {}
         }
@@ -176,33 +176,33 @@ impl Script {
         }
     }
 
-    fn segment(&mut self, there: bool, bits: u8, seq: u32, ack: u32, payload: u32) {
+    fn segment(&mut self, there: bool, bits: TcpFlags, seq: u32, ack: u32, payload: u32) {
         let c = self.connection;
         let mut event = self.blank(there);
         event.seq = self.isn(there).wrapping_add(seq);
-        if bits & tcp::ACK != 0 {
+        if bits.contains(TcpFlags::ACK) {
             event.ack = self.isn(!there).wrapping_add(ack);
         }
         event.tcp_flags = bits;
         event.payload_length = payload;
         if c.tsval != 0 {
             let ticks = (self.clock.saturating_sub(c.start) / 1_000_000) as u32;
-            event.flags |= flags::TIMESTAMPS;
+            event.flags |= PacketFlags::TIMESTAMPS;
             event.tsval = c
                 .tsval
                 .wrapping_add(ticks)
                 .wrapping_add(if there { 0 } else { 7777 });
-            event.tsecr = if there && bits & tcp::ACK == 0 {
+            event.tsecr = if there && !bits.contains(TcpFlags::ACK) {
                 0
             } else {
                 c.tsval.wrapping_add(ticks)
             };
         }
-        if bits & (tcp::SYN | tcp::ACK) == tcp::SYN | tcp::ACK {
+        if bits & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN | TcpFlags::ACK {
             event.ip_id = 0;
         }
         if payload > 0 && seq == 1 {
-            event.flags |= flags::FIRST_DATA;
+            event.flags |= PacketFlags::FIRST_DATA;
         }
         self.walk(there, event);
     }
@@ -211,7 +211,7 @@ impl Script {
     fn refuse(&mut self) {
         let mut event = self.blank(false);
         event.ack = self.connection.isn.wrapping_add(1);
-        event.tcp_flags = tcp::RST | tcp::ACK;
+        event.tcp_flags = TcpFlags::RST | TcpFlags::ACK;
         event.ip_id = 0;
         self.walk(false, event);
     }
@@ -251,12 +251,12 @@ impl Script {
             event.tuple = step.tuple;
             event.mark = step.mark;
             if let Some((vni, outer)) = step.vxlan {
-                event.flags |= flags::VXLAN;
+                event.flags |= PacketFlags::VXLAN;
                 event.vni = vni;
                 event.outer = outer;
             }
             if let Some((original, reply)) = step.conntrack {
-                event.flags |= flags::CONNTRACK;
+                event.flags |= PacketFlags::CONNTRACK;
                 event.original = original;
                 event.reply = reply;
             }
@@ -287,10 +287,10 @@ pub fn blank() -> PacketEvent {
         gso_size: 0,
         gso_segs: 0,
         vlan: 0,
-        flags: 0,
+        flags: PacketFlags::empty(),
         kind: EventKind::Packet as u8,
         direction: 0,
-        tcp_flags: 0,
+        tcp_flags: TcpFlags::empty(),
         ttl: 64,
         padding: [0; 2],
         tuple: Tuple::default(),

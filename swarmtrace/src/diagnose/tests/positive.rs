@@ -142,7 +142,7 @@ fn with_events_lost_only_what_was_seen_is_proof() {
             resets: vec![],
             ..expect.scene
         };
-        let icmp = (lossy.events.iter()).any(|e| e.has(swarmtrace_common::flags::ICMP_ERROR));
+        let icmp = (lossy.events.iter()).any(|e| e.has(swarmtrace_common::PacketFlags::ICMP_ERROR));
         for verdict in lossy.verdicts() {
             let proven = verdict.certainty == Certainty::Proven;
             let seen = icmp || by_sight.contains(&verdict.id.as_str());

@@ -16,8 +16,8 @@ pub fn by_ipv6(scene: Scene) -> Scene {
             ..Node::default()
         });
         for event in &mut s.events {
-            event.flags &= !swarmtrace_common::flags::CONNTRACK;
-            event.flags |= swarmtrace_common::flags::IPV6;
+            event.flags &= !swarmtrace_common::PacketFlags::CONNTRACK;
+            event.flags |= swarmtrace_common::PacketFlags::IPV6;
             let (from, to) = (event.tuple.source(), event.tuple.destination());
             let moved = |a: std::net::SocketAddr| {
                 let node = a.ip() == address("192.168.50.1");
@@ -38,7 +38,7 @@ pub fn untranslated() -> Scene {
             if kind == Kind::SynAck && gateway {
                 let to = event.tuple.destination();
                 event.tuple = Tuple::new(6, "10.0.0.7:8080".parse().unwrap(), to);
-                event.flags &= !swarmtrace_common::flags::CONNTRACK;
+                event.flags &= !swarmtrace_common::PacketFlags::CONNTRACK;
             }
         }
     });
@@ -58,7 +58,7 @@ pub fn untranslated_vip() -> Scene {
             if kind == Kind::SynAck && late {
                 let to = event.tuple.destination();
                 event.tuple = Tuple::new(6, "10.0.1.3:80".parse().unwrap(), to);
-                event.flags &= !swarmtrace_common::flags::CONNTRACK;
+                event.flags &= !swarmtrace_common::PacketFlags::CONNTRACK;
             }
         }
     })
@@ -74,7 +74,7 @@ pub fn without_snat(view: View) -> Scene {
             if from.ip() == address("10.0.0.2") {
                 let client = std::net::SocketAddr::new(client, from.port());
                 event.tuple = Tuple::new(6, client, event.tuple.destination());
-                event.flags &= !swarmtrace_common::flags::CONNTRACK;
+                event.flags &= !swarmtrace_common::PacketFlags::CONNTRACK;
             }
         }
     })
@@ -122,7 +122,7 @@ pub fn hairpin() -> Scene {
                 ifindex,
                 direction,
                 time: event.time + later,
-                flags: event.flags & !swarmtrace_common::flags::CONNTRACK,
+                flags: event.flags & !swarmtrace_common::PacketFlags::CONNTRACK,
                 ..event
             };
             match s.place(&event).as_str() {

@@ -17,7 +17,7 @@ use crate::timeline::join::join;
 use crate::timeline::{Timeline, Way};
 use crate::topology::{NamespaceKind, Topology};
 use std::net::SocketAddr;
-use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags, Tuple};
 
 /// Whose taps the events come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,12 +78,12 @@ impl Scene {
     }
 
     pub fn kind(&self, event: &PacketEvent) -> Kind {
-        const SYN_ACK: u8 = tcp::SYN | tcp::ACK;
+        const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);
         let forward = event.seq.wrapping_sub(self.connection.isn) < 1000;
         match event.tcp_flags {
-            tcp::SYN => Kind::Syn,
+            TcpFlags::SYN => Kind::Syn,
             SYN_ACK => Kind::SynAck,
-            f if f & tcp::RST != 0 => Kind::Rst,
+            f if f.contains(TcpFlags::RST) => Kind::Rst,
             _ if event.payload_length > 0 && forward => Kind::Request,
             _ if event.payload_length > 0 => Kind::Response,
             _ => Kind::Other,
@@ -172,9 +172,9 @@ impl Scene {
                 netns,
                 ifindex,
                 direction,
-                flags: flags::ICMP_ERROR,
+                flags: PacketFlags::ICMP_ERROR,
                 outer,
-                tcp_flags: 0,
+                tcp_flags: TcpFlags::empty(),
                 vni: 0,
                 mark: 0,
                 ..opening
@@ -233,10 +233,10 @@ impl Scene {
             let isn = s.connection.isn;
             s.events.extend(syn.into_iter().map(|e| PacketEvent {
                 time: since + (e.time - start),
-                tcp_flags: tcp::RST,
+                tcp_flags: TcpFlags::RST,
                 seq: isn.wrapping_add(1),
                 ip_id: e.ip_id.wrapping_add(9),
-                flags: e.flags & !flags::TIMESTAMPS,
+                flags: e.flags & !PacketFlags::TIMESTAMPS,
                 tsval: 0,
                 ..e
             }));

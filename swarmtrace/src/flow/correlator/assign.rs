@@ -10,15 +10,15 @@ use crate::flow::packet::{TCP, UDP, is_rst_ack, is_syn, is_syn_ack};
 use crate::flow::phase::Phase;
 use crate::flow::tuples::TupleRef;
 use crate::sys::clock::Mono;
-use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags, Tuple};
 
 impl Correlator {
     /// Gives a packet to its flow; without one, begins one if the packet can.
     pub(super) fn assign(&mut self, event: &PacketEvent) {
         let protocol = event.tuple.protocol;
         if (protocol != TCP && protocol != UDP)
-            || event.has(flags::FRAGMENT)
-            || event.has(flags::ESP)
+            || event.has(PacketFlags::FRAGMENT)
+            || event.has(PacketFlags::ESP)
         {
             self.counted.unplaced += 1;
             return;
@@ -51,8 +51,8 @@ impl Correlator {
         let udp = event.tuple.protocol == UDP;
         let answer = is_syn_ack(event) || (is_rst_ack(event) && event.seq == 0);
         let opens = udp || is_syn(event) || answer;
-        let late = !opens && self.waits.unknown_resets && event.tcp_flags & tcp::RST != 0;
-        if event.has(flags::ICMP_ERROR) || !(opens || late) {
+        let late = !opens && self.waits.unknown_resets && event.tcp_flags.contains(TcpFlags::RST);
+        if event.has(PacketFlags::ICMP_ERROR) || !(opens || late) {
             self.counted.unplaced += 1;
             return;
         }
@@ -115,7 +115,7 @@ impl Correlator {
     fn record(&mut self, slot: u32, event: &PacketEvent, leg: Leg) {
         let tuple = self.add_tuple(slot, &event.tuple, leg);
         let conntrack = match event.conntrack() {
-            Some((original, reply)) if !event.has(flags::ICMP_ERROR) => {
+            Some((original, reply)) if !event.has(PacketFlags::ICMP_ERROR) => {
                 let side = side_of(&event.tuple, original, reply).unwrap_or(Side::Reply);
                 let there = side.leg_of_original(leg);
                 (
@@ -159,7 +159,7 @@ impl Correlator {
 /// kept.
 fn is_after_exchange(flow: &OpenFlow, event: &PacketEvent, phase: Phase, leg: Leg) -> bool {
     flow.protocol == UDP
-        && !event.has(flags::ICMP_ERROR)
+        && !event.has(PacketFlags::ICMP_ERROR)
         && flow.is(Marks::ANSWERED)
         && flow.packets.iter().any(|p| p.phase == phase)
         && !flow.has_transmission(event, phase, leg)

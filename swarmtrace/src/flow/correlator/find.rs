@@ -8,7 +8,7 @@ use crate::flow::marks::Marks;
 use crate::flow::matching;
 use crate::flow::packet::{TCP, UDP};
 use crate::sys::clock::Mono;
-use swarmtrace_common::{PacketEvent, Tuple, flags};
+use swarmtrace_common::{PacketEvent, PacketFlags, Tuple};
 
 impl Correlator {
     /// The latest flow that has the packet's addresses and takes it.
@@ -81,7 +81,7 @@ impl Correlator {
         };
         flow.protocol == UDP
             && leg == Leg::Forward
-            && !event.has(flags::ICMP_ERROR)
+            && !event.has(PacketFlags::ICMP_ERROR)
             && flow.is(Marks::ANSWERED | Marks::EMITTED)
             && Mono::of(event).since(flow.last) > self.waits.quiet
     }

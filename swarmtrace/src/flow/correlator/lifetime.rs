@@ -8,7 +8,7 @@ use crate::flow::options::Waits;
 use crate::flow::packet::UDP;
 use crate::flow::phase::Phase;
 use crate::sys::clock::{Mono, Nanos};
-use swarmtrace_common::{PacketEvent, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 impl Correlator {
     /// Marks what a packet means for its flow, and sets when to look at it again.
@@ -32,7 +32,7 @@ impl Correlator {
             Phase::IcmpError => flow.set(Marks::ICMP),
             Phase::Fin | Phase::Ack => {}
         }
-        if event.tcp_flags & tcp::FIN != 0 && !event.has(flags::ICMP_ERROR) {
+        if event.tcp_flags.contains(TcpFlags::FIN) && !event.has(PacketFlags::ICMP_ERROR) {
             flow.set(match leg {
                 Leg::Forward => Marks::CLIENT_FIN,
                 Leg::Reply => Marks::SERVER_FIN,

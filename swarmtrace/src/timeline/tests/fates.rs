@@ -10,7 +10,9 @@ use crate::sys::clock::{Mono, Nanos};
 use crate::sys::kernel_names::KernelNames;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use swarmtrace_common::{EventKind, FateEvent, NO_REASON, PacketEvent, Tuple, flags, tcp};
+use swarmtrace_common::{
+    EventKind, FateEvent, NO_REASON, PacketEvent, PacketFlags, TcpFlags, Tuple,
+};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -92,7 +94,10 @@ fn a_drop_of_any_packet_anywhere_is_its_flows() {
 fn a_packet_behind_a_translation_is_known_by_its_conntrack_entry() {
     let connection = Connection::new(Route::MeshLocal, Ending::Refused, 9);
     let packets = connection.events();
-    let last = packets.iter().rfind(|p| p.tcp_flags == tcp::SYN).unwrap();
+    let last = packets
+        .iter()
+        .rfind(|p| p.tcp_flags == TcpFlags::SYN)
+        .unwrap();
     let inner = Tuple {
         dst_port: 80,
         ..last.tuple
@@ -101,10 +106,10 @@ fn a_packet_behind_a_translation_is_known_by_its_conntrack_entry() {
     syn.packet.tuple = inner;
     syn.packet.original = last.tuple;
     syn.packet.reply = inner.reversed();
-    syn.packet.flags |= flags::CONNTRACK;
+    syn.packet.flags |= PacketFlags::CONNTRACK;
     let mut reset = fate(&syn.packet, EventKind::ResetSent, 1);
     reset.packet.tuple = inner.reversed();
-    reset.packet.tcp_flags = tcp::RST | tcp::ACK;
+    reset.packet.tcp_flags = TcpFlags::RST | TcpFlags::ACK;
     (reset.packet.seq, reset.packet.ack) = (0, connection.isn.wrapping_add(1));
     let more = [Event::Drop(syn), Event::ResetSent(reset)];
     let flow = &told(packets.iter().map(Event::from).chain(more))[0];
@@ -113,8 +118,8 @@ fn a_packet_behind_a_translation_is_known_by_its_conntrack_entry() {
     assert_eq!(flow.resets[0].netns, last.netns);
 
     // Without the entry, nothing says whose they are.
-    (syn.packet.flags, syn.packet.ip_id) = (0, 0);
-    reset.packet.flags = 0;
+    (syn.packet.flags, syn.packet.ip_id) = (PacketFlags::empty(), 0);
+    reset.packet.flags = PacketFlags::empty();
     reset.packet.tuple.src_port = 81;
     reset.packet.tuple.dst_port = 1;
     syn.packet.tuple.src_port = 1;
@@ -230,14 +235,17 @@ fn a_timeline_has_the_kernels_names() {
     let connection = Connection::new(Route::MeshLocal, Ending::Refused, 9);
     let packets = connection.events();
     let place = topology(At::A);
-    let syn = packets.iter().rfind(|p| p.tcp_flags == tcp::SYN).unwrap();
+    let syn = packets
+        .iter()
+        .rfind(|p| p.tcp_flags == TcpFlags::SYN)
+        .unwrap();
     let named = place.namespace(syn.netns).unwrap().name.clone();
     let reset = FateEvent {
         location: 0,
         ..fate(
             packets
                 .iter()
-                .find(|p| p.tcp_flags & tcp::RST != 0)
+                .find(|p| p.tcp_flags.contains(TcpFlags::RST))
                 .unwrap(),
             EventKind::ResetSent,
             1,
@@ -287,7 +295,7 @@ fn the_routine_end_of_a_connection_is_no_drop() {
     for packet in &packets {
         let freed = Event::Drop(fate(packet, EventKind::Drop, NO_REASON));
         let flow = &told(packets.iter().map(Event::from).chain([freed]))[0];
-        let bare = packet.payload_length == 0 && packet.tcp_flags & tcp::SYN == 0;
+        let bare = packet.payload_length == 0 && !packet.tcp_flags.contains(TcpFlags::SYN);
         assert_eq!(flow.drops.is_empty(), bare, "{packet:?}");
     }
 }

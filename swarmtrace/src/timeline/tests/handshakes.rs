@@ -7,7 +7,7 @@ use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
 use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::{Gap, Leg, State};
 use std::time::Duration;
-use swarmtrace_common::{PacketEvent, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -24,8 +24,9 @@ fn options() -> Options {
 
 /// What the kernel side reports in that mode.
 fn reported(events: &[PacketEvent]) -> Vec<PacketEvent> {
-    let kept =
-        |e: &&PacketEvent| e.has(flags::ICMP_ERROR) || e.tcp_flags & (tcp::SYN | tcp::RST) != 0;
+    let kept = |e: &&PacketEvent| {
+        e.has(PacketFlags::ICMP_ERROR) || e.tcp_flags.intersects(TcpFlags::SYN | TcpFlags::RST)
+    };
     events.iter().filter(kept).copied().collect()
 }
 
@@ -93,7 +94,7 @@ fn an_answer_that_comes_late_or_not_home_is_told_of() {
     let all = events(Route::MeshLocal, Ending::Open);
     let lost: Vec<PacketEvent> = all
         .iter()
-        .filter(|e| e.tcp_flags != tcp::SYN | tcp::ACK || e.netns != all[0].netns)
+        .filter(|e| e.tcp_flags != TcpFlags::SYN | TcpFlags::ACK || e.netns != all[0].netns)
         .copied()
         .collect();
     assert!(lost.len() < all.len());
@@ -110,7 +111,7 @@ fn a_reset_of_a_connection_that_nobody_knew_says_what_it_can() {
         let (known, _) = told(&whole.events(), 5 * S);
         let known = known[0].timeline(&topology(At::A), Nanos::ZERO);
         let resets: Vec<PacketEvent> = (whole.events().into_iter())
-            .filter(|e| e.tcp_flags & tcp::RST != 0)
+            .filter(|e| e.tcp_flags.contains(TcpFlags::RST))
             .collect();
         let (flows, correlator) = told(&resets, 5 * S);
         assert_eq!(flows.len(), 1, "{route:?}");
@@ -143,7 +144,7 @@ fn a_reset_of_a_connection_that_nobody_knew_says_what_it_can() {
 #[test]
 fn what_was_still_under_way_is_no_other_connection() {
     let whole = events(Route::MeshRemote, Ending::Reset);
-    let resets = || whole.iter().filter(|e| e.tcp_flags & tcp::RST != 0);
+    let resets = || whole.iter().filter(|e| e.tcp_flags.contains(TcpFlags::RST));
     let again = |after: u64, seq: u32| {
         resets().map(move |e| PacketEvent {
             time: e.time + after,

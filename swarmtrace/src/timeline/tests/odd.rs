@@ -5,7 +5,7 @@ use super::{flows, told_by};
 use crate::synthetic::{At, Connection, Ending, ROUTES, Route, topology};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Proof, State};
-use swarmtrace_common::{PacketEvent, Tuple, flags, tcp};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags, Tuple};
 
 /// The first `kept` events of a connection, then an ICMP error that takes the
 /// same way back.
@@ -20,8 +20,8 @@ fn unreachable(connection: &Connection, kept: usize) -> Vec<PacketEvent> {
         events.push(PacketEvent {
             time: clock,
             direction: 1 - there.direction,
-            flags: flags::ICMP_ERROR,
-            tcp_flags: 0,
+            flags: PacketFlags::ICMP_ERROR,
+            tcp_flags: TcpFlags::empty(),
             ip_id: 4711,
             outer,
             ..*there
@@ -76,7 +76,7 @@ fn v6(event: &PacketEvent) -> PacketEvent {
         tuple
     };
     PacketEvent {
-        flags: event.flags | flags::IPV6,
+        flags: event.flags | PacketFlags::IPV6,
         ip_id: 0,
         tuple: wide(&event.tuple),
         original: wide(&event.original),
@@ -114,7 +114,7 @@ fn a_changed_port_is_followed_with_and_without_conntrack() {
         let mut events = connection.events();
         if !conntrack {
             for event in &mut events {
-                event.flags &= !flags::CONNTRACK;
+                event.flags &= !PacketFlags::CONNTRACK;
             }
         }
         let flows = flows(&events);
@@ -165,7 +165,7 @@ fn an_answer_that_stops_on_its_way_back() {
     assert_eq!(&*timeline.hops[last].device, "veth0");
 
     // Sent again, and the trace ends while that is still under way.
-    let answer = |e: &&PacketEvent| e.tcp_flags == tcp::SYN | tcp::ACK;
+    let answer = |e: &&PacketEvent| e.tcp_flags == TcpFlags::SYN | TcpFlags::ACK;
     let first = *events.iter().find(answer).unwrap();
     events.push(PacketEvent {
         time: first.time + 1_000_000_000,

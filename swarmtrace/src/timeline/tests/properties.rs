@@ -7,7 +7,7 @@ use crate::sys::clock::Nanos;
 use crate::timeline::{Proof, Rewrite};
 use proptest::prelude::*;
 use std::collections::HashMap;
-use swarmtrace_common::{PacketEvent, flags};
+use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 const ENDINGS: [Ending; 6] = [
     Ending::Closed,
@@ -188,7 +188,7 @@ proptest! {
     fn no_conntrack_no_confirmation(connections in connections(6)) {
         let mut events = events(&connections);
         for (_, event) in &mut events {
-            event.flags &= !flags::CONNTRACK;
+            event.flags &= !PacketFlags::CONNTRACK;
         }
         let flows = flows(&bare(&events));
         check(&flows, &events);
@@ -243,7 +243,7 @@ proptest! {
         events.retain(|_| *keep.next().unwrap());
         if !conntrack {
             for (_, event) in &mut events {
-                event.flags &= !flags::CONNTRACK;
+                event.flags &= !PacketFlags::CONNTRACK;
             }
         }
         let flows = flows(&bare(&events));
@@ -275,7 +275,7 @@ proptest! {
         }
         let mut events = events(&all);
         let mut keep = keep.iter().cycle();
-        events.retain(|(_, e)| e.tcp_flags & 0x02 != 0 || *keep.next().unwrap());
+        events.retain(|(_, e)| e.tcp_flags.contains(TcpFlags::SYN) || *keep.next().unwrap());
         check(&flows(&bare(&events)), &events);
     }
 
@@ -307,10 +307,10 @@ fn nonsense_event() -> impl Strategy<Value = PacketEvent> {
             event.time = time;
         }
         if mix[1] {
-            event.flags = flags;
+            event.flags = PacketFlags::from_bits_retain(flags);
         }
         if mix[2] {
-            event.tcp_flags = tcp_flags;
+            event.tcp_flags = TcpFlags::from_bits_retain(tcp_flags);
         }
         if mix[3] {
             event.kind = kind;

@@ -121,7 +121,7 @@ fn a_connection_older_than_the_trace_is_not_told_of() {
     let events = events(Ending::Closed);
     let late: Vec<PacketEvent> = events
         .iter()
-        .filter(|e| e.tcp_flags & 0x02 == 0)
+        .filter(|e| !e.tcp_flags.contains(swarmtrace_common::TcpFlags::SYN))
         .copied()
         .collect();
     let mut correlator = Correlator::new(&Options::default());
@@ -137,7 +137,10 @@ fn a_lost_syn_leaves_a_flow_that_says_so() {
     let events = events(Ending::Open);
     let late: Vec<PacketEvent> = events
         .iter()
-        .filter(|e| e.tcp_flags & 0x12 != 0x02)
+        .filter(|e| {
+            !e.tcp_flags.contains(swarmtrace_common::TcpFlags::SYN)
+                || e.tcp_flags.contains(swarmtrace_common::TcpFlags::ACK)
+        })
         .copied()
         .collect();
     let flows = flows(&late);
