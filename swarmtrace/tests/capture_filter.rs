@@ -377,10 +377,10 @@ fn shared() -> MutexGuard<'static, Bench> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
 
-    /// The quick look, which only knows untagged frames, and the full parser,
-    /// which the tagged ones go through, agree.
+    /// The prefilter, which only knows untagged frames, and the full parser, which
+    /// the tagged ones go through, agree.
     #[test]
-    fn the_quick_look_turns_nothing_of_interest_away(
+    fn the_prefilter_rejects_nothing_that_the_filter_selects(
         ports in (prop_oneof![Just(80), Just(53), Just(90), Just(4789)],
             prop_oneof![Just(80), Just(53), Just(90), Just(4789)]),
         protocol in prop_oneof![Just(6_u8), Just(17), Just(1), Just(50), Just(132), any::<u8>()],

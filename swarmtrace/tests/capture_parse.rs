@@ -131,7 +131,7 @@ fn vlan_and_double_tags() {
 }
 
 #[test]
-fn udp_payloads_are_told_apart() {
+fn udp_payloads_are_distinguished() {
     needs!(Root, Btf);
     let mut bench = Bench::new(everything());
     let ip = v4(CLIENT, SERVER);

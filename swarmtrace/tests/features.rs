@@ -23,7 +23,7 @@ fn features(binary: &Path, options: &[&str], user: u32) -> Output {
 
 fn state<'a>(report: &'a Value, id: &str) -> &'a str {
     let features = report["features"].as_array().expect("a list");
-    let feature = features.iter().find(|f| f["id"] == id).expect("is told");
+    let feature = features.iter().find(|f| f["id"] == id).expect("is listed");
     feature["state"].as_str().expect("a word")
 }
 
@@ -38,9 +38,9 @@ fn as_root_every_program_loads() {
     assert_eq!(state(&report, "programs"), "ok");
     // Docker is not needed.
     assert_eq!(state(&report, "docker"), "missing");
-    let programs_told = report["programs"].as_array().unwrap();
-    assert!(programs_told.len() >= 4, "{report:#}");
-    for program in programs_told {
+    let programs = report["programs"].as_array().unwrap();
+    assert!(programs.len() >= 4, "{report:#}");
+    for program in programs {
         let limit = 1_000_000;
         let verified = program["verified_instructions"].as_u64();
         assert!(
@@ -74,6 +74,6 @@ fn without_rights_one_line_says_so() {
     let report: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(report["works"], false);
     assert_eq!(state(&report, "programs"), "unknown");
-    // What the kernel tells everybody is told all the same.
+    // What needs no rights is reported all the same.
     assert_eq!(state(&report, "btf"), "ok");
 }

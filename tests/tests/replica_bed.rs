@@ -1,5 +1,5 @@
-//! The bed itself: the replica carries the traffic that a Swarm carries, over
-//! the same hops, before any tracer is held against it.
+//! The replica itself, without a tracer: it carries the traffic that a Swarm carries,
+//! over the same hops.
 
 use bed::traffic::{datagram, request, request_answered_by};
 use needs::needs;

@@ -1,5 +1,5 @@
-//! Tasks come and go while a trace runs: new ones are tapped within a second,
-//! and gone ones are let go.
+//! Tasks come and go while a trace runs: new ones are tapped within a second, and
+//! the taps of removed ones are released.
 
 use bed::deadline::until;
 use bed::traffic::request_answered_by;

@@ -1,5 +1,5 @@
-//! `check` on real connections: what holds, what does not, what cannot be said;
-//! a hop that gets slower is found and named, and nothing is where nothing is.
+//! `check` on real connections: assertions that hold, fail or cannot be measured; a
+//! hop that gets slower is named, and no other.
 
 use bed::program::{Ended, Running};
 use bed::traffic::{many, request};
@@ -135,8 +135,8 @@ fn exit_codes() {
     );
     passed.expect_code(0);
     // vote.1 is on this node, vote.2 behind the tunnel.
-    let told = report(&passed);
-    let assertions = told["assertions"].as_array().expect("assertions");
+    let report_json = report(&passed);
+    let assertions = report_json["assertions"].as_array().expect("assertions");
     let tunnel = assertions
         .iter()
         .filter(|a| a["assertion"] == "hop(vxlan).max < 5s");
@@ -170,7 +170,7 @@ fn exit_codes() {
 }
 
 #[test]
-fn a_mistake_is_told_before_anything_is_traced() {
+fn a_mistake_is_reported_before_anything_is_traced() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
@@ -245,8 +245,8 @@ fn refusals_are_counted_for_the_backend_that_refuses() {
     many(replica.client(), mesh(), 20, 1);
     let ended = running.wait(LIMIT);
     ended.expect_code(1);
-    let told = report(&ended);
-    let assertions = told["assertions"].as_array().expect("assertions");
+    let report_json = report(&ended);
+    let assertions = report_json["assertions"].as_array().expect("assertions");
     let failed: Vec<String> = (assertions.iter())
         .filter(|a| a["outcome"] == "regression")
         .map(backend)
@@ -273,8 +273,8 @@ fn connections_made_while_it_starts_are_not_judged() {
             let options = ["-c", "100", "-d", "15s", "-o", "json"];
             let asked = ["-a", "handshake.p50 < 5s", "--min-samples", "5"];
             let ended = start(&replica, &[&options[..], &asked].concat()).wait(LIMIT);
-            let told = report(&ended);
-            let assertions = told["assertions"].as_array().expect("assertions");
+            let report_json = report(&ended);
+            let assertions = report_json["assertions"].as_array().expect("assertions");
             let backends = assertions.iter().map(backend).filter(|b| !b.is_empty());
             let backends: BTreeSet<String> = backends.collect();
             // The other node's task by its address, this one's by its namespace.

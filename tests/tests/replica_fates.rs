@@ -1,5 +1,5 @@
-//! What the kernel says of a connection's packets is told with it: where they
-//! were dropped and why, and who sent the reset.
+//! A timeline includes what the kernel reports of its packets: where they were
+//! dropped and why, and who sent the reset.
 
 use bed::traffic::{request, request_answered_by};
 use needs::needs;
@@ -44,7 +44,7 @@ fn dropped_by_a_rule_in_the_task() {
         let error = replica.client().run(client).expect_err("nobody answers");
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     }
-    // An unanswered connection is told of after three seconds.
+    // An unanswered connection is emitted after three seconds.
     std::thread::sleep(Duration::from_millis(2500));
     let traced = trace.stop();
     let netns = replica.task("vote.1").inode();
@@ -78,7 +78,7 @@ fn dropped_by_a_rule_in_the_task() {
         );
     }
     assert!(timeline.resets.is_empty());
-    // What the other node's task dropped is not this node's to tell.
+    // What the other node's task dropped is reported by that node.
     assert!(other.drops.is_empty(), "{:?}", other.drops);
 }
 
@@ -135,7 +135,7 @@ fn refused_because_nobody_listens() {
 }
 
 #[test]
-fn nothing_is_said_of_what_went_well() {
+fn a_healthy_flow_has_no_drops_and_resets() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080"]);

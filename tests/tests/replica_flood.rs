@@ -1,5 +1,5 @@
-//! Bridges that have not learnt a MAC send a frame for it everywhere: the path
-//! that is told is the same as when they have.
+//! Bridges that have not learnt a MAC send a frame for it everywhere: the
+//! timeline's path is the same as when they have.
 
 use bed::traffic::request_answered_by;
 use needs::needs;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use truth::Timeline;
 
 #[test]
-fn a_path_is_told_without_the_copies_that_bridges_flood() {
+fn a_path_has_no_hops_of_flooded_frames() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let mesh = SocketAddr::from((Side::A.front(), VOTE.published));
@@ -37,7 +37,7 @@ fn a_path_is_told_without_the_copies_that_bridges_flood() {
         }
     }
     let flooded = ["vote.1", "vote.2"].map(request);
-    let told = |clients: &[SocketAddr], out: &str| {
+    let printed = |clients: &[SocketAddr], out: &str| {
         let whole = out.rsplit_once('\n').map_or("", |(lines, _)| lines);
         let all = Timeline::all(whole);
         clients.iter().all(|c| all.iter().any(|t| t.client == *c))
@@ -45,8 +45,8 @@ fn a_path_is_told_without_the_copies_that_bridges_flood() {
     let clients: Vec<SocketAddr> = flooded.iter().flatten().map(|e| e.local).collect();
     trace
         .running
-        .wait_for(LIMIT, "the flooded flows to be told", |out, _| {
-            told(&clients, out)
+        .wait_for(LIMIT, "the flooded flows to be printed", |out, _| {
+            printed(&clients, out)
         });
     let traced = trace.stop();
     let timeline = |client: SocketAddr| {

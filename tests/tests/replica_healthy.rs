@@ -1,5 +1,5 @@
-//! Ten thousand connections that all work, as fast as they will go, and not one
-//! word of a failure: neither by `follow` nor by `rst`, neither when every event
+//! Ten thousand connections that all work, as fast as they will go, and no
+//! failure is reported: neither by `follow` nor by `rst`, neither when every event
 //! was seen, late or in time, nor when the ring buffer was too small and many were
 //! lost.
 
@@ -19,8 +19,8 @@ const AT_ONCE: usize = 16;
 /// A ring buffer that holds every event of the load: 48 of each connection at node
 /// a, 248 bytes each.
 const HOLDS_ALL: &str = "128M";
-/// How long swarmtrace may take to tell of what it has seen.
-const TELLING: Duration = Duration::from_secs(120);
+/// How long swarmtrace may take to print what it has seen.
+const PRINTING: Duration = Duration::from_secs(120);
 
 fn mesh() -> SocketAddr {
     (Side::A.front(), VOTE.published).into()
@@ -93,7 +93,7 @@ fn run(buffer: &str, stall: Option<Duration>) -> (Vec<String>, u64, u64) {
     assert_eq!(answered, CONNECTIONS, "connections that were answered");
     let (mut failures, mut connections, mut lost) = (Vec::new(), 0, 0);
     for running in watches {
-        let [follow, rst] = running.map(|r| r.interrupt(TELLING));
+        let [follow, rst] = running.map(|r| r.interrupt(PRINTING));
         let (more, told, missed) = said(follow.expect_code(0), rst.expect_code(0));
         failures.extend(more);
         connections += told;
@@ -113,7 +113,7 @@ fn none(failures: &[String]) {
 }
 
 #[test]
-fn no_failure_is_told_when_all_is_seen() {
+fn no_failure_is_reported_when_all_is_seen() {
     needs!(Root, Btf);
     let (failures, connections, lost) = run(HOLDS_ALL, None);
     none(&failures);
@@ -125,7 +125,7 @@ fn no_failure_is_told_when_all_is_seen() {
 /// After half a second the ring buffer holds more than is read at once: what is
 /// still in there must not be taken for silence.
 #[test]
-fn no_failure_is_told_when_it_falls_behind() {
+fn no_failure_is_reported_when_it_falls_behind() {
     needs!(Root, Btf);
     let (failures, connections, lost) = run(HOLDS_ALL, Some(Duration::from_millis(500)));
     none(&failures);
@@ -134,7 +134,7 @@ fn no_failure_is_told_when_it_falls_behind() {
 }
 
 #[test]
-fn no_failure_is_told_when_events_are_lost() {
+fn no_failure_is_reported_when_events_are_lost() {
     needs!(Root, Btf);
     let (failures, connections, lost) = run("64K", Some(Duration::from_millis(200)));
     none(&failures);

@@ -1,10 +1,10 @@
-//! Figures that are the same whenever they are measured: instructions of the kernel
-//! side and how many of them a packet costs, events a connection, bytes an event.
-//! Held against `tests/limits.json`, so that what makes every user's node slower is
-//! seen when it is written.
+//! Figures that do not vary between runs: instructions of the kernel side and how many
+//! of them a packet costs, events a connection, bytes an event. They are compared with
+//! `tests/limits.json`, so that a change which slows down every user's node fails
+//! here.
 //!
 //! `SWARMTRACE_ACCEPT_LIMITS=1` writes the file anew instead (`cargo xtask limits
-//! --accept`). Times are no such figures: `cargo xtask bench --compare` has those.
+//! --accept`). Times vary: `cargo xtask bench --compare` measures them.
 
 use bed::program::Running;
 use bed::traffic::many;
@@ -21,21 +21,20 @@ use std::time::Duration;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/limits.json");
 const ACCEPT: &str = "SWARMTRACE_ACCEPT_LIMITS";
-/// How much more than the accepted figure is none worth a word: kernels differ in
-/// how they keep a program.
+/// Tolerated growth: kernels differ in how they store a program.
 const TOLERANCE_PERCENT: f64 = 10.0;
 const CONNECTIONS: usize = 40;
 /// Instructions that a packet which is not wanted may cost: nearly all packets of a
 /// busy node are such, and none of its users gains anything by them.
 const MOST_FOR_REJECTED: u64 = 400;
 /// Those that cost more, and what they cost: the full parser has to look at both of
-/// the datagram's packets before the addresses can be asked for.
+/// the datagram's packets before it can look up the addresses.
 const KNOWN_TO_COST_MORE: [(&str, u64); 1] = [("rejected by address in VXLAN", 619)];
 
 type Figures = BTreeMap<String, f64>;
 
 #[test]
-fn nothing_grew() {
+fn no_figure_exceeds_its_limit() {
     needs!(Root, Btf);
     let mut measured = programs();
     measured.extend(executed());
@@ -160,7 +159,7 @@ fn compare(measured: &Figures, accepted: &Figures) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_wanted_costs_little() {
+fn rejected_packets_stay_below_the_instruction_limit() {
     let rejected = CASES.iter().filter(|case| !case.reported);
     let too_many: BTreeMap<_, _> = rejected
         .map(|case| (case.name, case.run().instructions))
@@ -180,7 +179,7 @@ fn what_is_not_wanted_costs_little() {
 }
 
 #[test]
-fn what_grew_is_named() {
+fn a_figure_over_its_limit_is_named() {
     let of = |pairs: &[(&str, f64)]| -> Figures {
         (pairs.iter()).map(|(n, v)| ((*n).to_owned(), *v)).collect()
     };

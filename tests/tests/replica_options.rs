@@ -1,4 +1,4 @@
-//! What `follow` is asked for is what it does, and no packet is the worse for it.
+//! Each option of `follow` does what it says, and tracing changes no packet.
 
 use bed::traffic::{Exchange, many, request, request_answered_by};
 use needs::needs;
@@ -52,7 +52,7 @@ fn packets_are_the_same_with_and_without_it() {
 }
 
 #[test]
-fn only_the_port_and_client_that_were_asked_for() {
+fn only_the_selected_port_and_client() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
@@ -166,7 +166,7 @@ fn a_sample_is_a_part() {
 }
 
 #[test]
-fn every_packet_when_asked() {
+fn every_packet_with_all_packets() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let trace = Trace::start(replica.node(Side::A), &["--port", "8080", "--all-packets"]);
@@ -185,7 +185,7 @@ fn every_packet_when_asked() {
 /// With a ring buffer too small for the load, what was lost is counted, said, and
 /// part of every timeline that may miss something.
 #[test]
-fn losses_are_told() {
+fn losses_are_reported() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let node = replica.node(Side::A);
@@ -211,7 +211,7 @@ fn losses_are_told() {
         .iter()
         .filter(|t| !t.gaps.is_empty())
         .count();
-    assert!(with_gaps > 0, "no timeline tells of the losses");
+    assert!(with_gaps > 0, "no timeline reports the losses");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_thousand_connections_without_a_loss() {
     assert_eq!(many(replica.client(), mesh(), 1000, 8), 1000);
     std::thread::sleep(Duration::from_millis(500));
     let traced = trace.stop();
-    // One whose FIN came late was told of before, as established.
+    // One whose FIN came late was emitted before, as established.
     let answered = ["closed", "established"];
     let complete = |t: &&Timeline| answered.contains(&t.state.is.as_str()) && t.gaps.is_empty();
     let complete_ones = traced.timelines.iter().filter(complete).count();

@@ -1,6 +1,6 @@
-//! The truth itself, without swarmtrace: tcpdump's account of each kind of flow
-//! in the replica is the path that Docker's wiring prescribes, so what the other
-//! tests compare with is right.
+//! The ground truth itself, without swarmtrace: what tcpdump sees of each kind of flow
+//! in the replica is the path that Docker's wiring prescribes, so the other tests
+//! compare with something right.
 
 use bed::traffic::{datagram, request, request_answered_by};
 use needs::needs;

@@ -1,5 +1,5 @@
-//! What cannot be done is refused in one clear line and exit status 2, and says
-//! what to do about it.
+//! An impossible request ends with exit status 2 and one line that says why and what
+//! to do.
 
 use bed::binary::swarmtrace_binary;
 use bed::program::{Ended, Running};

@@ -1,5 +1,5 @@
 //! `swarmtrace rst` on a node of the replica, where no Docker answers: what is
-//! reset or never answered is found, with its birthplace, and nothing else is.
+//! reset or never answered is reported with the place of its reset, and nothing else.
 
 use bed::deadline::until;
 use bed::program::{Ended, Running};
@@ -137,7 +137,7 @@ fn nothing_is_wrong() {
     let vip = SocketAddr::from((VOTE.vip(), 80));
     assert_eq!(many(replica.client(), mesh(), 300, 8), 300);
     assert_eq!(many(replica.task("client.1"), vip, 100, 4), 100);
-    // Whatever is told late is told by then.
+    // Whatever is reported late is reported by then.
     std::thread::sleep(Duration::from_secs(5));
     let ended = running.interrupt(LIMIT);
     ended.expect_code(0);

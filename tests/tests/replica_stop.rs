@@ -1,5 +1,5 @@
-//! However a trace ends, nothing of it stays: no program, no qdisc, no filter,
-//! and nothing of anybody else's is gone.
+//! However a trace ends, none of its programs, qdiscs and filters remain, and those
+//! of other programs do.
 
 use aya::programs::tc::TcAttachType;
 use bed::deadline::until;

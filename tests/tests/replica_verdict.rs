@@ -1,4 +1,4 @@
-//! What `follow` says went wrong, beside the timeline that shows it.
+//! The verdicts of `follow`, beside the timelines that show them.
 
 use bed::binary::swarmtrace_binary;
 use bed::program::Running;
@@ -15,10 +15,10 @@ fn timelines(output: &str) -> Vec<Value> {
     let lines = output.lines();
     let lines = lines.map(|line| serde_json::from_str(line).expect("JSON"));
     let all: Vec<Value> = lines.collect();
-    let (told, rest): (Vec<_>, Vec<_>) =
+    let (found, rest): (Vec<_>, Vec<_>) =
         (all.into_iter()).partition(|line| line["format"] == "swarmtrace-timeline");
     assert!(!rest.is_empty(), "the figures follow");
-    told
+    found
 }
 
 /// The hop that a verdict points at.
@@ -49,13 +49,13 @@ fn a_refusal_is_put_down_to_the_task_that_does_not_listen() {
             assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
         }
         let traced = trace.stop();
-        let told = timelines(&traced.ended.stdout);
+        let found = timelines(&traced.ended.stdout);
         let task = u64::from(replica.task("vote.1").inode());
-        let ours: Vec<&Value> = (told.iter())
+        let ours: Vec<&Value> = (found.iter())
             .filter(|t| t["verdict"]["id"] == "no-listener")
             .collect();
         // The balancers take turns; the other connection was refused on node b.
-        assert_eq!(ours.len(), 1, "{told:#?}");
+        assert_eq!(ours.len(), 1, "{found:#?}");
         let verdict = &ours[0]["verdict"];
         assert_eq!(verdict["certainty"], "proven", "{verdict:#}");
         let (netns, _, way) = place(ours[0]);
@@ -70,7 +70,7 @@ fn a_refusal_is_put_down_to_the_task_that_does_not_listen() {
 }
 
 #[test]
-fn silence_is_worth_something_where_the_next_hop_was_watched() {
+fn an_unanswered_syn_is_judged_where_the_next_hop_was_tapped() {
     needs!(Root, Btf);
     let replica = Replica::start();
     let sandbox = replica.node(Side::A).namespace(INGRESS_SBOX);
@@ -78,11 +78,11 @@ fn silence_is_worth_something_where_the_next_hop_was_watched() {
     let trace = Trace::start(replica.node(Side::A), &[]);
     request(replica.client(), mesh()).expect_err("nothing passes");
     let traced = trace.stop();
-    let told = timelines(&traced.ended.stdout);
-    let silent: Vec<&Value> = (told.iter())
+    let found = timelines(&traced.ended.stdout);
+    let silent: Vec<&Value> = (found.iter())
         .filter(|t| t["state"]["is"] == "unanswered")
         .collect();
-    assert_eq!(silent.len(), 1, "{told:#?}");
+    assert_eq!(silent.len(), 1, "{found:#?}");
     let verdict = &silent[0]["verdict"];
     let expected = (u64::from(sandbox.inode()), "eth1".into(), "in".into());
     assert_eq!(place(silent[0]), expected, "{verdict:#}");
@@ -104,15 +104,15 @@ fn what_works_has_no_verdict() {
         request(replica.client(), mesh()).expect("an answer");
     }
     let traced = trace.stop();
-    let told = timelines(&traced.ended.stdout);
-    assert!(told.len() >= 8, "{told:#?}");
-    for timeline in told {
+    let found = timelines(&traced.ended.stdout);
+    assert!(found.len() >= 8, "{found:#?}");
+    for timeline in found {
         assert!(timeline.get("verdict").is_none(), "{timeline:#}");
     }
 }
 
 #[test]
-fn what_one_node_cannot_tell_both_together_can() {
+fn two_joined_nodes_give_the_verdict_that_neither_gives_alone() {
     needs!(Root, Btf);
     let replica = Replica::start();
     // Task vote.2 lives on node b and takes nothing in.
@@ -130,10 +130,11 @@ fn what_one_node_cannot_tell_both_together_can() {
         std::fs::write(file, &traced.ended.stdout).expect("write a trace");
     }
     let failed = |output: &str| -> Vec<Value> {
-        let told = output
+        let found = output
             .lines()
             .map(|l| serde_json::from_str(l).expect("JSON"));
-        told.filter(|t: &Value| t["state"]["is"] == "unanswered")
+        found
+            .filter(|t: &Value| t["state"]["is"] == "unanswered")
             .collect()
     };
     let alone = failed(&traced[0].ended.stdout);

@@ -1,5 +1,5 @@
 //! The real Swarm on Debian 11's kernel 5.10, the oldest that is supported: its
-//! verifier is the least patient, and modules have no type information.
+//! verifier has the lowest limits, and modules have no type information.
 
 use needs::needs;
 use scenarios::suites::flows;

@@ -1,9 +1,9 @@
 //! The catalogue of failures, each made to happen on the real Swarm.
 //!
 //! On a busy machine that emulates the Swarm a run now and then ends before the
-//! kernel has sent a packet again, or a daemon answers too late. A scenario that is
-//! not told as it should be is played twice more, and must be told right both times;
-//! the list says how often it was played.
+//! kernel has sent a packet again, or a daemon answers too late. A scenario that
+//! is not as expected is played twice more and must be as expected both times; the list
+//! shows how often it was played.
 
 use needs::needs;
 use scenarios::catalogue::all;
@@ -11,11 +11,11 @@ use scenarios::stage::Stage;
 use std::time::Instant;
 use swarm_vm::Kernel;
 
-/// How often one is played again.
+/// How often a scenario that went wrong is played again.
 const AGAIN: usize = 2;
 
 #[test]
-fn every_failure_is_told() {
+fn every_failure_is_diagnosed() {
     needs!(Vm);
     let since = Instant::now();
     let mut stage = Stage::up(Kernel::V6_1, "scenarios");
@@ -30,14 +30,14 @@ fn every_failure_is_told() {
         let wrong = runs.iter().filter(|r| !r.wrong.is_empty()).count();
         played += runs.len();
         amiss += wrong;
-        let told: Vec<&str> = scenario.expect.iter().map(|e| e.id).collect();
+        let expected: Vec<&str> = scenario.expect.iter().map(|e| e.id).collect();
         let ok = if wrong <= 1 { "ok" } else { "FAILED" };
         let right = format!("{}/{}", runs.len() - wrong, runs.len());
         let took: f64 = runs.iter().map(|r| r.took.as_secs_f64()).sum();
         println!(
             "{:30} {ok:6} {right} {took:5.1} s  {}",
             scenario.name,
-            told.join(", ")
+            expected.join(", ")
         );
         if wrong > 0 {
             for outcome in runs.iter().filter(|r| !r.wrong.is_empty()) {

@@ -1,6 +1,7 @@
 //! Builds frames byte by byte, for `BPF_PROG_TEST_RUN`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use swarmtrace_common::TcpFlags;
 
 pub const IPV4: u16 = 0x0800;
 pub const IPV6: u16 = 0x86dd;

@@ -15,7 +15,10 @@ pub fn choose(binary: PathBuf) {
     CHOSEN.get_or_init(|| binary);
 }
 
-/// The binary to test; panics, saying how to build it, if there is none.
+/// The path of the binary to test.
+///
+/// # Panics
+/// Panics with the command that builds it if there is none.
 pub fn swarmtrace_binary() -> PathBuf {
     if let Some(path) = CHOSEN.get() {
         return path.clone();
@@ -29,7 +32,7 @@ pub fn swarmtrace_binary() -> PathBuf {
         );
         return path.canonicalize().expect("SWARMTRACE_BIN can be resolved");
     }
-    let target = target_directory();
+    let target = target_folder();
     let built = ["release", "debug"]
         .map(|profile| target.join(profile).join("swarmtrace"))
         .into_iter()
@@ -45,13 +48,15 @@ pub fn swarmtrace_binary() -> PathBuf {
     }
 }
 
-/// `target/`: this executable is `target/<profile>/deps/<test>`.
-fn target_directory() -> PathBuf {
-    let test = std::env::current_exe().expect("find the test's own executable");
-    test.ancestors()
-        .nth(3)
-        .map(Path::to_owned)
-        .expect("the test runs from target/<profile>/deps")
+/// `target/`, in which this executable is `<profile>/<program>` or
+/// `<profile>/deps/<test>`.
+fn target_folder() -> PathBuf {
+    let program = std::env::current_exe().expect("the path of this executable");
+    let mut folders = program.ancestors().skip(1);
+    let inner = ["deps", "examples"];
+    let profile = folders.find(|folder| !inner.iter().any(|name| folder.ends_with(name)));
+    let target = profile.and_then(Path::parent).map(Path::to_owned);
+    target.expect("this executable is in target/<profile>")
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

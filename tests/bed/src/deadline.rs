@@ -1,9 +1,12 @@
-//! Waiting with an end: everything a test waits for has a deadline and a name,
-//! so that what did not happen is what the failure says.
+//! Waiting with a deadline. Everything a test waits for has a name, which the
+//! failure prints.
 
 use std::time::{Duration, Instant};
 
-/// Asks again and again until `look` has an answer; panics after `limit`.
+/// Calls `look` every 10 ms until it returns a value, and returns that.
+///
+/// # Panics
+/// Panics with `what` after `limit`.
 #[track_caller]
 pub fn until<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
@@ -11,10 +14,7 @@ pub fn until<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>
         if let Some(answer) = look() {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {limit:?} in vain: {what}"
-        );
+        assert!(Instant::now() < deadline, "waited {limit:?} for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

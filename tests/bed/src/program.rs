@@ -1,5 +1,5 @@
-//! A program of the bed while it runs: what it prints is collected as it comes,
-//! it can be waited for with a limit and signalled, and it never outlives the test.
+//! A program of the bed while it runs. Its output is collected as it comes, every
+//! wait has a limit, and it is killed at the latest when the test ends.
 
 use nix::sys::signal::{Signal, kill};
 use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -25,9 +25,9 @@ pub struct Running {
 pub struct Ended {
     /// How it ended.
     pub status: ExitStatus,
-    /// All it printed.
+    /// All of its standard output.
     pub stdout: String,
-    /// All it complained about.
+    /// All of its standard error.
     pub stderr: String,
 }
 
@@ -71,17 +71,17 @@ impl Running {
         now.unwrap_or_else(|e| panic!("{}: {e}", self.name)).into()
     }
 
-    /// What it has printed so far.
+    /// Its standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.so_far()
     }
 
-    /// What it has complained about so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.so_far()
     }
 
-    /// Waits until `enough` accepts what it has printed and complained about.
+    /// Waits until `enough` accepts its standard output and standard error so far.
     #[track_caller]
     pub fn wait_for(
         &mut self,
@@ -102,7 +102,7 @@ impl Running {
                 self.name,
                 match ended {
                     Some(status) => format!("it ended before, with {status}"),
-                    None => format!("waited {limit:?} in vain"),
+                    None => format!("waited {limit:?}"),
                 },
                 brief(&out),
                 brief(&err)
@@ -118,7 +118,7 @@ impl Running {
         kill(pid, signal).unwrap_or_else(|e| panic!("{}: {signal}: {e}", self.name));
     }
 
-    /// Presses Ctrl-C and waits for the end.
+    /// Sends SIGINT and waits for its end.
     #[track_caller]
     pub fn interrupt(self, limit: Duration) -> Ended {
         self.signal(Signal::SIGINT);
@@ -151,7 +151,7 @@ impl Running {
     }
 }
 
-/// Enough of a long output to see what it was about: its beginning and its end.
+/// The first and the last lines of a long output.
 fn brief(text: &str) -> String {
     const LINES: usize = 12;
     const WIDTH: usize = 300;
@@ -209,7 +209,7 @@ impl Collected {
             while let Ok(length @ 1..) = pipe.read(&mut buffer) {
                 shared
                     .lock()
-                    .expect("nobody panics with the text in hand")
+                    .expect("no thread panics while it holds the lock")
                     .extend_from_slice(&buffer[..length]);
             }
         });
@@ -220,7 +220,7 @@ impl Collected {
         let text = self
             .text
             .lock()
-            .expect("nobody panics with the text in hand");
+            .expect("no thread panics while it holds the lock");
         String::from_utf8_lossy(&text).into_owned()
     }
 

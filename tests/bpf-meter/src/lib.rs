@@ -1,11 +1,12 @@
-//! How many instructions the kernel side executes for a packet.
+//! Counts the instructions that the kernel side executes for a packet, with an
+//! interpreter of eBPF: the count is exact and the same on every machine, also
+//! where there are no hardware counters.
 //!
-//! Where there are no hardware counters, nothing else says so for certain: the
-//! very object that swarmtrace loads is run here by an interpreter of eBPF that
-//! counts. What the kernel's helpers do inside is not counted, nor is what the
-//! verifier takes out beforehand or puts in instead of a helper. The interpreter
-//! trusts nothing: an access outside of what a program may touch, or anything
-//! that it does not know, is a panic that names the instruction.
+//! Real here: the object that swarmtrace loads, byte for byte, and the packets. Not
+//! real: the kernel. Helpers are imitated and not counted, nor is the code that the
+//! verifier removes or puts in place of a helper; no packet has a conntrack entry.
+//! An access outside of what a program may touch, an unknown instruction or helper
+//! is a panic that names the instruction.
 
 mod arithmetic;
 mod cases;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The first address. All of them fit in 32 bits: the kernel tells a tc program
-/// where its packet is in fields of that size.
+/// The first address. All of them fit in 32 bits: a tc program
+/// reads its packet's address from fields of that size.
 const FIRST: u64 = 0x1000_0000;
 /// At least this many bytes between two pieces.
 const GAP: u64 = 0x1000;

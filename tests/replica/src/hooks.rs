@@ -1,5 +1,5 @@
 //! What hangs on the devices' tc hooks: qdiscs, filters and tcx programs, as `tc`
-//! and the kernel's own query tell it, and which programs a process holds.
+//! and the kernel's own query list them, and which programs a process holds.
 //!
 //! Taken before a trace and after it, this says whether anything was left behind
 //! or, as bad, taken away.
@@ -22,7 +22,7 @@ impl Hooks {
         let mut devices = BTreeMap::new();
         for namespace in namespaces {
             for (device, lines) in on_devices(namespace) {
-                // Overlay namespaces have one name on both nodes: the inode tells.
+                // Overlay namespaces have the same name on both nodes, but not the same inode.
                 let name = format!("{} ({}) {device}", namespace.name(), namespace.inode());
                 devices.insert(name, lines);
             }

@@ -42,7 +42,7 @@ impl Listener {
                 command
                     .args(["-i", "any", "-y", "LINUX_SLL2", "-U", "--immediate-mode"])
                     .args(["--time-stamp-precision=nano", "-n", "-Z", "root"])
-                    // Whole packets of the wire's size; room for a thousand of them.
+                    // Whole packets of the wire's size, and a buffer for a thousand of them.
                     .args(["-s", "4096", "-B", "4096", "-w"])
                     .arg(file);
                 (spot(&name, namespace), Running::start(command))
@@ -60,8 +60,8 @@ impl Listener {
     #[track_caller]
     pub fn stop(self) -> Vec<Sighting> {
         for (spot, dump) in &self.dumps {
-            let what = format!("tcpdump in {} to have read everything", spot.namespace);
-            until(LIMIT, &what, || has_read_everything(dump).then_some(()));
+            let what = format!("tcpdump in {} to have written everything", spot.namespace);
+            until(LIMIT, &what, || has_written_everything(dump).then_some(()));
         }
         for (_, dump) in &self.dumps {
             dump.signal(Signal::SIGINT);
@@ -86,11 +86,11 @@ impl Listener {
 }
 
 /// Asks tcpdump (SIGUSR1) whether it has written all that the kernel had for it.
-fn has_read_everything(dump: &Running) -> bool {
-    let told = dump.stderr().len();
+fn has_written_everything(dump: &Running) -> bool {
+    let before = dump.stderr().len();
     dump.signal(Signal::SIGUSR1);
-    let account = until(LIMIT, "tcpdump's account", || {
-        let account = dump.stderr().split_off(told);
+    let account = until(LIMIT, "tcpdump's statistics", || {
+        let account = dump.stderr().split_off(before);
         account.contains("dropped by kernel").then_some(account)
     });
     count(&account, "captured") == count(&account, "received by filter")

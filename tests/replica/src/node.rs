@@ -183,7 +183,7 @@ impl Node {
         }));
     }
 
-    /// Tells this node where an endpoint of the other node is.
+    /// Adds the neighbour and FDB entries of an endpoint on the other node.
     pub(crate) fn learn(&self, sandbox: &Sandbox) {
         for (network, host) in [(&INGRESS, sandbox.ingress), (&BACKNET, sandbox.backnet)] {
             let Some(host) = host else { continue };

@@ -141,7 +141,7 @@ impl Sandbox {
         self.backnet.map(|host| BACKNET.address(host))
     }
 
-    /// Whether it belongs to `service`.
+    /// Whether it is a task of `service`.
     pub fn is_task_of(&self, service: &str) -> bool {
         self.name.split_once('.').is_some_and(|(s, _)| s == service)
     }

@@ -1,5 +1,5 @@
-//! `swarmtrace follow` on a node of the replica: started, ready, stopped, and
-//! what it printed held against the truth.
+//! `swarmtrace follow` on a node of the replica: started, ready, stopped, and its
+//! timelines compared with what the kernel says.
 
 use crate::hooks::Hooks;
 use crate::node::Node;
@@ -46,18 +46,18 @@ impl Trace {
         trace
     }
 
-    /// Waits until every device of the node is tapped and it says it is tracing.
+    /// Waits until it prints that it is tracing and every device of the node is tapped.
     #[track_caller]
     pub fn wait_until_ready(&mut self, node: &Node) {
         self.running
-            .wait_for(LIMIT, "to say that it traces", |_, err| {
+            .wait_for(LIMIT, "to print that it is tracing", |_, err| {
                 err.contains("tracing")
             });
         let what = "every device to be tapped";
         until(LIMIT, what, || untapped(node).is_empty().then_some(()));
     }
 
-    /// Presses Ctrl-C and reads what it printed.
+    /// Sends SIGINT and reads the timelines that it printed.
     #[track_caller]
     pub fn stop(self) -> Traced {
         let ended = self.running.interrupt(LIMIT);
@@ -82,7 +82,7 @@ impl Trace {
     }
 }
 
-/// Devices of a node where swarmtrace ought to be and is not. `br0` carries no
+/// Devices of a node that are to be tapped and are not. `br0` carries no
 /// packet that its ports do not, and none of its hooks ever fires.
 #[track_caller]
 pub fn untapped(node: &Node) -> Vec<String> {

@@ -1,23 +1,23 @@
-//! Whether what swarmtrace said is what a scenario expects.
+//! Compares what swarmtrace printed with what a scenario expects.
 
-use super::printed::{Found, Report, Told, Verdict};
+use super::printed::{Found, JudgedTimeline, Report, Verdict};
 use crate::catalogue::{Expect, Finding};
 use crate::swarm::NODES;
 
-/// Everything that was said in one pass.
+/// Everything that was printed in one pass.
 #[derive(Debug)]
-pub struct Said {
-    /// Timelines that node a and b printed.
-    pub timelines: [Vec<Told>; 2],
+pub struct Printed {
+    /// Timelines of node a and b.
+    pub timelines: [Vec<JudgedTimeline>; 2],
     /// Doctor's reports of node a and b.
     pub doctor: [Report; 2],
 }
 
-/// What is wrong with what was said of healthy traffic.
-pub fn healthy(said: &Said) -> Vec<String> {
-    let mut wrong = differences(said, &[]);
-    wrong.extend(misdiagnosed(said, &[]));
-    if said.timelines.iter().all(Vec::is_empty) {
+/// What is wrong with what was printed of healthy traffic.
+pub fn healthy(printed: &Printed) -> Vec<String> {
+    let mut wrong = differences(printed, &[]);
+    wrong.extend(misdiagnosed(printed, &[]));
+    if printed.timelines.iter().all(Vec::is_empty) {
         wrong.push("no connection was seen".to_owned());
     }
     for line in &mut wrong {
@@ -27,16 +27,16 @@ pub fn healthy(said: &Said) -> Vec<String> {
 }
 
 /// What differs between the verdicts given and those expected.
-pub fn differences(said: &Said, expected: &[Expect]) -> Vec<String> {
+pub fn differences(printed: &Printed, expected: &[Expect]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (node, told) in NODES.into_iter().zip(&said.timelines) {
+    for (node, timelines) in NODES.into_iter().zip(&printed.timelines) {
         let here: Vec<&Expect> = expected.iter().filter(|e| e.node == node).collect();
         for expect in &here {
-            if !told.iter().any(|t| fits(t, expect)) {
-                wrong.push(format!("{node}: not said: {expect:?}"));
+            if !timelines.iter().any(|t| fits(t, expect)) {
+                wrong.push(format!("{node}: missing: {expect:?}"));
             }
         }
-        for flow in told {
+        for flow in timelines {
             let known = |v: &Verdict| here.iter().any(|e| e.ids().any(|id| id == v.id));
             if flow.verdict.as_ref().is_some_and(|v| !known(v)) {
                 wrong.push(format!("{node}: {}", flow.describe()));
@@ -48,9 +48,9 @@ pub fn differences(said: &Said, expected: &[Expect]) -> Vec<String> {
 
 /// What differs between doctor's findings and those expected. Notes do not
 /// count: nothing fails by them.
-pub fn misdiagnosed(said: &Said, expected: &[Finding]) -> Vec<String> {
+pub fn misdiagnosed(printed: &Printed, expected: &[Finding]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (node, report) in NODES.into_iter().zip(&said.doctor) {
+    for (node, report) in NODES.into_iter().zip(&printed.doctor) {
         let here: Vec<&Finding> = expected.iter().filter(|f| f.node == node).collect();
         let fits = |f: &Found, e: &Finding| f.check == e.check && f.what().contains(e.what);
         for expect in &here {
@@ -68,10 +68,10 @@ pub fn misdiagnosed(said: &Said, expected: &[Finding]) -> Vec<String> {
     wrong
 }
 
-fn fits(told: &Told, expect: &Expect) -> bool {
-    told.verdict.as_ref().is_some_and(|v| {
+fn fits(timeline: &JudgedTimeline, expect: &Expect) -> bool {
+    timeline.verdict.as_ref().is_some_and(|v| {
         expect.ids().any(|id| id == v.id)
-            && sure(&v.certainty) >= sure(expect.certainty)
+            && rank(&v.certainty) >= rank(expect.certainty)
             && v.hop
                 .as_ref()
                 .map_or("", |h| &h.place)
@@ -80,7 +80,7 @@ fn fits(told: &Told, expect: &Expect) -> bool {
     })
 }
 
-fn sure(certainty: &str) -> Option<usize> {
+fn rank(certainty: &str) -> Option<usize> {
     ["unknown", "likely", "proven"]
         .iter()
         .position(|c| *c == certainty)

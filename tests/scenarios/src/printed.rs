@@ -1,38 +1,38 @@
-//! What swarmtrace said: the verdicts of `follow` and `join`, and doctor's
-//! findings, as far as scenarios read them. The shapes are written down here a
-//! second time: the JSON is what other programs depend on.
+//! What swarmtrace printed: the verdicts of `follow` and `join` and the findings of
+//! `doctor`, as far as scenarios read them. The JSON is declared here a second time
+//! on purpose: other programs depend on it, not on our types.
 
 use serde::Deserialize;
 use std::net::SocketAddr;
 
-/// A timeline.
+/// A timeline with its verdict.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Told {
-    /// Who opened it.
+pub struct JudgedTimeline {
+    /// The client's address.
     pub client: SocketAddr,
-    /// What was asked for.
+    /// The address that the client connects to.
     pub entry: SocketAddr,
     /// Nanoseconds since the epoch at the first hop.
     pub started: u64,
-    /// What it is recognised by.
+    /// What identifies the flow.
     pub key: Key,
-    /// How often it was told of before.
+    /// How often it was printed before.
     pub revision: u32,
-    /// What became of it.
+    /// The connection's state.
     pub state: State,
     /// What went wrong.
     #[serde(default)]
     pub verdict: Option<Verdict>,
 }
 
-/// What a flow is recognised by.
+/// What identifies a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Key {
     /// The client's initial sequence number.
     pub isn: Option<u32>,
 }
 
-/// What became of a flow.
+/// A connection's state.
 #[derive(Clone, Debug, Deserialize)]
 pub struct State {
     /// `established`, `refused`, …
@@ -86,19 +86,19 @@ impl Found {
     }
 }
 
-impl Told {
-    /// The timelines of some lines, each flow as it was told of last.
+impl JudgedTimeline {
+    /// The timelines of some lines, of each flow the last revision.
     pub fn last(lines: &str) -> Result<Vec<Self>, String> {
         let mut all: Vec<Self> = Vec::new();
         for line in lines.lines().filter(|l| l.contains("swarmtrace-timeline")) {
-            let told: Self = serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))?;
-            // Of TCP the sequence number tells one connection from the next.
+            let timeline: Self = serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))?;
+            // Of TCP the sequence number distinguishes one connection from the next.
             let start = |t: &Self| t.key.isn.is_none().then_some(t.started);
             let key = |t: &Self| (t.client, t.entry, t.key, start(t));
-            match all.iter_mut().find(|t| key(t) == key(&told)) {
-                Some(old) if old.revision <= told.revision => *old = told,
+            match all.iter_mut().find(|t| key(t) == key(&timeline)) {
+                Some(old) if old.revision <= timeline.revision => *old = timeline,
                 Some(_) => {}
-                None => all.push(told),
+                None => all.push(timeline),
             }
         }
         Ok(all)

@@ -1,11 +1,11 @@
-//! Plays a scenario: the traffic without the fault, then with it, followed on
-//! both nodes, with doctor on both, and all that is said held against the table.
+//! Plays a scenario: the traffic without the fault, then with it, with `follow` and
+//! `doctor` on both nodes, and compares all they print with the catalogue.
 //!
 //! The fault is there before swarmtrace starts, as it is for those who look for
 //! one. The Swarm is restored from its saved state before each pass.
 
-use super::judge::{Said, differences, healthy, misdiagnosed};
-use super::printed::{Report, Told};
+use super::judge::{Printed, differences, healthy, misdiagnosed};
+use super::printed::{JudgedTimeline, Report};
 use crate::catalogue::{On, Scenario};
 use crate::swarm::{GUEST_BINARY, LIMIT, NODES, Swarm};
 use bed::deadline::until;
@@ -36,7 +36,7 @@ pub struct Outcome {
     pub wrong: Vec<String>,
     /// The verdicts that were given, a line each.
     pub verdicts: Vec<String>,
-    /// What the user sees: swarmtrace's own text, where it was asked for.
+    /// What the user sees: swarmtrace's own text, where it was requested.
     pub text: String,
     /// How long it took.
     pub took: Duration,
@@ -65,10 +65,10 @@ impl Stage {
         let since = Instant::now();
         let played = catch_unwind(AssertUnwindSafe(|| self.passes(scenario, show)));
         let mut outcome = played.unwrap_or_else(|panic| {
-            let said = (panic.downcast_ref::<String>().cloned())
+            let printed = (panic.downcast_ref::<String>().cloned())
                 .or_else(|| panic.downcast_ref::<&str>().map(|&s| s.to_owned()));
             Outcome {
-                wrong: vec![said.unwrap_or_else(|| "it panicked".to_owned())],
+                wrong: vec![printed.unwrap_or_else(|| "it panicked".to_owned())],
                 verdicts: Vec::new(),
                 text: String::new(),
                 took: Duration::ZERO,
@@ -86,8 +86,8 @@ impl Stage {
         if !self.healthy.contains(&key) {
             self.fresh();
             self.each(scenario.setup);
-            let (said, _) = self.pass(scenario.follow, traffic, &[], false);
-            wrong.extend(healthy(&said));
+            let (printed, _) = self.pass(scenario.follow, traffic, &[], false);
+            wrong.extend(healthy(&printed));
             self.healthy.push(key);
             // What it takes long to set up is not done twice.
             ready = !scenario.setup.is_empty();
@@ -97,16 +97,16 @@ impl Stage {
             self.each(scenario.setup);
         }
         self.each(scenario.fault);
-        let (said, text) = self.pass(scenario.follow, scenario.traffic, scenario.during, show);
-        wrong.extend(differences(&said, scenario.expect));
-        wrong.extend(misdiagnosed(&said, scenario.doctor));
+        let (printed, text) = self.pass(scenario.follow, scenario.traffic, scenario.during, show);
+        wrong.extend(differences(&printed, scenario.expect));
+        wrong.extend(misdiagnosed(&printed, scenario.doctor));
         let mut verdicts = Vec::new();
-        for (node, told) in NODES.into_iter().zip(&said.timelines) {
-            for flow in told {
+        for (node, timelines) in NODES.into_iter().zip(&printed.timelines) {
+            for flow in timelines {
                 verdicts.push(format!("{node}: {}", flow.describe()));
             }
         }
-        for (node, report) in NODES.into_iter().zip(&said.doctor) {
+        for (node, report) in NODES.into_iter().zip(&printed.doctor) {
             for f in &report.findings {
                 let (severity, check, what) = (&f.severity, &f.check, f.what());
                 verdicts.push(format!("doctor on {node}: {severity} {check}: {what}"));
@@ -136,7 +136,7 @@ impl Stage {
     }
 
     /// Traffic, and `during` while it runs, under the eyes of swarmtrace.
-    fn pass(&self, options: &str, traffic: &[On], during: &[On], show: bool) -> (Said, String) {
+    fn pass(&self, options: &str, traffic: &[On], during: &[On], show: bool) -> (Printed, String) {
         let doctors = NODES.map(|node| self.start(node, "doctor --output json", "doctor"));
         let mut follows = Vec::new();
         for node in NODES {
@@ -179,7 +179,7 @@ impl Stage {
                 timelines[usize::from(node == Node::B)] = read(&stdout);
             }
         }
-        if show && timelines.iter().all(|told| !told.is_empty()) {
+        if show && timelines.iter().all(|of_node| !of_node.is_empty()) {
             let join = self.join("join /tmp/follow-a.json /tmp/follow-b.json");
             let _ = write!(text, "\n== swarmtrace join a.json b.json\n\n{join}");
         }
@@ -188,11 +188,11 @@ impl Stage {
 
         if show {
             for node in NODES {
-                let (_, said, _) = self.swarm.swarmtrace(node, &["doctor"]);
-                let _ = write!(text, "\n== {node}: swarmtrace doctor\n\n{said}");
+                let (_, printed, _) = self.swarm.swarmtrace(node, &["doctor"]);
+                let _ = write!(text, "\n== {node}: swarmtrace doctor\n\n{printed}");
             }
         }
-        (Said { timelines, doctor }, text)
+        (Printed { timelines, doctor }, text)
     }
 
     fn send(&self, traffic: &[On]) {
@@ -226,12 +226,16 @@ impl Stage {
 
     fn await_tracing(&self, started: &Started) {
         let look = format!("cat {}.err 2>/dev/null || :", started.files);
-        until(LIMIT, "swarmtrace to say that it traces", || {
-            let said = self.swarm.sh(started.node, &look);
-            let tracing = said.contains("tracing");
-            let mut lines = said.lines();
+        until(LIMIT, "swarmtrace to print that it is tracing", || {
+            let printed = self.swarm.sh(started.node, &look);
+            let tracing = printed.contains("tracing");
+            let mut lines = printed.lines();
             let ended = lines.any(|l| !l.starts_with("swarmtrace: note:"));
-            assert!(tracing || !ended, "swarmtrace on {}: {said}", started.node);
+            assert!(
+                tracing || !ended,
+                "swarmtrace on {}: {printed}",
+                started.node
+            );
             tracing.then_some(())
         });
     }
@@ -263,14 +267,14 @@ impl Stage {
     fn report(&self, started: Started) -> Report {
         let ended = started.running.wait(LIMIT);
         let ended = ended.unwrap_or_else(|e| panic!("{e:#}"));
-        let said = self
+        let printed = self
             .swarm
             .sh(started.node, &format!("cat {}.*", started.files));
-        assert!(ended.status < 2, "doctor on {}: {said}", started.node);
-        let said = self
+        assert!(ended.status < 2, "doctor on {}: {printed}", started.node);
+        let printed = self
             .swarm
             .sh(started.node, &format!("cat {}.json", started.files));
-        serde_json::from_str(&said).unwrap_or_else(|e| panic!("doctor's JSON: {e}: {said}"))
+        serde_json::from_str(&printed).unwrap_or_else(|e| panic!("doctor's JSON: {e}: {printed}"))
     }
 }
 
@@ -287,6 +291,6 @@ fn with_functions(script: &str) -> String {
     format!("{PRELUDE}\n{script}")
 }
 
-fn read(lines: &str) -> Vec<Told> {
-    Told::last(lines).unwrap_or_else(|e| panic!("{e}"))
+fn read(lines: &str) -> Vec<JudgedTimeline> {
+    JudgedTimeline::last(lines).unwrap_or_else(|e| panic!("{e}"))
 }

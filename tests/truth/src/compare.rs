@@ -1,4 +1,4 @@
-//! A printed timeline against the kernel's own account.
+//! Compares a printed timeline with what the kernel itself reports.
 //!
 //! Hops: for every kind of packet and each leg, the printed hops are exactly
 //! tcpdump's sightings in the traced node's namespaces: same device, direction,
@@ -145,14 +145,14 @@ impl Expectation<'_> {
             ];
             for (what, from, to) in changes.iter().filter(|(_, from, to)| from != to) {
                 let text = format!("{name} {what} {from} → {to}");
-                // Forward, an unseen side is conntrack's to tell: of the first hop
-                // by its own entry, of what comes after the last by the answer's.
-                let told = if forward {
+                // Forward, conntrack shows an unseen side: that of the first hop by its
+                // own entry, that of the last by the answer's.
+                let known = if forward {
                     observed(after) || answered
                 } else {
                     observed(before)
                 };
-                if observed(before) && observed(after) || forward && told {
+                if observed(before) && observed(after) || forward && known {
                     must.insert(text.clone());
                 }
                 true_ones.insert(text);

@@ -40,7 +40,7 @@ impl Entry {
 
     /// Whether the connection looks like `pair` on either side of the
     /// translation, in either direction.
-    pub fn wears(&self, (source, destination): Pair) -> bool {
+    pub fn has_tuple(&self, (source, destination): Pair) -> bool {
         let faces = [self.original, self.translated()];
         faces.contains(&(source, destination)) || faces.contains(&(destination, source))
     }
@@ -99,7 +99,7 @@ mod tests {
             entry.source_nat(),
             Some((address("192.0.2.10:48192"), address("10.0.0.2:48192")))
         );
-        assert!(entry.wears((address("10.0.0.5:8080"), address("10.0.0.2:48192"))));
-        assert!(!entry.wears((address("10.0.0.6:8080"), address("10.0.0.2:48192"))));
+        assert!(entry.has_tuple((address("10.0.0.5:8080"), address("10.0.0.2:48192"))));
+        assert!(!entry.has_tuple((address("10.0.0.6:8080"), address("10.0.0.2:48192"))));
     }
 }

@@ -1,7 +1,7 @@
-//! One connection among all sightings, told apart by what no rewrite changes.
+//! One connection among all sightings, identified by what no rewrite changes.
 //!
 //! TCP: the client's initial sequence number names the SYNs and SYN-ACKs; the
-//! addresses that they wear in each namespace name every other packet there.
+//! addresses that they have in each namespace identify every other packet there.
 //! UDP: the payload, which the tests make unique, in place of the number.
 
 use super::packet::{Packet, Sighting, Way};
@@ -23,7 +23,7 @@ pub type Phase = &'static str;
 pub struct Flow {
     /// TCP: the client's initial sequence number.
     pub isn: Option<u32>,
-    /// The packets that swarmtrace tells of when not asked for all.
+    /// The packets that swarmtrace reports without `--all-packets`.
     pub steps: Vec<Step>,
 }
 

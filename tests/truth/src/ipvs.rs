@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 pub struct Connection {
     /// Client.
     pub client: SocketAddr,
-    /// What it asked for.
+    /// The virtual address that the client connects to.
     pub virtual_server: SocketAddr,
     /// Who got it.
     pub backend: SocketAddr,

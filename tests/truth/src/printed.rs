@@ -23,21 +23,21 @@ pub struct Timeline {
     pub service: Option<String>,
     /// Task.
     pub task: Option<String>,
-    /// Who opened it.
+    /// The client's address.
     pub client: SocketAddr,
-    /// What was asked for.
+    /// The address that the client connects to.
     pub entry: SocketAddr,
     /// Where it ended up.
     pub backend: Option<SocketAddr>,
-    /// What became of it.
+    /// The connection's state.
     pub state: State,
     /// Nanoseconds since the epoch at the first hop.
     pub started: u64,
-    /// How often this flow was told of before.
+    /// How often this flow was printed before.
     pub revision: u32,
     /// SYN to SYN-ACK.
     pub handshake_ns: Option<u64>,
-    /// What it is recognised by.
+    /// What identifies the flow.
     pub key: Key,
     /// What is known to be missing.
     pub gaps: Vec<serde_json::Value>,
@@ -233,7 +233,7 @@ pub enum Rewrite {
 
 impl Timeline {
     /// The timelines among the lines of `output`; every line must be JSON. Of a
-    /// flow that was told of more than once only the last telling stays.
+    /// flow that was printed more than once only the last timeline is kept.
     #[track_caller]
     pub fn all(output: &str) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
@@ -248,7 +248,7 @@ impl Timeline {
             assert_eq!(timeline.version, 1);
             let same = |t: &Self| (t.client, t.entry, t.key.isn) == timeline.identity();
             match all.iter().position(same) {
-                Some(told) => all[told] = timeline,
+                Some(index) => all[index] = timeline,
                 None => all.push(timeline),
             }
         }

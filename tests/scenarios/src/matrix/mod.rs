@@ -1,8 +1,8 @@
 //! A row of the kernel matrix (`cargo xtask vm test`): one kernel with one Docker,
 //! and on it everything that may differ from kernel to kernel.
 //!
-//! Each check is one of the tests; what a test would panic with is what the row
-//! says went wrong, and the next check is tried all the same.
+//! Each check is one of the tests; a panic becomes the row's
+//! error, and the next check runs all the same.
 
 mod row;
 mod table;
@@ -51,7 +51,7 @@ struct Feature {
     state: String,
 }
 
-/// Tries everything on that kernel, with the Docker of that Debian.
+/// Runs every check on that kernel, with the Docker of that Debian.
 pub fn row(kernel: Kernel, debian: Debian) -> Row {
     let mut row = Row::failed(kernel, debian, String::new());
     row.checks.clear();
@@ -63,32 +63,32 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
         return row;
     };
     row.kernel = swarm.vm().kernel_release().to_owned();
-    let told = attempt(&mut row, load, || {
+    let loaded = attempt(&mut row, load, || {
         let docker = swarm.sh(Node::A, "docker version -f '{{.Server.Version}}'");
-        let told = features(&swarm);
-        let mut wrong: Vec<String> = told.why_not.clone().into_iter().collect();
+        let features = features(&swarm);
+        let mut wrong: Vec<String> = features.why_not.clone().into_iter().collect();
         // Each kernel of the matrix takes them all.
-        for program in &told.programs {
+        for program in &features.programs {
             let refused = program.refused.iter();
             wrong.extend(refused.map(|why| format!("{}: {why}", program.name)));
         }
-        let missing = told.missing();
-        if missing != lacking(kernel) {
+        let missing = features.missing();
+        if missing != expected_missing(kernel) {
             wrong.push(format!(
                 "{missing:?} are missing, not {:?}",
-                lacking(kernel)
+                expected_missing(kernel)
             ));
         }
-        let took = told.load_ms.map(|ms| format!("{ms} ms"));
-        ((docker, told), wrong, took.unwrap_or_default())
+        let took = features.load_ms.map(|ms| format!("{ms} ms"));
+        ((docker, features), wrong, took.unwrap_or_default())
     });
-    let Some((docker, told)) = told else {
+    let Some((docker, features)) = loaded else {
         return row;
     };
     docker.trim().clone_into(&mut row.docker);
-    row.missing = told.missing().into_iter().map(str::to_owned).collect();
-    row.programs = told.programs;
-    if !told.works {
+    row.missing = features.missing().into_iter().map(str::to_owned).collect();
+    row.programs = features.programs;
+    if !features.works {
         // Everything else would wait in vain for a trace to begin.
         return row;
     }
@@ -111,8 +111,8 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
     row
 }
 
-/// What `features` has to miss on that kernel, and nothing else.
-fn lacking(kernel: Kernel) -> &'static [&'static str] {
+/// The features that are missing on that kernel.
+fn expected_missing(kernel: Kernel) -> &'static [&'static str] {
     match kernel {
         Kernel::V5_10 => &["tcx", "drop-reasons", "reset-reasons"],
         Kernel::V6_1 => &["tcx", "reset-reasons"],
@@ -120,7 +120,7 @@ fn lacking(kernel: Kernel) -> &'static [&'static str] {
     }
 }
 
-/// Tries something that says what went wrong, or panics with it.
+/// Runs one check and adds its result to the row; a panic is an error of the check.
 fn attempt<T>(
     row: &mut Row,
     name: &str,
@@ -132,10 +132,13 @@ fn attempt<T>(
     let (result, wrong, note) = match done {
         Ok((result, wrong, note)) => (Some(result), wrong, note),
         Err(panic) => {
-            let said = (panic.downcast_ref::<String>().cloned())
-                .or_else(|| panic.downcast_ref::<&str>().map(|&said| said.to_owned()));
-            let said = said.unwrap_or_else(|| "it panicked".to_owned());
-            (None, vec![said], String::new())
+            let message = (panic.downcast_ref::<String>().cloned()).or_else(|| {
+                panic
+                    .downcast_ref::<&str>()
+                    .map(|&message| message.to_owned())
+            });
+            let message = message.unwrap_or_else(|| "it panicked".to_owned());
+            (None, vec![message], String::new())
         }
     };
     if wrong.is_empty() {
@@ -153,15 +156,19 @@ fn attempt<T>(
 fn features(swarm: &Swarm) -> Features {
     let arguments = ["features", "--output", "json"];
     let (status, stdout, stderr) = swarm.swarmtrace(Node::A, &arguments);
-    let told: Features = serde_json::from_str(&stdout)
+    let features: Features = serde_json::from_str(&stdout)
         .unwrap_or_else(|e| panic!("features' JSON: {e}: {stdout}{stderr}"));
-    assert_eq!(status, if told.works { 0 } else { 2 }, "{stdout}{stderr}");
-    assert_eq!(told.works, told.why_not.is_none(), "{stdout}");
-    assert_eq!(stderr, "", "nothing else is said");
-    let docker = told.features.iter().find(|f| f.id == "docker");
-    let docker = docker.expect("a word on Docker");
+    assert_eq!(
+        status,
+        if features.works { 0 } else { 2 },
+        "{stdout}{stderr}"
+    );
+    assert_eq!(features.works, features.why_not.is_none(), "{stdout}");
+    assert_eq!(stderr, "", "nothing on standard error");
+    let docker = features.features.iter().find(|f| f.id == "docker");
+    let docker = docker.expect("features lists Docker");
     assert_eq!(docker.state, "ok", "{stdout}");
-    told
+    features
 }
 
 /// What went wrong, and how many passed.
@@ -175,7 +182,7 @@ fn play(mut stage: Stage) -> (Vec<String>, usize) {
         if !outcome.wrong.is_empty() {
             all.push(format!("{name}:"));
             all.extend(outcome.wrong);
-            all.push("it said:".to_owned());
+            all.push("it printed:".to_owned());
             all.extend(outcome.verdicts);
         }
     }
@@ -194,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_panics_is_said_and_does_not_end_the_row() {
+    fn a_panic_is_recorded_and_the_row_goes_on() {
         let mut row = Row::default();
         let done: Option<()> = attempt(&mut row, "load", || panic!("no {}", "BTF"));
         assert_eq!(done, None);

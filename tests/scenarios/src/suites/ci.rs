@@ -32,8 +32,8 @@ pub fn ci(kernel: Kernel) {
             asserts.join(" ")
         );
         let ended = swarm.sh(Node::A, &script);
-        let told = swarm.sh(Node::A, "cat /tmp/check.out /tmp/check.err");
-        assert_eq!(ended.trim(), status.to_string(), "{told}");
+        let output = swarm.sh(Node::A, "cat /tmp/check.out /tmp/check.err");
+        assert_eq!(ended.trim(), status.to_string(), "{output}");
         let report = swarm.sh(Node::A, "cat /tmp/report/report.json");
         let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
         assert_eq!(report["exit_code"], status, "{report:#}");

@@ -1,6 +1,6 @@
-//! `swarmtrace probe` on the real Swarm: what is well passes, and a blocked data
-//! path, a hole in the MTU, a port on which nothing listens and a mesh that is
-//! not entered are told apart.
+//! `swarmtrace probe` on the real Swarm: a healthy one passes, and it distinguishes a
+//! blocked data path, a hole in the MTU, a port on which nothing listens and a mesh
+//! that is not entered.
 
 use crate::swarm::Swarm;
 use serde_json::Value;

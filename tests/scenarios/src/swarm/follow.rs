@@ -19,9 +19,9 @@ pub struct Following<'a> {
 pub struct Followed {
     /// The node.
     pub node: Node,
-    /// All it printed.
+    /// All of its standard output.
     pub stdout: String,
-    /// All it complained about.
+    /// All of its standard error.
     pub stderr: String,
     /// The timelines among it.
     pub timelines: Vec<Timeline>,
@@ -40,7 +40,7 @@ impl<'a> Following<'a> {
             .vm()
             .spawn(node, &argv)
             .unwrap_or_else(|e| panic!("{e:#}"));
-        until(LIMIT, "swarmtrace to say that it traces", || {
+        until(LIMIT, "swarmtrace to print that it is tracing", || {
             let said = swarm.sh(node, &format!("cat {files}.err 2>/dev/null || :"));
             assert!(!said.contains("rror"), "swarmtrace on {node}: {said}");
             said.contains("tracing").then_some(())
@@ -64,7 +64,7 @@ impl<'a> Following<'a> {
         assert_eq!(ended.status, 128 + i32::from(SIGKILL));
     }
 
-    /// Presses Ctrl-C and collects what was printed.
+    /// Sends SIGINT and collects what was printed.
     #[track_caller]
     pub fn stop(self) -> Followed {
         let ended = self

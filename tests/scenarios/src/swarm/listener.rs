@@ -30,7 +30,7 @@ done
 true
 "#;
 
-/// Super-packets of other flows are left out: the file format has no room for
+/// Super-packets of other flows are left out: the file format cannot hold
 /// them. So are Docker's name look-ups, which a container makes on its loopback:
 /// no hop is there, and libpcap counts a packet on it twice and delivers it once.
 /// tcpdump prints its account on SIGUSR1; it is stopped once it has written all

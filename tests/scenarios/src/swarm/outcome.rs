@@ -1,6 +1,5 @@
-//! What happened during a scenario, by all accounts: tcpdump's, the tables' and
-//! swarmtrace's, on both nodes, and the assertions that hold one against the
-//! others.
+//! What tcpdump, the kernel's tables and swarmtrace report of some traffic on both
+//! nodes, and assertions that compare them.
 
 use super::follow::{Followed, Following};
 use super::listener::Listener;
@@ -90,7 +89,7 @@ impl Outcome {
         self.followed[0].timeline(flow)
     }
 
-    /// Checks that IPVS's own table has the choice that the timeline tells of.
+    /// Checks that IPVS's own table has the backend that the timeline names.
     #[track_caller]
     pub fn assert_ipvs(&self, timeline: &Timeline) {
         let hop = timeline.hops.iter().find_map(|hop| {
