@@ -176,7 +176,7 @@ mod tests {
     /// What user space looks up by name is in the object.
     #[test]
     fn every_name_is_in_the_object() {
-        let mut object = Object::parse(swarmtrace::capture::object()).expect("an object");
+        let object = Object::parse(swarmtrace::capture::object()).expect("an object");
         for program in programs::ALL {
             assert!(
                 object.programs.contains_key(program),
