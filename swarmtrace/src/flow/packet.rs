@@ -99,5 +99,5 @@ pub(super) fn is_syn_ack(event: &PacketEvent) -> bool {
 
 /// RST with ACK: the only reset that a SYN can be answered with.
 pub(super) fn is_rst_ack(event: &PacketEvent) -> bool {
-    tcp_is(event, TcpFlags::RST | TcpFlags::ACK, 0)
+    tcp_is(event, TcpFlags::RST | TcpFlags::ACK, TcpFlags::empty())
 }
