@@ -4,9 +4,12 @@
 //! reads half of one.
 
 use super::measures::of_run;
+use super::statistics::RUNS;
 use crate::recording::read::{ReadError, object};
 use crate::recording::{Baseline, BaselineRun, write_line};
 use crate::sys::atomic_file::AtomicFile;
+use nix::sys::utsname::UtsName;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -63,4 +66,57 @@ pub fn write(baseline: &Baseline, path: &Path) -> Result<(), ReadError> {
     let text = write_line(baseline).map_err(|e| failed(e.into()))?;
     let file = AtomicFile::create(path).map_err(failed)?;
     file.commit(text.as_bytes()).map_err(failed)
+}
+
+/// A run without its figures: on which kernel and by which command it is measured.
+/// `live` is false of recordings, which may be another machine's.
+pub fn describe(live: bool) -> BaselineRun {
+    let system = live.then(|| nix::sys::utsname::uname().ok()).flatten();
+    let word = |pick: fn(&UtsName) -> &OsStr| {
+        let word = system
+            .as_ref()
+            .map(|s| pick(s).to_string_lossy().into_owned());
+        word.unwrap_or_default()
+    };
+    BaselineRun {
+        swarmtrace: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel: word(UtsName::release),
+        machine: word(UtsName::machine),
+        command_line: command_line(),
+        ..BaselineRun::default()
+    }
+}
+
+/// The command line without the arguments of a traced command.
+fn command_line() -> String {
+    let words = std::env::args().skip(1).take_while(|word| word != "--");
+    std::iter::once("swarmtrace".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What to know of a baseline before relying on it, a line each.
+pub fn doubts(baseline: &Baseline) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let runs = baseline.runs.len();
+    if runs < RUNS {
+        doubts.push(format!(
+            "the baseline has {runs} run{}: how much runs differ by themselves is only \
+             guessed from stretches of it; five or more would say",
+            if runs == 1 { "" } else { "s" }
+        ));
+    }
+    let kernel = nix::sys::utsname::uname().ok();
+    let kernel = kernel.map(|s| s.release().to_string_lossy().into_owned());
+    let other = baseline.runs.iter().find(|run| {
+        !run.kernel.is_empty() && kernel.as_ref().is_some_and(|kernel| *kernel != run.kernel)
+    });
+    if let (Some(run), Some(kernel)) = (other, kernel) {
+        doubts.push(format!(
+            "the baseline was taken on Linux {}, this is {kernel}",
+            run.kernel
+        ));
+    }
+    doubts
 }

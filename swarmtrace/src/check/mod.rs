@@ -9,6 +9,7 @@
 pub mod assertion;
 pub mod baseline;
 pub mod compare;
+mod conclude;
 mod evaluate;
 mod figures;
 mod hops;
@@ -23,7 +24,8 @@ mod tests;
 pub mod times;
 
 pub use assertion::Assertion;
-pub use compare::compare;
+pub use compare::{Rules, compare};
+pub use conclude::{Request, Save, conclude};
 pub use evaluate::evaluate;
 pub use measures::{measures, with_measures};
 pub use observations::{Connection, Observations, Target};

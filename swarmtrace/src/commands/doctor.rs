@@ -1,9 +1,9 @@
 //! `swarmtrace doctor`: what is wrong with this node's part of the Swarm, found
 //! without traffic.
 
+use super::options::Format;
 use crate::doctor::{self, Severity};
 use crate::{output, recording};
-use clap::ValueEnum;
 use std::process::ExitCode;
 
 /// Something broken or risky was found.
@@ -29,7 +29,8 @@ Exit code:
   2  this node could not be examined: not root, or nothing was found but Docker
      did not answer, so that most of it was not checked")]
 pub struct Args {
-    /// How to show it
+    /// How to print: text for people, json for one object with the findings and what was not
+    /// checked
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     output: Format,
 
@@ -37,14 +38,6 @@ pub struct Args {
     /// of the whole node
     #[arg(long, short, value_name = "SERVICE")]
     service: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One object with findings and what was not checked
-    Json,
 }
 
 impl Args {

@@ -1,8 +1,8 @@
 //! `swarmtrace features`: what works on this kernel, what does not, and why not.
 
+use super::options::Format;
 use crate::features;
 use crate::output;
-use clap::ValueEnum;
 use std::process::ExitCode;
 
 /// Nothing can be traced here.
@@ -20,21 +20,13 @@ Exit code:
   0  tracing works; what is missing only makes it say less
   2  nothing can be traced, and the first line says why")]
 pub struct Args {
-    /// How to show it
+    /// How to print: text for people, json for one object with features and programs
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     output: Format,
 
     /// Print all that the kernel's verifier says of a program that it refuses
     #[arg(long, short)]
     verbose: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One object with features and programs
-    Json,
 }
 
 impl Args {

@@ -2,14 +2,13 @@
 //!
 //! Each file is what `follow --output json` printed on one node.
 
-use super::follow::Format;
-use crate::output::timeline::text;
-use crate::output::{self, latency, verdict};
-use crate::recording::{NodeLine, TimelineLine, read, write_line};
-use crate::session::joined::{Part, judge_joined};
-use crate::timeline::{Histograms, JoinKey, Timeline, join};
+use super::options::Format;
+use crate::output::timeline::{TimelinePrinter, text};
+use crate::output::{self, latency};
+use crate::recording::{TimelineLine, write_line};
+use crate::session::{Driver, Item};
+use crate::timeline::Histograms;
 use anyhow::Result;
-use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,58 +40,31 @@ pub struct Args {
 
 impl Args {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let options = text::Options {
-            reply: !self.no_reply,
-            all_packets: self.all_packets,
+        let printer = TimelinePrinter {
+            format: self.output,
+            text: text::Options {
+                reply: !self.no_reply,
+                all_packets: self.all_packets,
+            },
         };
-        let mut timelines = Vec::new();
-        let mut nodes: BTreeMap<String, NodeLine> = BTreeMap::new();
-        let mut parts: HashMap<(String, JoinKey), Part> = HashMap::new();
-        let mut summaries = Vec::new();
-        for file in &self.files {
-            let contents = read::contents(file)?;
-            summaries.extend(contents.summaries);
-            nodes.extend(contents.nodes.into_iter().map(|n| (n.node.clone(), n)));
-            for line in contents.timelines {
-                let part = Part::new(&line);
-                let timeline = line.timeline;
-                for node in &timeline.nodes {
-                    let key = (node.clone(), identity(&timeline));
-                    let known = parts.remove(&key);
-                    let latest = known.map_or_else(|| part.clone(), |k| part.clone().or_later(k));
-                    parts.insert(key, latest);
-                }
-                timelines.push(timeline);
-            }
-        }
-        let joined = join::join(timelines);
+        let mut driver = Driver::recorded(&self.files)?;
         let mut histograms = Histograms::new();
-        let count = joined.timelines.len();
-        for timeline in joined.timelines {
-            histograms.add(&timeline);
-            if self.quiet {
-                continue;
-            }
-            let told = timeline.nodes.iter().filter_map(|node| {
-                let key = (node.clone(), identity(&timeline));
-                parts.get(&key)
-            });
-            let found = judge_joined(&timeline, &nodes, &told.collect::<Vec<_>>());
-            output::print(&match self.output {
-                Format::Text => {
-                    let verdict = found.map(|v| verdict::text::indented(&v));
-                    text::render(&timeline, &options) + &verdict.unwrap_or_default() + "\n"
-                }
-                Format::Json => write_line(&TimelineLine {
-                    timeline,
-                    verdict: found,
+        while let Some(Item::Timeline(judged)) = driver.next().await? {
+            histograms.add(&judged.timeline);
+            if !self.quiet {
+                // What the task was doing stands in its own node's line.
+                printer.print(&TimelineLine {
                     task_state: None,
-                })?,
-            })?;
+                    ..judged.into_line()
+                })?;
+            }
         }
+        let Some(recordings) = driver.recordings() else {
+            return Ok(ExitCode::SUCCESS);
+        };
         // Each node's own figures: they say what was lost.
         if self.output == Format::Json && !self.quiet {
-            for summary in &summaries {
+            for summary in recordings.summaries() {
                 output::print(&write_line(summary)?)?;
             }
         }
@@ -100,21 +72,13 @@ impl Args {
         if self.output == Format::Text && !latencies.is_empty() {
             output::print(&latency::text::render(&latencies))?;
         }
+        let counts = recordings.joined();
         anstream::eprintln!(
             "swarmtrace: {} timelines, {} of them joined, {} whose other node is missing",
-            count,
-            joined.whole,
-            joined.alone
+            counts.timelines,
+            counts.joined,
+            counts.alone
         );
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// What one connection's timelines on several nodes have in common.
-fn identity(timeline: &Timeline) -> JoinKey {
-    JoinKey {
-        server_isn: None,
-        tunnel: None,
-        ..timeline.key.clone()
     }
 }

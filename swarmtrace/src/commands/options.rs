@@ -1,14 +1,16 @@
-//! Options that every tracing command has: which connections, for how long, and
-//! with how much effort.
+//! Options that several commands have: which connections, for how long, with how much
+//! effort, and how to print.
 
 use crate::capture::POLL;
 use crate::output::notes;
 use crate::selection::Wanted;
-use crate::session::TraceOptions;
+use crate::session::{Limits, TraceOptions};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
 use swarmtrace_common::Mode;
+
+pub use crate::output::Format;
 
 /// Which connections, how many of them, and for how long.
 #[derive(clap::Args, Clone, Debug)]
@@ -18,9 +20,9 @@ pub struct Selection {
     pub service: Vec<String>,
     /// Only connections to this port: a published port, or a task's own port
     ///
-    /// Docker tells which port of the task belongs to a published one. Without
-    /// Docker a connection to a port of mode=host is lost from sight behind the
-    /// node's DNAT: leave --port out, or name the task's own port.
+    /// Docker knows which port of the task a published one leads to. Without
+    /// Docker a connection to a port of mode=host is not followed beyond the
+    /// node's DNAT: leave --port out, or give the task's own port.
     #[arg(long, short, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Only traffic that stays inside this overlay network
@@ -37,23 +39,28 @@ pub struct Selection {
     pub duration: Option<Duration>,
 }
 
-/// How much effort goes into it.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Tuning {
+/// How many of the connections are traced.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Sampling {
     /// Trace only a part of the connections: 1/10 is one in ten
     #[arg(long, value_name = "1/N", value_parser = parse_sample, default_value = "1/1", hide_default_value = true)]
     pub sample: u32,
+}
+
+/// How the kernel side works.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Tuning {
     /// Size of the ring buffer between kernel and user space: 64K to 1G, a power of two
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, default_value = "16M")]
     pub buffer: u32,
-    /// Say what is being done, the kernel side's own messages included
+    /// Print what is being done, the kernel side's own messages included
     #[arg(long, short)]
     pub verbose: bool,
 }
 
 impl Selection {
-    /// The trace that these options ask for.
-    pub fn live(&self, mode: Mode, tuning: &Tuning) -> TraceOptions {
+    /// A trace of these connections.
+    pub fn trace(&self, mode: Mode, tuning: &Tuning) -> TraceOptions {
         TraceOptions {
             wanted: Wanted {
                 services: self.service.clone(),
@@ -61,13 +68,21 @@ impl Selection {
                 network: self.network.clone(),
                 clients: self.client.clone(),
             },
-            unselected: false,
+            whole_swarm: false,
             mode,
-            sample: tuning.sample,
+            sample: 1,
             ring_bytes: tuning.buffer,
             poll: POLL,
             verbose: tuning.verbose,
+        }
+    }
+
+    /// When that trace ends.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            count: self.count,
             duration: self.duration,
+            command: Vec::new(),
         }
     }
 
@@ -77,13 +92,13 @@ impl Selection {
     }
 }
 
-pub(super) fn parse_cidr(text: &str) -> Result<IpNet, String> {
+fn parse_cidr(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| "expected an address or a network, like 192.0.2.10 or 192.0.2.0/24".to_owned())
 }
 
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| "expected a time with its unit, like 30s, 5m or 1h30m".to_owned())?;
     if duration.is_zero() {
@@ -99,7 +114,7 @@ fn parse_sample(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected a fraction like 1/10".to_owned())
 }
 
-pub(super) fn parse_bytes(text: &str) -> Result<u32, String> {
+fn parse_bytes(text: &str) -> Result<u32, String> {
     let expected = || "expected a power of two between 64K and 1G, like 16M".to_owned();
     let unit = |suffix: char| match suffix.to_ascii_uppercase() {
         'K' => Some(1 << 10),
@@ -118,6 +133,14 @@ pub(super) fn parse_bytes(text: &str) -> Result<u32, String> {
         .ok_or_else(expected)?;
     let fits = bytes.is_power_of_two() && (1 << 16..=1 << 30).contains(&bytes);
     if fits { Ok(bytes) } else { Err(expected()) }
+}
+
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    text.strip_suffix('%')
+        .and_then(|number| number.trim().parse::<f64>().ok())
+        .filter(|number| (0.0..=1000.0).contains(number))
+        .map(|number| number / 100.0)
+        .ok_or_else(|| "expected a percentage, like 10%".to_owned())
 }
 
 #[cfg(test)]
@@ -140,5 +163,14 @@ mod tests {
             Ok("192.0.2.10/32".into())
         );
         assert!(parse_cidr("vote").is_err());
+    }
+
+    #[test]
+    fn a_tolerance_is_a_percentage() {
+        assert_eq!(parse_percent("10%"), Ok(0.1));
+        assert_eq!(parse_percent("0%"), Ok(0.0));
+        for bad in ["10", "%", "-1%", "ten%", "nan%", "1e9%"] {
+            assert!(parse_percent(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! `swarmtrace probe`: the one command that sends.
 
+use super::options::Format;
 use crate::output;
 use crate::probe::{self, Limits, Report};
 use crate::recording;
 use crate::topology::Topology;
 use anyhow::bail;
-use clap::ValueEnum;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,17 +46,9 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = timeout)]
     timeout: Duration,
 
-    /// How to show it
+    /// How to print: text for people, json for one object with every answer and verdict
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     output: Format,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One object with every answer and verdict
-    Json,
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

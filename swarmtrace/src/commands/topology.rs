@@ -15,7 +15,7 @@ use std::process::ExitCode;
 /// with "!". What could not be read is said on standard error.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How to show it
+    /// How to print
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     output: Format,
 

@@ -7,6 +7,7 @@ pub mod check;
 mod columns;
 pub mod doctor;
 pub mod features;
+mod format;
 pub mod latency;
 pub mod notes;
 pub mod probe;
@@ -20,6 +21,8 @@ pub mod timeline;
 pub mod topology;
 mod units;
 pub mod verdict;
+
+pub use format::Format;
 
 use std::io::{self, Write};
 

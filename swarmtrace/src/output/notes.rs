@@ -1,17 +1,18 @@
-//! Notes of a live trace on standard error: gaps, the selection, and losses.
+//! What is said on standard error about a trace itself.
 
+use crate::session::{Trace, TraceFigures};
 use std::collections::BTreeSet;
 
-/// Gaps in what the trace sees; each is printed once.
+/// What could not be seen, each said once.
 #[derive(Debug, Default)]
 pub struct Gaps {
     named: BTreeSet<String>,
 }
 
 impl Gaps {
-    /// Prints gaps that were not printed before, on standard error.
-    pub fn name(&mut self, gaps: impl Iterator<Item = String>) {
-        for gap in gaps {
+    /// Says what cannot be seen and was not said before.
+    pub fn name(&mut self, trace: Option<&Trace>) {
+        for gap in trace.into_iter().flat_map(Trace::gaps) {
             if !self.named.contains(&gap) {
                 anstream::eprintln!("swarmtrace: note: {gap}");
                 self.named.insert(gap);
@@ -19,10 +20,24 @@ impl Gaps {
         }
     }
 
-    /// All gaps so far.
+    /// All that was said.
     pub fn named(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(String::as_str)
     }
+}
+
+/// Says what is traced and where; tests and scripts wait for this line. Errors of
+/// tapping are named before.
+pub fn announce(what: &str, trace: Option<&Trace>, until: &str) {
+    let Some(trace) = trace else {
+        return;
+    };
+    let (taps, namespaces) = trace.tap_counts();
+    anstream::eprintln!(
+        "swarmtrace: tracing {what} on {}: {taps} devices tapped in {namespaces} \
+         namespaces{until}",
+        trace.topology().hostname,
+    );
 }
 
 /// `vote:8080 on overlay1`, `every service`
@@ -40,17 +55,43 @@ pub fn what(services: &[String], port: Option<u16>, network: Option<&str>) -> St
     )
 }
 
-/// How many events were lost, and where.
-pub fn loss(lost: u64, by_cpu: &[u64]) -> String {
+/// `1 connection`, `7 connections`
+pub fn connections(count: u64) -> String {
+    match count {
+        1 => "1 connection".to_owned(),
+        n => format!("{n} connections"),
+    }
+}
+
+/// How many events were lost, and on which CPUs.
+pub fn loss(figures: &TraceFigures) -> String {
+    let lost = figures.lost.unwrap_or_default();
     if lost == 0 {
         return "no events lost".to_owned();
     }
-    let cpus = by_cpu.iter().enumerate().filter(|(_, lost)| **lost > 0);
-    let cpus: Vec<String> = cpus
+    let by_cpu = figures.lost_by_cpu.iter().enumerate();
+    let cpus: Vec<String> = by_cpu
+        .filter(|(_, lost)| **lost > 0)
         .map(|(cpu, lost)| format!("CPU {cpu}: {lost}"))
         .collect();
     format!(
         "{lost} events LOST ({}): hops may be missing; a larger --buffer helps",
         cpus.join(", ")
     )
+}
+
+/// `swarmtrace: 3 connections, 120 events, 1 still under way; no events lost`
+pub fn last_line(counted: u64, figures: &TraceFigures) -> String {
+    let mut line = format!(
+        "swarmtrace: {}, {} events",
+        connections(counted),
+        figures.events
+    );
+    if figures.unfinished > 0 {
+        line += &format!(", {} still under way", figures.unfinished);
+    }
+    if figures.evicted > 0 {
+        line += &format!(", {} too many to keep", figures.evicted);
+    }
+    line + "; " + &loss(figures)
 }

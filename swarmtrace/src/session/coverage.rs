@@ -1,57 +1,56 @@
-//! When each tap was in place, and when what it saw was lost.
+//! When each tap was in place.
 //!
-//! A verdict may call silence a proof only where a tap was attached for the
-//! whole of a flow's life. Taps come and go with the node's devices, and other
-//! programs may remove them, so what is written down here is what the kernel
-//! said when it was asked: a tap counts from the moment its attachment returned
-//! to the last moment at which the kernel confirmed it.
+//! Silence proves something only where a tap was attached for the whole of a flow's
+//! life. Taps come and go with the node's devices, and other programs may remove
+//! them, so a tap counts from the moment its attachment returned to the last moment
+//! at which the kernel confirmed it.
 
 use crate::capture::Changes;
 use crate::diagnose::Tap;
 use crate::recording::TapSpan;
+use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::{Gap, State, Timeline, Way};
 use crate::topology::DeviceRef;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// How long the end of a tap is remembered: longer than a flow waits to be told
-/// of after its last packet.
-const REMEMBERED: u64 = 120_000_000_000;
+/// How long the end of a tap is remembered: longer than a flow waits to be judged
+/// after its last packet.
+const REMEMBERED: Nanos = Nanos::from_secs(120);
 
-/// How long after its last packet was seen a flow's next hop is waited for.
-pub(super) const AFTERMATH: u64 = 50_000_000;
+/// For how long after a flow's last packet its next hop would have been seen.
+pub(super) const AFTERMATH: Nanos = Nanos::from_millis(50);
 
-/// Two instants, CLOCK_MONOTONIC in nanoseconds: the first and the last at which
-/// something is known to have been so.
+/// The first and the last time at which a tap is known to have been in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
-    from: u64,
-    until: u64,
+    from: Mono,
+    until: Mono,
     ended: bool,
 }
 
-/// What was watched, and since when.
+/// When each tap was in place, and since when the filter is as it is.
 #[derive(Debug, Default)]
 pub struct TapSpans {
     spans: BTreeMap<DeviceRef, Vec<Span>>,
     /// Since when the kernel side reports what it reports now.
-    filter_since: u64,
+    filter_since: Mono,
 }
 
 impl TapSpans {
-    /// Notes what a reconciliation between `before` and `after` found and did.
-    pub fn reconciled(&mut self, before: u64, after: u64, changes: &Changes) {
+    /// Records what a reconciliation between `before` and `after` found and did.
+    pub fn reconciled(&mut self, before: Mono, after: Mono, changes: &Changes) {
         for id in &changes.detached {
             if let Some(span) = self.open(*id) {
                 span.ended = true;
             }
         }
-        let failed = |at: &DeviceRef| changes.failed.iter().any(|(site, _)| site.at == *at);
+        let failed = |id: &DeviceRef| changes.failed.iter().any(|(site, _)| site.at == *id);
         for (id, spans) in &mut self.spans {
             for span in spans.iter_mut().filter(|s| !s.ended && !failed(id)) {
                 span.until = before;
             }
-            spans.retain(|s| !s.ended || s.until.saturating_add(REMEMBERED) > before);
+            spans.retain(|s| !s.ended || s.until + REMEMBERED > before);
         }
         self.spans.retain(|_, spans| !spans.is_empty());
         for id in &changes.attached {
@@ -63,38 +62,38 @@ impl TapSpans {
         }
     }
 
-    fn open(&mut self, at: DeviceRef) -> Option<&mut Span> {
-        self.spans.get_mut(&at)?.iter_mut().find(|s| !s.ended)
+    fn open(&mut self, id: DeviceRef) -> Option<&mut Span> {
+        self.spans.get_mut(&id)?.iter_mut().find(|s| !s.ended)
     }
 
-    /// Notes that other packets are reported from now on.
-    pub fn filter_changed(&mut self, now: u64) {
+    /// Records that other packets are reported from `now` on.
+    pub fn filter_changed(&mut self, now: Mono) {
         self.filter_since = now;
     }
 
     /// Whether every tap that is in place was confirmed at that time or later.
-    pub fn is_confirmed(&self, time: u64) -> bool {
+    pub fn is_confirmed(&self, time: Mono) -> bool {
         let mut open = self.spans.values().flatten().filter(|s| !s.ended);
         open.all(|s| s.until >= time)
     }
 
-    /// The taps that were in place for the whole of that time.
-    pub fn taps(&self, life: RangeInclusive<u64>) -> impl Iterator<Item = Tap> + '_ {
+    /// The taps that were in place for all of `life`.
+    pub fn throughout(&self, life: RangeInclusive<Mono>) -> impl Iterator<Item = Tap> + '_ {
         let (from, until) = life.into_inner();
         let whole = move |s: &Span| s.from <= from && until <= s.until;
         let covered = self.spans.iter().filter(move |(_, s)| s.iter().any(whole));
-        covered.flat_map(|(at, _)| taps(at.namespace, at.ifindex))
+        covered.flat_map(|(at, _)| both_ways(at.namespace, at.ifindex))
     }
 
     /// When each tap was in place, as far as that is remembered.
     pub fn spans(&self) -> impl Iterator<Item = TapSpan> + '_ {
-        let each = |(at, spans): (&DeviceRef, &'_ Vec<Span>)| {
-            let (netns, ifindex) = (at.namespace, at.ifindex);
+        let each = |(id, spans): (&DeviceRef, &'_ Vec<Span>)| {
+            let (netns, ifindex) = (id.namespace, id.ifindex);
             let spans = spans.iter().map(move |s| TapSpan {
                 netns,
                 ifindex,
-                from: s.from,
-                until: s.until,
+                from: s.from.ns(),
+                until: s.until.ns(),
             });
             spans.collect::<Vec<_>>()
         };
@@ -102,13 +101,13 @@ impl TapSpans {
     }
 
     /// Since when the same packets have been reported.
-    pub fn steady_since(&self) -> u64 {
+    pub fn filter_since(&self) -> Mono {
         self.filter_since
     }
 }
 
-/// A tapped device has a tap each way.
-pub fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
+/// Both taps of a device, one for each direction.
+pub fn both_ways(netns: u32, ifindex: u32) -> [Tap; 2] {
     [Way::In, Way::Out].map(|way| Tap {
         netns,
         ifindex,
@@ -118,12 +117,12 @@ pub fn taps(netns: u32, ifindex: u32) -> [Tap; 2] {
 
 /// From a flow's first packet to a little after its last, by the clock of its
 /// first node; a flow that nothing answered lives until `now`.
-pub fn life(timeline: &Timeline, now: u64) -> RangeInclusive<u64> {
-    let from = timeline.started_monotonic.ns();
-    let last = (timeline.started_monotonic + timeline.duration_ns).ns();
+pub fn life(timeline: &Timeline, now: Mono) -> RangeInclusive<Mono> {
+    let from = timeline.started_monotonic;
+    let last = from + timeline.duration_ns;
     let until = match timeline.state {
         State::Unanswered => now.max(last),
-        _ => last.saturating_add(AFTERMATH).min(now.max(last)),
+        _ => (last + AFTERMATH).min(now.max(last)),
     };
     from..=until
 }
@@ -142,6 +141,10 @@ mod tests {
     use super::*;
     use crate::capture::TapSite;
 
+    fn at(ns: u64) -> Mono {
+        Mono::from_ns(ns)
+    }
+
     const AT: DeviceRef = DeviceRef {
         namespace: 7,
         ifindex: 2,
@@ -155,9 +158,9 @@ mod tests {
         }
     }
 
-    fn covers(spans: &TapSpans, life: RangeInclusive<u64>) -> bool {
-        let found: Vec<Tap> = spans.taps(life).collect();
-        let both = taps(AT.namespace, AT.ifindex).map(|tap| found.contains(&tap));
+    fn covers(spans: &TapSpans, life: RangeInclusive<Mono>) -> bool {
+        let found: Vec<Tap> = spans.throughout(life).collect();
+        let both = both_ways(AT.namespace, AT.ifindex).map(|tap| found.contains(&tap));
         assert_eq!(both[0], both[1]);
         both[0]
     }
@@ -165,37 +168,44 @@ mod tests {
     #[test]
     fn a_tap_counts_from_when_it_was_in_place_to_when_it_was_last_confirmed() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[AT], &[]));
-        assert!(!covers(&spans, 105..=120), "it was being attached");
-        assert!(!covers(&spans, 110..=120), "nobody has looked since");
-        assert!(!spans.is_confirmed(120));
-        spans.reconciled(200, 201, &changes(&[], &[]));
-        assert!(spans.is_confirmed(200));
-        assert!(covers(&spans, 110..=200));
-        assert!(!covers(&spans, 110..=201));
+        spans.reconciled(at(100), at(110), &changes(&[AT], &[]));
+        assert!(!covers(&spans, at(105)..=at(120)), "it was being attached");
+        assert!(
+            !covers(&spans, at(110)..=at(120)),
+            "nobody has looked since"
+        );
+        assert!(!spans.is_confirmed(at(120)));
+        spans.reconciled(at(200), at(201), &changes(&[], &[]));
+        assert!(spans.is_confirmed(at(200)));
+        assert!(covers(&spans, at(110)..=at(200)));
+        assert!(!covers(&spans, at(110)..=at(201)));
     }
 
     #[test]
     fn a_tap_that_somebody_removed_was_there_until_it_was_last_seen() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[AT], &[]));
-        spans.reconciled(200, 201, &changes(&[], &[]));
+        spans.reconciled(at(100), at(110), &changes(&[AT], &[]));
+        spans.reconciled(at(200), at(201), &changes(&[], &[]));
         // Found gone and attached again.
-        spans.reconciled(300, 310, &changes(&[AT], &[AT]));
-        spans.reconciled(400, 401, &changes(&[], &[]));
-        assert!(covers(&spans, 150..=200));
-        assert!(!covers(&spans, 150..=350), "it was away in between");
-        assert!(covers(&spans, 310..=400));
+        spans.reconciled(at(300), at(310), &changes(&[AT], &[AT]));
+        spans.reconciled(at(400), at(401), &changes(&[], &[]));
+        assert!(covers(&spans, at(150)..=at(200)));
+        assert!(!covers(&spans, at(150)..=at(350)), "it was away in between");
+        assert!(covers(&spans, at(310)..=at(400)));
         // What ended long ago is forgotten.
-        spans.reconciled(200 + REMEMBERED, 500 + REMEMBERED, &changes(&[], &[]));
-        assert!(!covers(&spans, 150..=200));
+        spans.reconciled(
+            at(200) + REMEMBERED,
+            at(500) + REMEMBERED,
+            &changes(&[], &[]),
+        );
+        assert!(!covers(&spans, at(150)..=at(200)));
         assert_eq!(spans.spans[&AT].len(), 1);
     }
 
     #[test]
     fn a_tap_that_could_not_be_asked_for_is_not_confirmed() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[AT], &[]));
+        spans.reconciled(at(100), at(110), &changes(&[AT], &[]));
         let site = TapSite {
             at: AT,
             netns_path: "/proc/self/ns/net".into(),
@@ -206,17 +216,17 @@ mod tests {
             failed: vec![(site, "no".to_owned())],
             ..Changes::default()
         };
-        spans.reconciled(200, 201, &failed);
-        assert!(!covers(&spans, 110..=150));
+        spans.reconciled(at(200), at(201), &failed);
+        assert!(!covers(&spans, at(110)..=at(150)));
     }
 
     #[test]
     fn what_the_filter_let_through_only_later_was_not_watched_before() {
         let mut spans = TapSpans::default();
-        spans.reconciled(100, 110, &changes(&[AT], &[]));
-        spans.reconciled(200, 201, &changes(&[], &[]));
-        assert_eq!(spans.steady_since(), 0);
-        spans.filter_changed(150);
-        assert_eq!(spans.steady_since(), 150);
+        spans.reconciled(at(100), at(110), &changes(&[AT], &[]));
+        spans.reconciled(at(200), at(201), &changes(&[], &[]));
+        assert_eq!(spans.filter_since(), at(0));
+        spans.filter_changed(at(150));
+        assert_eq!(spans.filter_since(), at(150));
     }
 }

@@ -1,33 +1,34 @@
 //! The node as it was a moment ago.
 //!
-//! A flow is told of after its last packet, and by then its container may be
-//! gone and with it every name on its path. Snapshots that knew a namespace
-//! which their successor does not are therefore kept for a while.
+//! A flow becomes a timeline some time after its last packet, and by then its
+//! container may be gone and with it every name on its path. Snapshots that knew a
+//! namespace which their successor does not are therefore kept for a while.
 
+use crate::sys::clock::{Mono, Nanos};
 use crate::topology::Topology;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// How long a snapshot is kept: longer than a flow waits to be told of.
-const KEPT: u64 = 60_000_000_000;
+/// How long a snapshot is kept: longer than a flow waits to be judged.
+const KEPT: Nanos = Nanos::from_secs(60);
 /// Most snapshots that are kept.
 const MOST: usize = 16;
 
 /// Earlier snapshots, the newest last.
 #[derive(Debug, Default)]
 pub struct History {
-    snapshots: VecDeque<(u64, Arc<Topology>)>,
+    snapshots: VecDeque<(Mono, Arc<Topology>)>,
 }
 
 impl History {
     /// Keeps a snapshot that another has replaced, if it knew more.
-    pub fn keep(&mut self, before: Arc<Topology>, newest: &Topology, now: u64) {
+    pub fn keep(&mut self, before: Arc<Topology>, newest: &Topology, now: Mono) {
         let gone = |n: &u32| newest.namespace(*n).is_none();
         if before.namespaces.iter().map(|n| &n.inode).any(gone) {
             self.snapshots.push_back((now, before));
         }
         while self.snapshots.len() > MOST
-            || (self.snapshots.front()).is_some_and(|(time, _)| now.saturating_sub(*time) > KEPT)
+            || (self.snapshots.front()).is_some_and(|(time, _)| now.since(*time) > KEPT)
         {
             self.snapshots.pop_front();
         }
@@ -76,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_is_told_with_the_names_of_its_time() {
+    fn a_flow_gets_the_names_of_its_time() {
         let (first, second, third) = (node(&[1, 2]), node(&[1]), node(&[1, 3]));
         let mut history = History::default();
-        history.keep(Arc::clone(&first), &second, 10);
-        history.keep(Arc::clone(&second), &third, 20);
+        history.keep(Arc::clone(&first), &second, Mono::from_ns(10));
+        history.keep(Arc::clone(&second), &third, Mono::from_ns(20));
         let at = |namespaces: &[u32]| {
             let found = history.when(&third, &namespaces.iter().copied().collect());
             found.namespaces.iter().map(|n| n.inode).collect::<Vec<_>>()
@@ -94,7 +95,7 @@ mod tests {
             1,
             "the second knew no more than the third"
         );
-        history.keep(Arc::clone(&third), &third, 20 + KEPT);
+        history.keep(Arc::clone(&third), &third, Mono::from_ns(20) + KEPT);
         assert!(history.snapshots.is_empty());
     }
 }

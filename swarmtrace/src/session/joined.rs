@@ -1,8 +1,11 @@
-//! What one node was while it was traced: its devices and names, and when each
-//! tap was in place. It stands behind the timelines of `follow --output json`, so
-//! that `join` can judge a connection by what both nodes saw, or did not see.
+//! The verdict on a connection that was put together from several nodes' recordings.
+//!
+//! Each node's recording ends with a [`NodeLine`]: its devices and names, and when
+//! each tap was in place. With those a connection is judged by what every node saw,
+//! and by what it would have seen.
 
-use super::coverage::{AFTERMATH, life, lost, taps};
+use super::coverage::{AFTERMATH, both_ways, life, lost};
+use super::judge::{Judged, answer_watched};
 use super::trace::Trace;
 use crate::diagnose::{
     Case, Coverage, NodeCoverage, PathPosition, Tap, TaskState, Verdict, diagnose,
@@ -10,6 +13,7 @@ use crate::diagnose::{
 };
 use crate::flow::Options;
 use crate::recording::{NodeLine, TapSpan, TimelineLine};
+use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::{Hop, Timeline};
 use crate::topology::Topology;
 use std::collections::BTreeMap;
@@ -19,16 +23,16 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Debug)]
 pub struct Part {
     revision: u32,
-    /// What the node alone judged.
+    /// What went wrong, as far as that node saw.
     verdict: Option<Verdict>,
-    /// What the task was doing, as the node's Docker reports.
+    /// What the task was doing, as that node's Docker knows.
     task_state: Option<TaskState>,
     /// The hop that its verdict points at.
     pointed: Option<Hop>,
 }
 
 impl Part {
-    /// What a node alone recorded of a connection.
+    /// What a node recorded of a connection.
     pub fn new(line: &TimelineLine) -> Self {
         let site = line.verdict.as_ref().and_then(|v| v.hop.as_ref());
         let hops = &line.timeline.hops;
@@ -40,13 +44,9 @@ impl Part {
         }
     }
 
-    /// The later word of the two.
-    pub fn or_later(self, other: Self) -> Self {
-        if other.revision > self.revision {
-            other
-        } else {
-            self
-        }
+    /// Which revision of the node's timeline it is.
+    pub fn revision(&self) -> u32 {
+        self.revision
     }
 
     /// Its verdict, pointing into the whole timeline.
@@ -70,31 +70,47 @@ impl NodeLine {
         Self {
             node: trace.topology().hostname.clone(),
             taps: trace.tap_spans().spans().collect(),
-            follows_since: trace.follows_since(),
+            follows_since: trace.follows_since().map(Mono::ns),
             topology: trace.topology().clone(),
         }
     }
 
-    fn taps(&self, life: &RangeInclusive<u64>) -> Vec<Tap> {
+    fn taps(&self, life: &RangeInclusive<Mono>) -> Vec<Tap> {
         let steady = self
             .follows_since
-            .is_some_and(|since| since <= *life.start());
-        let whole = |s: &&TapSpan| s.from <= *life.start() && *life.end() <= s.until;
+            .is_some_and(|since| Mono::from_ns(since) <= *life.start());
+        let whole = |s: &&TapSpan| s.from <= life.start().ns() && life.end().ns() <= s.until;
         let spans = self.taps.iter().filter(move |_| steady).filter(whole);
-        spans.flat_map(|s| taps(s.netns, s.ifindex)).collect()
+        spans.flat_map(|s| both_ways(s.netns, s.ifindex)).collect()
     }
 }
 
-/// What is wrong with a connection that was put together from several nodes'
-/// timelines. `parts` is what stood beside these.
+/// Judges a connection that was put together from several nodes' timelines, or comes
+/// from one node's recording. `parts` are what its nodes found out by themselves.
 pub fn judge_joined(
+    timeline: Timeline,
+    nodes: &BTreeMap<String, NodeLine>,
+    parts: &[&Part],
+) -> Judged {
+    if is_plainly_healthy(&timeline) {
+        return Judged::healthy(timeline);
+    }
+    let coverage = coverage(&timeline, nodes);
+    Judged {
+        verdict: verdict(&timeline, nodes, parts, &coverage),
+        task_state: parts.iter().find_map(|p| p.task_state),
+        answer_watched: answer_watched(&timeline, &coverage),
+        coverage: Some(coverage),
+        timeline,
+    }
+}
+
+fn verdict(
     timeline: &Timeline,
     nodes: &BTreeMap<String, NodeLine>,
     parts: &[&Part],
+    coverage: &Coverage,
 ) -> Option<Verdict> {
-    if is_plainly_healthy(timeline) {
-        return None;
-    }
     let alone = parts.iter().filter_map(|p| p.verdict(timeline));
     let alone = alone.max_by_key(|v| v.certainty);
     if timeline.nodes.len() < 2 {
@@ -109,7 +125,7 @@ pub fn judge_joined(
         timeline,
         drops: &timeline.drops,
         resets: &timeline.resets,
-        coverage: &coverage(timeline, nodes),
+        coverage,
         topology: &first.topology,
         others: &others,
         task_state: parts.iter().find_map(|p| p.task_state),
@@ -123,17 +139,15 @@ pub fn judge_joined(
 /// What was watched on each node for the whole of a joined flow's life. A node
 /// whose clock could not be compared counts as not watched.
 fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, NodeLine>) -> Coverage {
-    let patience = u64::try_from(Options::default().unanswered.as_nanos()).unwrap_or(0);
-    let end = timeline.started_monotonic.ns().saturating_add(patience);
-    let life = life(timeline, end.saturating_add(AFTERMATH));
+    let end = timeline.started_monotonic + Nanos::from(Options::default().unanswered);
+    let life = life(timeline, end + AFTERMATH);
     let mut coverage = Coverage::default();
     for (index, name) in timeline.nodes.iter().enumerate() {
         let here = match timeline.clocks.iter().find(|c| c.node == *name) {
             _ if index == 0 => Some(life.clone()),
             Some(clock) => clock.bound_ns.map(|bound| {
-                let bound = bound.unsigned();
-                let there = |time: &u64| time.saturating_add_signed(clock.offset_ns.get());
-                there(life.start()).saturating_sub(bound)..=there(life.end()).saturating_add(bound)
+                let there = |time: &Mono| *time + clock.offset_ns;
+                there(life.start()) - bound..=there(life.end()) + bound
             }),
             None => None,
         };
@@ -149,7 +163,7 @@ fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, NodeLine>) -> Coverage
     coverage
 }
 
-/// Whether two views of a flow mean the same hop.
+/// Whether two timelines of a flow mean the same hop.
 fn same_place(a: &Hop, b: &Hop) -> bool {
     (&a.node, a.netns, a.ifindex, a.way, a.time_ns)
         == (&b.node, b.netns, b.ifindex, b.way, b.time_ns)

@@ -1,28 +1,65 @@
-//! From a timeline to its verdict, with what the trace knows around it.
+//! From a timeline to its verdict, with what the running trace knows around it.
 
 use super::coverage::{life, lost};
 use super::trace::Trace;
 use crate::diagnose::{Case, Coverage, Tap, TaskState, Verdict, diagnose, is_plainly_healthy};
+use crate::recording::TimelineLine;
+use crate::sys::clock::Mono;
 use crate::timeline::{Leg, Timeline, Way};
 use anyhow::Result;
 
 /// A timeline and what is known of its flow.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// The timeline.
+    /// The path that was seen. Its gaps say how many events were lost meanwhile.
     pub timeline: Timeline,
     /// What went wrong, if anything did.
     pub verdict: Option<Verdict>,
-    /// What the task was doing when it failed, where it did.
+    /// What the task was doing when the flow failed, where it did and that is known.
     pub task_state: Option<TaskState>,
+    /// The taps that were in place for the whole of the flow's life and reported it;
+    /// `None` of a plainly healthy flow, whose verdict needs none.
+    pub coverage: Option<Coverage>,
     /// Whether an answer to where the flow came from would have been seen.
     pub answer_watched: bool,
 }
 
-/// What is wrong with each of these flows. `now` is when they were found to be
-/// complete; which taps were in place until then is asked of the kernel, once,
-/// and only if one of the flows needs it.
-pub fn judge_all(timelines: Vec<Timeline>, trace: &mut Trace, now: u64) -> Result<Vec<Judged>> {
+impl Judged {
+    /// A flow about which no rule has anything to say.
+    pub fn healthy(timeline: Timeline) -> Self {
+        Self {
+            timeline,
+            verdict: None,
+            task_state: None,
+            coverage: None,
+            answer_watched: true,
+        }
+    }
+
+    /// As a line of a recording.
+    pub fn into_line(self) -> TimelineLine {
+        TimelineLine {
+            timeline: self.timeline,
+            verdict: self.verdict,
+            task_state: self.task_state,
+        }
+    }
+
+    /// Leaves the way back out, except for the packet that the verdict points at.
+    pub fn drop_reply(&mut self) {
+        let site = self.verdict.as_mut().and_then(|v| v.hop.as_mut());
+        let moved = (self.timeline).drop_reply(site.as_ref().map(|s| s.index));
+        if let (Some(site), Some(index)) = (site, moved) {
+            site.index = index;
+        }
+    }
+}
+
+/// Judges each of these flows, which were found to be complete at `now`. Re-verifies
+/// the taps, once, if one of the flows needs it.
+///
+/// Errors if the kernel does not say which taps are in place.
+pub fn judge_all(timelines: Vec<Timeline>, trace: &mut Trace, now: Mono) -> Result<Vec<Judged>> {
     if !timelines.iter().all(is_plainly_healthy) {
         trace.confirm_taps(now)?;
     }
@@ -31,29 +68,25 @@ pub fn judge_all(timelines: Vec<Timeline>, trace: &mut Trace, now: u64) -> Resul
     Ok(judged.collect())
 }
 
-fn judge(timeline: Timeline, trace: &Trace, now: u64) -> Judged {
+fn judge(timeline: Timeline, trace: &Trace, now: Mono) -> Judged {
     if is_plainly_healthy(&timeline) {
-        return Judged {
-            timeline,
-            verdict: None,
-            task_state: None,
-            answer_watched: true,
-        };
+        return Judged::healthy(timeline);
     }
     let node = trace.topology().hostname.as_str();
-    let taps: Vec<Tap> = trace.tap_spans().taps(life(&timeline, now)).collect();
-    let answer_watched = answer(&timeline).is_some_and(|tap| taps.contains(&tap));
+    let throughout = trace.tap_spans().throughout(life(&timeline, now));
+    let mut coverage = Coverage::of(node, throughout, lost(&timeline));
+    let answer_watched = answer_watched(&timeline, &coverage);
     // A tap that would not have reported the flow watched nothing.
-    let taps = taps.into_iter();
     let follows = trace.follows_since();
-    let follows = follows.is_some_and(|since| since <= timeline.started_monotonic.ns());
-    let taps = taps.filter(|_| follows);
+    if follows.is_none_or(|since| since > timeline.started_monotonic) {
+        coverage.nodes.values_mut().for_each(|n| n.taps.clear());
+    }
     let task_state = trace.task_state(&timeline);
     let verdict = diagnose(&Case {
         timeline: &timeline,
         drops: &timeline.drops,
         resets: &timeline.resets,
-        coverage: &Coverage::of(node, taps, lost(&timeline)),
+        coverage: &coverage,
         topology: trace.topology_when(timeline.hops.iter().map(|h| h.netns)),
         others: &[],
         task_state,
@@ -62,20 +95,24 @@ fn judge(timeline: Timeline, trace: &Trace, now: u64) -> Judged {
         timeline,
         verdict,
         task_state,
+        coverage: Some(coverage),
         answer_watched,
     }
 }
 
-/// Where an answer to the flow would have been seen last: the device at which the
-/// flow was first seen, the way back.
-fn answer(timeline: &Timeline) -> Option<Tap> {
-    let hop = timeline.hops.iter().find(|h| h.leg == Leg::Forward)?;
-    Some(Tap {
-        netns: hop.netns,
-        ifindex: hop.ifindex,
-        way: match hop.way {
-            Way::In => Way::Out,
-            Way::Out => Way::In,
-        },
+/// Whether an answer to the flow would have been seen to leave: at the device at
+/// which the flow was first seen, in the opposite direction.
+pub fn answer_watched(timeline: &Timeline, coverage: &Coverage) -> bool {
+    let first = timeline.hops.iter().find(|h| h.leg == Leg::Forward);
+    first.is_some_and(|hop| {
+        let tap = Tap {
+            netns: hop.netns,
+            ifindex: hop.ifindex,
+            way: match hop.way {
+                Way::In => Way::Out,
+                Way::Out => Way::In,
+            },
+        };
+        coverage.tapped(&hop.node, tap)
     })
 }

@@ -1,15 +1,32 @@
-//! One running trace, and one driver over whatever timelines come from.
+//! One running trace, and one driver over wherever timelines come from.
 //!
-//! A [`Trace`] taps the node and keeps in step with it; [`judge_all`] gives each
-//! timeline its verdict, with the taps that were in place while the flow lived.
+//! A [`Trace`] taps the node and keeps in step with it. A [`Driver`] turns what a
+//! source yields into one stream of [`Judged`] timelines, applies the selection, and
+//! knows when to end. Commands read that stream and differ only in what they select
+//! from it and how they print it.
 
-pub mod coverage;
-pub mod history;
-pub mod joined;
-pub mod judge;
-pub mod snapshots;
-pub mod task_state;
-pub mod trace;
+mod coverage;
+mod driver;
+mod ends;
+mod figures;
+mod filter;
+mod history;
+mod joined;
+mod judge;
+mod live;
+mod node_view;
+mod options;
+mod problems;
+mod recorded;
+mod settle;
+mod snapshots;
+mod taps;
+mod task_state;
+mod trace;
 
-pub use judge::{Judged, judge_all};
-pub use trace::{Step, TICK, Trace, TraceOptions, monotonic_now, wall_offset};
+pub use driver::{Driver, Item};
+pub use figures::TraceFigures;
+pub use judge::Judged;
+pub use options::{DriverOptions, Limits, TraceOptions};
+pub use recorded::{JoinCounts, Recorded};
+pub use trace::{TICK, Trace, is_of_swarm};

@@ -46,7 +46,7 @@ impl Snapshots {
         self.lives.clone()
     }
 
-    /// Waits until there is a newer snapshot than the last one asked for. Never
+    /// Waits until there is a newer snapshot than the last one returned. Never
     /// returns once the watching task is gone.
     pub async fn changed(&mut self) {
         if self.newest.changed().await.is_err() {
@@ -61,7 +61,7 @@ impl Drop for Snapshots {
     }
 }
 
-/// Sends a snapshot after each change, until nobody wants one any more.
+/// Sends a snapshot after each change, until the receiver is gone.
 async fn follow(mut reader: Reader, mut watch: Watch, newest: watch::Sender<Arc<Topology>>) {
     let mut asking: Option<JoinHandle<DockerAnswer>> = None;
     let mut ask_again = false;

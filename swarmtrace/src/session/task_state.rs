@@ -3,42 +3,43 @@
 //! The task is known by the container that the flow was seen in, or by the
 //! address it was sent to; Docker's events say when that container started and
 //! stopped. A container that was there all along and of which no event came ran
-//! all along. Where none of this is known, nothing is said.
+//! all along. Where none of this is known, the state is `None`.
 
 use crate::diagnose::TaskState;
-use crate::sys::clock::Mono;
+use crate::sys::clock::{Mono, Wall};
 use crate::timeline::{Hop, Leg, Place, State, Timeline};
 use crate::topology::{Life, Lives, NamespaceKind, Topology};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// How long a container counts as starting where no health check tells.
+/// How long a container counts as starting where there is no health check.
 const STARTING: i64 = 10_000_000_000;
 /// Most containers and addresses that are remembered.
 const MOST: usize = 8192;
 
-/// The containers that were met so far.
+/// The containers that were seen so far.
 #[derive(Debug)]
 pub struct TaskStates {
     lives: Lives,
-    /// When each running container was first met, Unix time in nanoseconds.
-    first_met: BTreeMap<String, i64>,
+    /// When each running container was first seen, Unix time in nanoseconds.
+    first_seen: BTreeMap<String, i64>,
     /// The last container that had an address.
-    homes: BTreeMap<IpAddr, String>,
+    by_address: BTreeMap<IpAddr, String>,
 }
 
 impl TaskStates {
-    /// Knows what Docker's events say, and no container yet.
+    /// No container was seen yet; `lives` is what Docker's events say.
     pub fn new(lives: Lives) -> Self {
         Self {
             lives,
-            first_met: BTreeMap::new(),
-            homes: BTreeMap::new(),
+            first_seen: BTreeMap::new(),
+            by_address: BTreeMap::new(),
         }
     }
 
-    /// Notes what runs by a snapshot taken at `now`, Unix time in nanoseconds.
-    pub fn note(&mut self, topology: &Topology, now: i64) {
+    /// Records which containers run, by a snapshot taken at `now`.
+    pub fn update(&mut self, topology: &Topology, now: Wall) {
+        let now = i64::try_from(now.ns()).unwrap_or(i64::MAX);
         let mut running = BTreeMap::new();
         for namespace in &topology.namespaces {
             let NamespaceKind::Container { container, .. } = &namespace.kind else {
@@ -47,23 +48,23 @@ impl TaskStates {
             if container.is_empty() {
                 continue;
             }
-            let first = self.first_met.get(container).copied().unwrap_or(now);
+            let first = self.first_seen.get(container).copied().unwrap_or(now);
             running.insert(container.clone(), first);
             for address in namespace.devices.iter().flat_map(|d| &d.addresses) {
                 if !address.addr().is_loopback() {
-                    self.homes.insert(address.addr(), container.clone());
+                    self.by_address.insert(address.addr(), container.clone());
                 }
             }
         }
-        self.first_met = running;
-        while self.homes.len() > MOST {
-            self.homes.pop_first();
+        self.first_seen = running;
+        while self.by_address.len() > MOST {
+            self.by_address.pop_first();
         }
     }
 
     /// What the task of a flow was doing when the flow failed. `topology` is that
     /// of the flow's time.
-    pub fn state(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskState> {
+    pub fn of(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskState> {
         let (netns, time) = failure(timeline)?;
         let since_start = time - timeline.started_monotonic;
         let time = i64::try_from((timeline.started + since_start).ns()).ok()?;
@@ -72,10 +73,10 @@ impl TaskStates {
             _ => None,
         });
         let address = timeline.backend.unwrap_or(timeline.entry).ip();
-        let container = inside.or_else(|| self.homes.get(&address.to_canonical()))?;
+        let container = inside.or_else(|| self.by_address.get(&address.to_canonical()))?;
         let life = self.lives.of(container).unwrap_or_default();
-        let met = self.first_met.get(container).copied();
-        state(life, met, time)
+        let seen = self.first_seen.get(container).copied();
+        state(life, seen, time)
     }
 }
 
@@ -97,8 +98,8 @@ fn failure(timeline: &Timeline) -> Option<(Option<u32>, Mono)> {
     Some((container, hop.time_ns))
 }
 
-/// What a container of that life, first met at `met`, was doing at `time`.
-fn state(life: Life, met: Option<i64>, time: i64) -> Option<TaskState> {
+/// What a container of that life, first seen at `seen`, was doing at `time`.
+fn state(life: Life, seen: Option<i64>, time: i64) -> Option<TaskState> {
     if let Some(stopped) = life.stopped.filter(|stopped| *stopped <= time) {
         let ms_ago = u64::try_from((time - stopped) / 1_000_000).unwrap_or(0);
         return Some(TaskState::Stopped { ms_ago });
@@ -109,7 +110,9 @@ fn state(life: Life, met: Option<i64>, time: i64) -> Option<TaskState> {
         (Some(_), Some(_)) => Some(TaskState::Starting),
         (Some(started), None) if settled(started) => Some(TaskState::Running),
         (Some(_), None) => Some(TaskState::Starting),
-        (None, _) => met.filter(|met| settled(*met)).map(|_| TaskState::Running),
+        (None, _) => seen
+            .filter(|seen| settled(*seen))
+            .map(|_| TaskState::Running),
     }
 }
 
@@ -138,9 +141,9 @@ mod tests {
 
     #[test]
     fn without_events_only_what_was_met_long_before_ran() {
-        let met = |seconds: i64| state(Life::default(), Some(100 * S), seconds * S);
-        assert_eq!(met(105), None);
-        assert_eq!(met(110), Some(TaskState::Running));
+        let seen = |seconds: i64| state(Life::default(), Some(100 * S), seconds * S);
+        assert_eq!(seen(105), None);
+        assert_eq!(seen(110), Some(TaskState::Running));
         assert_eq!(state(Life::default(), None, 110 * S), None);
     }
 }

@@ -23,7 +23,9 @@ mod value;
 pub use error::ParseError;
 
 use super::assertion::{Assertion, Scope};
+use anyhow::Context as _;
 use cursor::Cursor;
+use std::path::Path;
 
 /// Parses an assertion.
 ///
@@ -47,6 +49,26 @@ pub fn assertion(text: &str) -> Result<Assertion, ParseError> {
         operator,
         limit,
     })
+}
+
+/// Reads a file of assertions, one a line; empty lines and those that begin with `#`
+/// are skipped.
+///
+/// # Errors
+/// Errors if the file cannot be read, or at its first line that is no assertion.
+pub fn file(path: &Path) -> anyhow::Result<Vec<Assertion>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut all = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim_end();
+        if line.is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        let place = || format!("{}, line {number}", path.display());
+        all.push(assertion(line).with_context(place)?);
+    }
+    Ok(all)
 }
 
 impl Cursor<'_> {

@@ -1,28 +1,84 @@
 //! `swarmtrace check`: assertions over a trace, and a comparison with earlier ones.
 
-mod gather;
-mod options;
 #[cfg(test)]
 mod tests;
 
-pub use options::{Args, Format};
-
-use crate::check::compare::Rules;
-use crate::check::{baseline, compare, evaluate, measures, report, with_measures};
-use crate::output::check::{junit, markdown, text};
+use super::options::{Sampling, Selection, Tuning, parse_percent};
+use crate::check::{Assertion, Observations, Request, Rules, Save, baseline, conclude, parse};
+use crate::output::check::{ReportFormat, render};
+use crate::output::notes::announce;
 use crate::output::{self, style};
-use crate::recording::{Baseline, BaselineRun, CheckReport, Outcome, write_line};
+use crate::recording::{CheckReport, RunSummary};
+use crate::session::{Driver, DriverOptions, Item, Limits, TraceOptions};
 use crate::sys::atomic_file::AtomicFile;
-use anyhow::{Context as _, Result};
-use gather::Gathered;
-use std::path::Path;
+use anyhow::{Context as _, Result, bail};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use swarmtrace_common::Mode;
+
+/// Measures connections and says whether they are as they should be
+///
+/// Traces for --duration, --count connections or as long as a command runs, or
+/// reads what follow recorded, then judges every assertion, and compares with a
+/// baseline. Exit status 0: all of it was measured and holds. 1: something does
+/// not. 2: it could not be measured (too few samples, events lost, no taps, a
+/// failed command), or a mistake on the command line.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_long_help = include_str!("help.txt"))]
+pub struct Args {
+    /// Which connections
+    #[command(flatten)]
+    pub selection: Selection,
+    /// What must hold, like 'handshake.p99 < 5ms'; may be given more than once
+    #[arg(long = "assert", short = 'a', value_name = "EXPR")]
+    pub asserts: Vec<String>,
+    /// A file of assertions, one a line; # begins a comment
+    #[arg(long, value_name = "FILE")]
+    pub assertions: Option<PathBuf>,
+    /// Judge these recordings of 'follow --output json' instead of tracing; several
+    /// nodes' are joined
+    #[arg(long, value_name = "FILE", num_args = 1..,
+          conflicts_with_all = ["service", "port", "network", "client", "count", "duration", "command"])]
+    pub from: Vec<PathBuf>,
+    /// Compare with the runs in this file
+    #[arg(long, short, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Add this run to the baseline in this file, unless something is wrong with it
+    ///
+    /// Save five or more runs: only several say how much runs differ by
+    /// themselves. The latest 20 are kept.
+    #[arg(long, value_name = "FILE")]
+    pub save_baseline: Option<PathBuf>,
+    /// Tolerated regression: how much slower than the baseline a measure may be
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "10%")]
+    pub tolerance: f64,
+    /// Fewest times that a figure may rest on; a p99 takes 100 anyway
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub min_samples: u64,
+    /// How to print the outcome
+    #[arg(long, short, value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
+    /// Write the outcome to a file, too: junit=report.xml, markdown=summary.md; may be
+    /// given more than once
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = ReportFormat::with_file)]
+    pub report: Vec<(ReportFormat, PathBuf)>,
+    /// How many of them
+    #[command(flatten)]
+    pub sampling: Sampling,
+    /// How the kernel side works
+    #[command(flatten)]
+    pub tuning: Tuning,
+    /// Trace while this command runs; what it prints goes to standard error, and if
+    /// it fails nothing was measured
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
 
 impl Args {
-    /// Checks, and prints the outcome.
+    /// Checks, and prints the report.
     pub(super) async fn run(self) -> Result<ExitCode> {
-        // A folder that is not there is said now rather than after half an hour.
+        let cannot_write = |path: &Path| format!("cannot write {}", path.display());
+        // A directory that does not exist is an error now rather than after half an hour.
         let files: Vec<AtomicFile> = (self.report.iter())
             .map(|(_, path)| AtomicFile::create(path).with_context(|| cannot_write(path)))
             .collect::<Result<_>>()?;
@@ -36,128 +92,76 @@ impl Args {
         Ok(ExitCode::from(report.exit_code))
     }
 
-    /// Everything that can be wrong with the command line or the files is said
-    /// before anything is traced.
+    /// Errors about the command line and its files come before anything is traced.
     async fn check(&self) -> Result<CheckReport> {
-        let assertions = self.assertions()?;
-        self.ends()?;
-        let old = (self.baseline.as_deref().map(baseline::read)).transpose()?;
-        let target = match &self.save_baseline {
-            Some(path) => baseline::read_if_exists(path)?
-                .map(|b| b.runs)
-                .unwrap_or_default(),
-            None => Vec::new(),
-        };
-        let Gathered { record, mut run } = if self.from.is_empty() {
-            gather::live(self).await?
-        } else {
-            gather::recorded(self)?
-        };
-        run.taken = (SystemTime::now().duration_since(UNIX_EPOCH)).map_or(0, |t| t.as_secs());
-        let mut checked = Vec::new();
-        for assertion in &assertions {
-            let judged = evaluate(assertion, &record, &run, self.min_samples);
-            if assertion.is_about_loss() && judged.iter().any(|c| c.outcome != Outcome::Pass) {
-                run.problems.push(lost(run.lost));
-            }
-            checked.extend(judged);
+        let request = self.request()?;
+        let (seen, run) = self.measure().await?;
+        Ok(conclude(request, &seen, run)?)
+    }
+
+    fn request(&self) -> Result<Request> {
+        let mut assertions = Vec::new();
+        for text in &self.asserts {
+            assertions.push(parse::assertion(text)?);
         }
-        let measures = measures(&record);
-        let rules = Rules {
-            tolerance: self.tolerance,
-            least: self.min_samples,
-        };
-        let compared = old.as_ref().map(|old| compare(old, &measures, rules));
-        if self.save_baseline.is_some() && measures.values().all(|t| t.len() < self.min_samples) {
-            run.problems
-                .push("too few connections for a baseline".to_owned());
+        if let Some(path) = &self.assertions {
+            assertions.extend(parse::file(path)?);
         }
-        let mut report = report(run, checked, compared.unwrap_or_default());
-        if let Some(old) = &old {
-            report.notes.extend(doubts(old));
+        if assertions.is_empty() && self.baseline.is_none() && self.save_baseline.is_none() {
+            bail!("nothing to check: give --assert, --baseline or --save-baseline");
         }
-        if let Some(path) = &self.save_baseline {
-            if report.outcome == Outcome::Pass {
-                let mut runs = target;
-                runs.push(with_measures(self.stored(&report), &measures));
-                let count = runs.len().min(baseline::MOST_RUNS);
-                baseline::write(&baseline::of(runs), path)?;
-                report
-                    .notes
-                    .push(format!("saved as run {count} of {}", path.display()));
-            } else {
-                report
-                    .notes
-                    .push(format!("not saved to {}", path.display()));
+        if !assertions.iter().any(Assertion::is_about_loss) {
+            assertions.push(Assertion::nothing_lost());
+        }
+        let bounded = self.selection.duration.is_some() || self.selection.count.is_some();
+        if !bounded && self.from.is_empty() && self.command.is_empty() {
+            bail!("say when to stop: --duration, --count, or -- COMMAND (or --from FILE)");
+        }
+        let live = self.from.is_empty();
+        let save = |path: &PathBuf| Save::prepare(path, baseline::describe(live));
+        Ok(Request {
+            assertions,
+            rules: Rules {
+                tolerance: self.tolerance,
+                least: self.min_samples,
+            },
+            baseline: self.baseline.as_deref().map(baseline::read).transpose()?,
+            save: self.save_baseline.as_ref().map(save).transpose()?,
+        })
+    }
+
+    /// Traces, or reads recordings, to the end.
+    async fn measure(&self) -> Result<(Observations, RunSummary)> {
+        let mut driver = self.driver().await?;
+        announce(&self.selection.what(), driver.trace(), "");
+        let mut seen = Observations::new();
+        while let Some(item) = driver.next().await? {
+            if let Item::Timeline(judged) = item
+                && seen.add(&judged.timeline)
+            {
+                driver.count();
             }
         }
-        Ok(report)
+        Ok((seen, driver.run_summary()))
     }
 
-    fn stored(&self, report: &CheckReport) -> BaselineRun {
-        let system = (self.from.is_empty())
-            .then(|| nix::sys::utsname::uname().ok())
-            .flatten();
-        let word = |pick: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            let word = system
-                .as_ref()
-                .map(|s| pick(s).to_string_lossy().into_owned());
-            word.unwrap_or_default()
-        };
-        BaselineRun {
-            taken: report.run.taken,
-            swarmtrace: env!("CARGO_PKG_VERSION").to_owned(),
-            kernel: word(|s| s.release()),
-            machine: word(|s| s.machine()),
-            command_line: self.command_line(),
-            nodes: report.run.nodes.clone(),
-            connections: report.run.connections,
-            measures: Vec::new(),
+    async fn driver(&self) -> Result<Driver> {
+        if !self.from.is_empty() {
+            return Driver::recorded(&self.from);
         }
+        let trace = TraceOptions {
+            sample: self.sampling.sample,
+            ..self.selection.trace(Mode::Transitions, &self.tuning)
+        };
+        let options = DriverOptions {
+            limits: Limits {
+                command: self.command.clone(),
+                ..self.selection.limits()
+            },
+            // A connection whose answer is late must not be left out for that.
+            complete: true,
+            ..DriverOptions::default()
+        };
+        Driver::live(trace, options).await
     }
-}
-
-fn render(report: &CheckReport, format: Format) -> Result<String> {
-    Ok(match format {
-        Format::Text => text::render(report),
-        Format::Json => write_line(report)?,
-        Format::Junit => junit::render(report)?,
-        Format::Markdown => markdown::render(report),
-    })
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
-}
-
-fn lost(lost: Option<u64>) -> String {
-    match lost {
-        Some(lost) => format!("{lost} events were lost; a larger --buffer helps"),
-        None => "lost events were not counted".to_owned(),
-    }
-}
-
-/// What to know of a baseline before believing it.
-fn doubts(baseline: &Baseline) -> Vec<String> {
-    let mut doubts = Vec::new();
-    let runs = baseline.runs.len();
-    if runs < crate::check::statistics::RUNS {
-        doubts.push(format!(
-            "the baseline has {runs} run{}: how much runs differ by themselves is only \
-             guessed from stretches of it; five or more would say",
-            if runs == 1 { "" } else { "s" }
-        ));
-    }
-    let kernel = nix::sys::utsname::uname().ok();
-    let kernel = kernel.map(|s| s.release().to_string_lossy().into_owned());
-    let other = baseline.runs.iter().find(|run| {
-        !run.kernel.is_empty() && kernel.as_ref().is_some_and(|kernel| *kernel != run.kernel)
-    });
-    if let (Some(run), Some(kernel)) = (other, kernel) {
-        doubts.push(format!(
-            "the baseline was taken on Linux {}, this is {kernel}",
-            run.kernel
-        ));
-    }
-    doubts
 }

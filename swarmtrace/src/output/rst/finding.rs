@@ -1,10 +1,9 @@
 //! One failed connection: what happened, where it began, and who did it.
 
 use crate::diagnose::{TaskState, Verdict};
-use crate::flow::FlowPacket;
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side};
 use crate::sys::clock::Nanos;
-use crate::timeline::{Gap, Hop, Leg, Phase, Place, State, Timeline};
+use crate::timeline::{Gap, Hop, Leg, Phase, State, Timeline};
 
 /// How soon after the SYN-ACK a reset still belongs to the handshake.
 const HANDSHAKE: Nanos = Nanos::from_secs(1);
@@ -119,16 +118,4 @@ fn opens(timeline: &Timeline, reset: &Hop) -> bool {
 fn was_sent_again(timeline: &Timeline) -> bool {
     let opening = |h: &Hop| matches!(h.phase, Phase::Syn | Phase::SynAck);
     timeline.hops.iter().any(|h| opening(h) && h.attempt > 1)
-}
-
-/// Whether a packet ends its flow at once.
-pub fn ends_a_flow(packet: &FlowPacket) -> bool {
-    matches!(packet.phase, Phase::Rst | Phase::IcmpError)
-}
-
-/// Whether a connection was more than one between the node's own processes and
-/// the world outside.
-pub fn is_of_swarm(timeline: &Timeline) -> bool {
-    let beyond = |h: &Hop| h.place != Place::Host || h.vxlan.is_some();
-    timeline.service.is_some() || timeline.hops.iter().any(beyond)
 }

@@ -2,9 +2,10 @@
 
 mod finding;
 mod groups;
+mod printer;
 #[cfg(test)]
 mod tests;
 pub mod text;
 
-pub use finding::{ends_a_flow, is_of_swarm};
 pub use groups::Groups;
+pub use printer::FindingPrinter;

@@ -1,10 +1,11 @@
 //! Findings and groups of a synthetic Swarm's failures.
 
+use super::Groups;
 use super::text::headline;
-use super::{Groups, is_of_swarm};
 use crate::diagnose::TaskState;
 use crate::flow::{Correlator, Options};
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side, write_line};
+use crate::session::is_of_swarm;
 use crate::synthetic::{At, Connection, Ending, Route, topology};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Phase, Place, ResetSent, State, Timeline, Way};

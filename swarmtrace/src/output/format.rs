@@ -1,0 +1,10 @@
+//! How a command prints.
+
+/// The formats that every command has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
