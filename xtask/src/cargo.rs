@@ -13,7 +13,7 @@ use swarm_vm::step::Step;
 /// # Errors
 /// Errors if there is no cargo.
 pub fn cargo(arguments: &[&str]) -> Result<Command> {
-    // The one that started this, whatever `PATH` says.
+    // The cargo that started this, whichever is first on `PATH`.
     let mut cargo = match std::env::var_os("CARGO") {
         Some(path) => programs::built(Path::new(&path)),
         None => programs::command("cargo")?,
@@ -22,10 +22,10 @@ pub fn cargo(arguments: &[&str]) -> Result<Command> {
     Ok(cargo)
 }
 
-/// The release binary of swarmtrace, up to date. Building it is a step that is told.
+/// Builds the release binary of swarmtrace, as a step with its line. Returns its path.
 ///
 /// # Errors
-/// When it does not build.
+/// Errors if it does not build.
 pub fn release_binary() -> Result<PathBuf> {
     let step = Step::start("cargo build --release");
     programs::run(&mut cargo(&[

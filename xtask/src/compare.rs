@@ -29,7 +29,7 @@ struct Tree {
 /// Builds both, measures them in turn, prints the ratios.
 ///
 /// # Errors
-/// When git does not know the revision, one does not build, or none of its
+/// Errors if git does not know the revision, one does not build, or none of its
 /// programs measures.
 pub fn run(revision: &str, rounds: usize) -> Result<()> {
     let here = Tree {

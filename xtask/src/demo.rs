@@ -22,15 +22,15 @@ const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";
 /// Requests: IPVS takes the backends in turn, so that both nodes' tasks answer.
 const REQUESTS: usize = 2;
 /// How long a follow may take to attach, and to report what it saw.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Shows it.
 ///
 /// # Errors
-/// When a step fails; says which.
+/// Errors if a step fails; names it.
 pub fn run(kernel: Kernel) -> Result<()> {
     let since = Instant::now();
-    eprintln!("1. What this machine lacks (the first time 2 to 4 minutes, then nothing)");
+    eprintln!("1. Installing what is missing (the first time 2 to 4 minutes, then nothing)");
     setup::run()?;
     eprintln!("2. swarmtrace itself (the first time about 2 minutes)");
     let binary = cargo::release_binary()?;
@@ -87,16 +87,16 @@ fn trace(vm: &Vm, binary: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
     for _ in 0..REQUESTS {
         vm.sh(Node::Vm, "curl -sS -m 10 http://192.168.90.1:8080/")?;
     }
-    // The last connection's story is complete a moment after its answer.
+    // The last connection's timeline is complete a moment after its answer.
     for node in NODES {
         let file = format!("/tmp/demo-{}.json", node.letter());
         await_line(vm, node, &file, "swarmtrace-timeline")?;
     }
     thread::sleep(Duration::from_secs(2));
     step.done();
-    let step = Step::start("ending both, fetching what they saw");
+    let step = Step::start("ending both, fetching their timelines");
     for (node, trace) in running {
-        let ended = trace.interrupt(PATIENCE)?;
+        let ended = trace.interrupt(LIMIT)?;
         if !ended.success() {
             let log = vm.sh(node, &format!("cat /tmp/demo-{}.log", node.letter()))?;
             bail!("swarmtrace on {node} ended with {}:\n{log}", ended.status);
@@ -114,7 +114,7 @@ fn trace(vm: &Vm, binary: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
 
 /// Waits until a file in the node holds some text.
 fn await_line(vm: &Vm, node: Node, file: &str, text: &str) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + LIMIT;
     let look = format!("grep -q '{text}' {file}");
     while !vm.exec(node, &["sh", "-c", &look])?.success() {
         if Instant::now() > until {
@@ -122,14 +122,14 @@ fn await_line(vm: &Vm, node: Node, file: &str, text: &str) -> Result<()> {
                 node,
                 &format!("cat /tmp/demo-{}.log || true", node.letter()),
             )?;
-            bail!("waited {PATIENCE:?} for '{text}' in {file} on {node}; swarmtrace said:\n{log}");
+            bail!("waited {LIMIT:?} for '{text}' in {file} on {node}; swarmtrace printed:\n{log}");
         }
         thread::sleep(Duration::from_millis(100));
     }
     Ok(())
 }
 
-/// A demo that shows only half of it is no demo.
+/// Errors unless a task on each node answered: the demo shows both ways.
 fn check(files: &[PathBuf; 2]) -> Result<()> {
     let [a, b] = files.each_ref().map(std::fs::read_to_string);
     let tasks = |text: &str, node: &str| {

@@ -16,7 +16,7 @@ pub struct LimitsOptions {
 /// Measures and compares, or accepts.
 ///
 /// # Errors
-/// When a figure grew beyond its limit.
+/// Errors if a figure grew beyond its limit.
 pub fn run(options: LimitsOptions) -> Result<()> {
     let mut cargo = test::one("replica_limits")?;
     if options.accept {

@@ -34,7 +34,7 @@ use crate::test::TestOptions;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Xtask {
-    /// Install what this Debian machine lacks to build, test and run the VM
+    /// Install what this Debian machine is missing to build, test and run the VM
     Setup,
     /// Trace a real request through a real two-node Swarm, from nothing
     Demo {

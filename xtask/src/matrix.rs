@@ -70,7 +70,7 @@ pub fn row(options: &RowOptions) -> Result<ExitCode> {
 /// Tries them, each kernel with each Docker.
 ///
 /// # Errors
-/// When swarmtrace or the tests do not build, or when interrupted. That a row fails
+/// Errors if swarmtrace or the tests do not build, or when interrupted. That a row fails
 /// is none: the exit code is 1.
 pub fn run(options: &MatrixOptions) -> Result<ExitCode> {
     interrupt::record()?;

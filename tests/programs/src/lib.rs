@@ -1,7 +1,7 @@
 //! The external programs of the tests, the beds, the benchmarks and xtask.
 //!
-//! Every one of them is started through this crate. [`PROGRAMS`] says which there
-//! are and which package each comes from; `cargo xtask setup` installs those
+//! Every one of them is started through this crate. [`PROGRAMS`] lists
+//! them with the package of each; `cargo xtask setup` installs those
 //! packages. A program that is not in the table is not started, also where it
 //! happens to be installed: what passes here passes on a fresh machine.
 //!

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Lines of standard error that an error carries: the last ones say why.
+/// Lines of standard error that an error carries: the last ones have the reason.
 const LINES: usize = 8;
 
 /// Runs the command to its end and returns its standard output.

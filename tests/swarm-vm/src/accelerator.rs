@@ -1,4 +1,4 @@
-//! Finds out whether KVM works here. That the device exists says little: on
+//! Finds out whether KVM works here. That the device exists is not enough: on
 //! some virtual machines an ordinary kernel crashes or crawls under it. So a
 //! kernel is booted, with a short limit, and the answer remembered.
 
@@ -15,7 +15,7 @@ use crate::place::{self, Place};
 use crate::qemu::{self, Accelerator};
 use crate::step::Step;
 
-/// A kernel that runs on hardware says so in about a second.
+/// A kernel that runs on hardware prints its first line within about a second.
 const LIMIT: Duration = Duration::from_secs(8);
 
 #[derive(Serialize, Deserialize)]
@@ -27,7 +27,7 @@ struct Remembered {
 /// The accelerator to use, tried out once a machine.
 ///
 /// # Errors
-/// When QEMU cannot be started at all.
+/// Errors if QEMU cannot be started at all.
 pub fn choose(place: &Place, image: &Image, qemu_version: &str) -> Result<Accelerator> {
     let kernel = fs::read_to_string("/proc/version").unwrap_or_default();
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -42,7 +42,7 @@ impl Output {
     /// Standard output as text, if the command succeeded.
     ///
     /// # Errors
-    /// With what it said, when it failed.
+    /// Errors if it failed; carries what it printed.
     pub fn checked(self) -> Result<String> {
         if self.success() {
             return Ok(self.stdout_text());
@@ -115,9 +115,9 @@ fn connect(port: u16, within: Duration) -> Result<TcpStream> {
 /// Starts a command through the agent on this port.
 ///
 /// # Errors
-/// When the agent does not answer.
+/// Errors if the agent does not answer.
 pub fn start(port: u16, request: &Request<'_>) -> Result<Running> {
-    // Nothing was asked for yet, so a connection that got stuck is simply made anew.
+    // Nothing was requested yet, so a connection that got stuck is simply made anew.
     let within = Duration::from_secs(15);
     let mut stream = connect(port, within).or_else(|_| connect(port, 2 * within))?;
     wire::write_frame(&mut stream, wire::NODE, request.node.as_bytes())?;
@@ -169,7 +169,7 @@ impl Running {
     /// Gives the command everything it is to read, and the end of file.
     ///
     /// # Errors
-    /// When the connection is gone or the source cannot be read.
+    /// Errors if the connection is gone or the source cannot be read.
     pub fn feed(&mut self, from: &mut impl Read) -> Result<()> {
         let mut buffer = vec![0; wire::MAX_PAYLOAD];
         loop {
@@ -185,7 +185,7 @@ impl Running {
     /// A second handle that only feeds, for a thread of its own.
     ///
     /// # Errors
-    /// When the connection cannot be duplicated.
+    /// Errors if the connection cannot be duplicated.
     pub fn feeder(&self) -> Result<impl FnMut(&[u8]) -> io::Result<()> + Send + 'static> {
         let mut stream = self.stream.try_clone()?;
         Ok(move |bytes: &[u8]| wire::write_frame(&mut stream, wire::STDIN, bytes))
@@ -194,7 +194,7 @@ impl Running {
     /// Sends a signal, by number, to the command and what it started.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// Errors if the connection is gone.
     pub fn signal(&mut self, number: u8) -> Result<()> {
         wire::write_frame(&mut self.stream, wire::SIGNAL, &[number])
             .with_context(|| format!("{}: lost the VM's agent", self.line))
@@ -203,7 +203,7 @@ impl Running {
     /// Waits until the command ends, passing on its output as it comes.
     ///
     /// # Errors
-    /// When it could not be started, ran longer than the limit (it is killed
+    /// Errors if it could not be started, ran longer than the limit (it is killed
     /// then), or the VM went away.
     pub fn stream_to(
         &mut self,

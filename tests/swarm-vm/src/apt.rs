@@ -54,7 +54,7 @@ impl Apt {
             options: Vec::new(),
             whose: "this machine's package lists",
         };
-        // Any kernel would do as the newest of these lists, which may lack the suite
+        // Any kernel would do as the newest of these lists, which may not have the suite
         // that has the newest of all.
         if kernel == Kernel::Newest && !apt.has_suite_of(kernel) {
             return None;
@@ -65,7 +65,7 @@ impl Apt {
     /// Lists of our own, brought up to date now.
     ///
     /// # Errors
-    /// When they cannot be downloaded.
+    /// Errors if they cannot be downloaded.
     pub fn of_our_own(place: &Place, kernel: Kernel, debian: Debian) -> Result<Self> {
         let whose = format!("{}-{}", debian.codename(), kernel.name());
         let step = Step::start(format!(
@@ -134,7 +134,7 @@ impl Apt {
     /// `linux-image` only depends on `linux-base`, `linux-binary` and `linux-modules`.)
     ///
     /// # Errors
-    /// When the lists have none; says which suites do.
+    /// Errors if the lists have none; names the suites that do.
     pub fn newest_kernel(&self, kernel: Kernel) -> Result<(String, Vec<Package>)> {
         let prefix = kernel.package_prefix();
         let names = programs::text(self.command("apt-cache")?.args(["pkgnames", prefix]))?;
@@ -169,7 +169,7 @@ impl Apt {
     /// These packages and all they depend on, as on an empty system.
     ///
     /// # Errors
-    /// When apt finds no way to install them.
+    /// Errors if apt finds no way to install them.
     pub fn closure(&self, packages: &[&str]) -> Result<Vec<Package>> {
         let plan = programs::text(
             self.command("apt-get")?
@@ -185,7 +185,7 @@ impl Apt {
     /// Downloads what is not there yet and gives the files, in order.
     ///
     /// # Errors
-    /// When a download fails.
+    /// Errors if a download fails.
     pub fn download(&self, folder: &Path, packages: &[Package]) -> Result<Vec<PathBuf>> {
         let missing = |files: &[String], package: &Package| {
             !files

@@ -69,7 +69,7 @@ impl VmCommand {
     /// Does it.
     ///
     /// # Errors
-    /// When it cannot be done.
+    /// Errors if it cannot be done.
     pub fn run(self) -> Result<ExitCode> {
         interrupt::install()?;
         match self {

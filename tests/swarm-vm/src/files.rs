@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Copies into the VM.
 ///
 /// # Errors
-/// When it cannot be read here or written there.
+/// Errors if it cannot be read here or written there.
 pub fn put(machines: &Machines, node: Node, local: &Path, guest: &str) -> Result<()> {
     let meta = fs::metadata(local).with_context(|| format!("cannot read {}", local.display()))?;
     let what = || format!("cannot copy {} to {guest} on {node}", local.display());
@@ -62,7 +62,7 @@ pub fn put(machines: &Machines, node: Node, local: &Path, guest: &str) -> Result
 /// Copies out of the VM.
 ///
 /// # Errors
-/// When it cannot be read there or written here.
+/// Errors if it cannot be read there or written here.
 pub fn get(machines: &Machines, node: Node, guest: &str, local: &Path) -> Result<()> {
     let what = || format!("cannot copy {guest} on {node} to {}", local.display());
     let kind = r#"if [ -d "$1" ]; then echo folder; else stat -L -c %a -- "$1"; fi"#;
@@ -104,10 +104,10 @@ pub fn get(machines: &Machines, node: Node, guest: &str, local: &Path) -> Result
 fn copy(machines: &Machines, node: Node, argv: &[&str], to: &mut dyn std::io::Write) -> Result<()> {
     let mut running = machines.start(node, argv, &[])?;
     running.feed(&mut std::io::empty())?;
-    let mut said = Vec::new();
-    let status = running.stream_to(LIMIT, to, &mut said)?;
+    let mut stderr = Vec::new();
+    let status = running.stream_to(LIMIT, to, &mut stderr)?;
     if status != 0 {
-        bail!("{}", String::from_utf8_lossy(&said).trim());
+        bail!("{}", String::from_utf8_lossy(&stderr).trim());
     }
     Ok(())
 }

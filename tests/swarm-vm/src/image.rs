@@ -20,7 +20,7 @@ use crate::{Debian, Kernel, guest, modules};
 
 /// Raised when the steps below change what they make.
 const RECIPE: &str = "2";
-/// Room on the disk; the file is sparse.
+/// The disk's length; the file is sparse.
 const DISK_BYTES: u64 = 4 << 30;
 
 /// A disk, ready to boot.
@@ -71,7 +71,7 @@ impl Image {
     /// The image for a kernel: the one there is, or a new one.
     ///
     /// # Errors
-    /// When it has to be built and cannot be.
+    /// Errors if it has to be built and cannot be.
     pub fn get(place: &Place, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
         let parts = [RECIPE, kernel.name(), debian.name()];
         let key = place::key(parts.into_iter().chain(guest::shape()));
@@ -119,7 +119,7 @@ impl Image {
     }
 }
 
-/// Other images of the same kernel and Debian have had their day.
+/// Removes other images of the same kernel and Debian.
 fn remove_older(folder: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
         return Ok(());
@@ -267,7 +267,7 @@ fn unpack_all(debs: &[PathBuf], root: &Path) -> Result<()> {
 /// Unpacks one package, running none of its scripts.
 ///
 /// # Errors
-/// When it is damaged.
+/// Errors if it is damaged.
 pub fn unpack(deb: &Path, to: &Path, without: &[&str]) -> Result<()> {
     let mut contents = programs::command("dpkg-deb")?
         .arg("--fsys-tarfile")
@@ -363,7 +363,7 @@ fn compile_vmtool(sources: &Path, program: &Path) -> Result<()> {
             .arg("-o")
             .args([program, &sources.join("main.rs")]),
     )
-    .context("cannot compile the VM's own program (does gcc or libc6-dev lack? cargo xtask setup)")
+    .context("cannot compile the VM's own program (is gcc or libc6-dev missing? cargo xtask setup)")
 }
 
 /// The one container image of all services: busybox and our own program.

@@ -17,7 +17,7 @@ static RECORDED: AtomicBool = AtomicBool::new(false);
 /// library must not take the signals of whoever uses it.
 ///
 /// # Errors
-/// When the system refuses.
+/// Errors if the system refuses.
 pub fn install() -> Result<()> {
     handle(end)
 }
@@ -26,7 +26,7 @@ pub fn install() -> Result<()> {
 /// next asks [`recorded`]. For programs only, as [`install`].
 ///
 /// # Errors
-/// When the system refuses.
+/// Errors if the system refuses.
 pub fn record() -> Result<()> {
     handle(record_signal)
 }

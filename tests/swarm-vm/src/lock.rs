@@ -1,15 +1,15 @@
-//! Locks between runs of these chores.
+//! Locks between processes, each held through a file.
 
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Takes the lock that a file stands for, and says so when it has to wait.
+/// Locks a file, with a line on standard error if it has to wait.
 /// Closing the file gives it back.
 ///
 /// # Errors
-/// When the file cannot be made or locked.
+/// Errors if the file cannot be made or locked.
 pub fn take(path: &Path, what: &str) -> Result<File> {
     let file = File::create(path).with_context(|| format!("cannot make {}", path.display()))?;
     match file.try_lock() {

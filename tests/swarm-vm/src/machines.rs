@@ -38,7 +38,7 @@ impl Machines {
     /// other; such a boot is given up and begun anew.
     ///
     /// # Errors
-    /// When one does not come up within the time; carries its console's end.
+    /// Errors if one does not come up within the time; carries its console's end.
     pub fn boot(
         folder: &Path,
         layout: Layout,
@@ -100,7 +100,7 @@ impl Machines {
     /// ones as they are.
     ///
     /// # Errors
-    /// When QEMU refuses a state or an agent does not answer soon.
+    /// Errors if QEMU refuses a state or an agent does not answer soon.
     pub fn restore(
         folder: &Path,
         saved: &Path,
@@ -160,7 +160,7 @@ impl Machines {
     /// The VMs are over after that.
     ///
     /// # Errors
-    /// When QEMU cannot save one.
+    /// Errors if QEMU cannot save one.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let mut connections = self
             .processes
@@ -226,7 +226,7 @@ impl Machines {
     /// Cuts a node's cable to the wire, or plugs it in again.
     ///
     /// # Errors
-    /// When the VM does not do it.
+    /// Errors if the VM does not do it.
     pub fn set_cable(&self, node: Node, plugged: bool) -> Result<()> {
         let process = self.process_of(node)?;
         let card = match (process.role, node) {
@@ -261,7 +261,7 @@ impl Machines {
     /// Ends all VMs.
     ///
     /// # Errors
-    /// When one runs on.
+    /// Errors if one runs on.
     pub fn stop(&self) -> Result<()> {
         self.processes.iter().try_for_each(Process::stop)
     }
@@ -292,7 +292,7 @@ impl Machines {
     /// The VM a node is in.
     ///
     /// # Errors
-    /// When there is none.
+    /// Errors if there is none.
     pub fn process_of(&self, node: Node) -> Result<&Process> {
         self.processes
             .iter()
@@ -307,7 +307,7 @@ impl Machines {
     /// Starts a command in a node's namespaces.
     ///
     /// # Errors
-    /// When the VM's agent does not answer.
+    /// Errors if the VM's agent does not answer.
     pub fn start(&self, node: Node, argv: &[&str], env: &[(&str, &str)]) -> Result<Running> {
         let request = Request {
             node: node.letter(),
@@ -320,7 +320,7 @@ impl Machines {
     /// Runs a command in a node's namespaces to its end.
     ///
     /// # Errors
-    /// When it cannot be started or takes too long. That it fails is no error.
+    /// Errors if it cannot be started or takes too long. That it fails is no error.
     pub fn exec(&self, node: Node, argv: &[&str], stdin: &[u8], limit: Duration) -> Result<Output> {
         let mut running = self.start(node, argv, &[])?;
         running.feed(&mut &*stdin)?;

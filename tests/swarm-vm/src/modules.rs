@@ -14,7 +14,7 @@ use crate::{cpio, guest, image};
 /// Unpacks the kernel, and into the root those of its modules that matter.
 ///
 /// # Errors
-/// When the packages are not as Debian's kernels are.
+/// Errors if the packages are not as Debian's kernels are.
 pub fn install(
     debs: &[PathBuf],
     release: &str,
@@ -103,7 +103,7 @@ fn depmod(root: &Path, release: &str) -> Result<()> {
 /// The initial RAM file system, with the modules of the root disk.
 ///
 /// # Errors
-/// When the root lacks something that belongs in it.
+/// Errors if a file that it needs is missing in the root.
 pub fn initrd(root: &Path, release: &str) -> Result<Vec<u8>> {
     let mut archive = cpio::Archive::default();
     for name in ["bin", "dev", "proc", "modules", "root"] {

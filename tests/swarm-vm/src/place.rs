@@ -18,7 +18,7 @@ impl Place {
     /// Finds the folder and makes it.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// Errors if it cannot be made.
     pub fn open() -> Result<Self> {
         let root = match std::env::var_os("SWARMTRACE_VM_DIR") {
             Some(folder) => PathBuf::from(folder),
@@ -30,7 +30,7 @@ impl Place {
     /// Uses this folder and makes it.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// Errors if it cannot be made.
     pub fn at(root: PathBuf) -> Result<Self> {
         fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
         let root = root.canonicalize()?;
@@ -45,7 +45,7 @@ impl Place {
     /// A folder inside, made if it is not there.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// Errors if it cannot be made.
     pub fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.root.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -55,7 +55,7 @@ impl Place {
     /// An empty folder inside, for something under construction.
     ///
     /// # Errors
-    /// When what is there cannot be removed or the folder cannot be made.
+    /// Errors if what is there cannot be removed or the folder cannot be made.
     pub fn fresh_folder(&self, name: &str) -> Result<PathBuf> {
         remove(&self.root.join(name))?;
         self.folder(name)
@@ -65,7 +65,7 @@ impl Place {
 /// Removes a file or a folder with all in it; that it is not there is fine.
 ///
 /// # Errors
-/// When it is there and stays.
+/// Errors if it is there and stays.
 pub fn remove(path: &Path) -> Result<()> {
     let done = if path.is_dir() {
         fs::remove_dir_all(path)

@@ -32,7 +32,7 @@ impl Process {
     /// The VM that was just started in this folder.
     ///
     /// # Errors
-    /// When it has ended already.
+    /// Errors if it has ended already.
     pub fn started(role: Role, folder: &Path, port: u16) -> Result<Self> {
         let pid = fs::read_to_string(folder.join("pid")).context("QEMU left no process id")?;
         let pid: i32 = pid
@@ -63,7 +63,7 @@ impl Process {
     /// Its control socket.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// Errors if it does not answer.
     pub fn qmp(&self) -> Result<Qmp> {
         Qmp::connect(&self.folder, "qmp")
     }
@@ -76,7 +76,7 @@ impl Process {
     /// Ends it. That it has ended already is fine.
     ///
     /// # Errors
-    /// When it runs on.
+    /// Errors if it runs on.
     pub fn stop(&self) -> Result<()> {
         interrupt::finished(self.pid);
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
@@ -95,7 +95,7 @@ impl Process {
         Ok(())
     }
 
-    /// The end of what the VM's kernel and first process said.
+    /// The last lines that the VM's kernel and first process printed.
     pub fn console(&self) -> String {
         console_tail(&self.folder)
     }
@@ -105,7 +105,7 @@ impl Process {
 /// started them was killed before it could write more.
 ///
 /// # Errors
-/// When one runs on.
+/// Errors if one runs on.
 pub fn end_leftovers(folder: &Path) -> Result<()> {
     for role in [Role::Both, Role::A, Role::B] {
         let own = folder.join(role.name());

@@ -33,7 +33,7 @@ impl Format {
 /// Writes `disk`, empty, `size` bytes large, showing `backing` until written to.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Errors if the file cannot be written.
 pub fn create_overlay(disk: &Path, backing: &Path, format: Format, size: u64) -> Result<()> {
     fs::write(disk, overlay(&backing.to_string_lossy(), format, size))
         .with_context(|| format!("cannot write {}", disk.display()))
@@ -42,7 +42,7 @@ pub fn create_overlay(disk: &Path, backing: &Path, format: Format, size: u64) ->
 /// The size of the disk that a qcow2 file holds.
 ///
 /// # Errors
-/// When the file cannot be read or is no qcow2 disk.
+/// Errors if the file cannot be read or is no qcow2 disk.
 pub fn virtual_size(disk: &Path) -> Result<u64> {
     use std::io::Read;
     let mut head = [0u8; 32];

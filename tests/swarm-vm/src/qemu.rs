@@ -70,7 +70,7 @@ impl Accelerator {
         }
     }
 
-    /// As the step lines say it.
+    /// As the step lines name it.
     pub fn remark(self) -> &'static str {
         match self {
             Self::Kvm => "KVM",
@@ -108,7 +108,7 @@ impl Launch<'_> {
     /// Starts QEMU in the background.
     ///
     /// # Errors
-    /// When it is not installed or refuses; the error carries what it said.
+    /// Errors if it is not installed or refuses; carries what it printed.
     pub fn start(&self) -> Result<Process> {
         let mut attempts = 0;
         loop {
@@ -227,7 +227,7 @@ impl Launch<'_> {
 /// The first line of `--version`.
 ///
 /// # Errors
-/// When QEMU is not installed.
+/// Errors if QEMU is not installed.
 pub fn version() -> Result<String> {
     let text = programs::text(programs::command(PROGRAM)?.arg("--version"))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())

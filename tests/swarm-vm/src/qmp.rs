@@ -22,7 +22,7 @@ impl Qmp {
     /// Connects to the socket of this name in a folder.
     ///
     /// # Errors
-    /// When nobody answers there within the time a command may take.
+    /// Errors if nobody answers there within the time a command may take.
     pub fn connect(folder: &Path, socket: &str) -> Result<Self> {
         // A socket's path may have 107 bytes; through the open folder it is short.
         let open = File::open(folder).with_context(|| format!("no {}", folder.display()))?;
@@ -41,7 +41,7 @@ impl Qmp {
     /// Runs one command and gives what it returned.
     ///
     /// # Errors
-    /// When QEMU refuses it or goes away.
+    /// Errors if QEMU refuses it or goes away.
     pub fn command(&mut self, name: &str, arguments: Value) -> Result<Value> {
         let mut request = serde_json::to_vec(&json!({ "execute": name, "arguments": arguments }))?;
         request.push(b'\n');
@@ -75,7 +75,7 @@ impl Qmp {
     /// Waits until the saving or restoring under way is complete.
     ///
     /// # Errors
-    /// When it fails or takes too long.
+    /// Errors if it fails or takes too long.
     pub fn wait_migrated(&mut self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         loop {
@@ -103,6 +103,6 @@ impl Qmp {
         if self.lines.read_line(&mut line)? == 0 {
             bail!("QEMU closed its control socket");
         }
-        serde_json::from_str(&line).context("QEMU said something that is not JSON")
+        serde_json::from_str(&line).context("QEMU sent something that is not JSON")
     }
 }

@@ -87,7 +87,7 @@ impl Wanted<'_> {
     /// The snapshot, if there is one that is whole and not too old.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Errors if the folder cannot be made.
     pub fn find(&self) -> Result<Option<Snapshot>> {
         let snapshot = Snapshot {
             folder: self.folder()?,
@@ -107,7 +107,7 @@ impl Wanted<'_> {
     /// Boots, makes the Swarm and saves it, unless somebody else just did.
     ///
     /// # Errors
-    /// When any of that fails.
+    /// Errors if any of that fails.
     pub fn build(&self) -> Result<Snapshot> {
         let _lock = lock::take(&self.place.path("snapshot.lock"), "building the Swarm")?;
         if let Some(snapshot) = self.find()? {
@@ -153,7 +153,7 @@ impl Wanted<'_> {
         });
         let saved = saved.map_err(|error| {
             anyhow::anyhow!(
-                "{error:#}\nwhat the nodes say:\n{}",
+                "{error:#}\nstate of the nodes:\n{}",
                 swarm::symptoms(&machines)
             )
         });
@@ -188,7 +188,7 @@ impl Snapshot {
     /// Removes it, because it does not work.
     ///
     /// # Errors
-    /// When it stays.
+    /// Errors if it stays.
     pub fn discard(&self) -> Result<()> {
         place::remove(&self.folder)
     }

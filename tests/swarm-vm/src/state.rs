@@ -37,7 +37,7 @@ impl State {
     /// What is known of the Swarm of this name.
     ///
     /// # Errors
-    /// When the name will not do for a folder or the file cannot be read.
+    /// Errors if the name will not do for a folder or the file cannot be read.
     pub fn read(place: &Place, name: &str) -> Result<Option<Self>> {
         check(name)?;
         let file = Self::folder(place, name).join("state.json");
@@ -52,7 +52,7 @@ impl State {
     /// Remembers it.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Errors if the file cannot be written.
     pub fn write(&self, place: &Place) -> Result<()> {
         let file = Self::folder(place, &self.name).join("state.json");
         fs::write(&file, serde_json::to_vec_pretty(self)?)
@@ -62,7 +62,7 @@ impl State {
     /// Keeps others from bringing up or ending the same Swarm meanwhile.
     ///
     /// # Errors
-    /// When the name will not do or the lock cannot be taken.
+    /// Errors if the name will not do or the lock cannot be taken.
     pub fn lock(place: &Place, name: &str) -> Result<File> {
         check(name)?;
         let file = place.folder("run")?.join(format!("{name}.lock"));
@@ -72,7 +72,7 @@ impl State {
     /// An empty folder for its files, with nothing of it running.
     ///
     /// # Errors
-    /// When what is left of an earlier one cannot be removed.
+    /// Errors if what is left of an earlier one cannot be removed.
     pub fn fresh_folder(place: &Place, name: &str) -> Result<PathBuf> {
         Self::forget(place, name)?;
         place.folder(&format!("run/{name}"))
@@ -81,7 +81,7 @@ impl State {
     /// Removes its files, after ending what may be left of it.
     ///
     /// # Errors
-    /// When a process or the folder stays.
+    /// Errors if a process or the folder stays.
     pub fn forget(place: &Place, name: &str) -> Result<()> {
         check(name)?;
         let folder = Self::folder(place, name);

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Instant;
 
-/// A step under way. Dropped without [`Step::done`], it says that it failed.
-#[must_use = "a step that is dropped at once says that it failed"]
+/// A step under way. Dropped without [`Step::done`], it prints that it failed.
+#[must_use = "a step that is dropped at once prints that it failed"]
 pub struct Step {
     label: String,
     since: Instant,

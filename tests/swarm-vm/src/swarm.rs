@@ -54,10 +54,10 @@ fn api(
     serde_json::from_str(&answer).with_context(|| format!("dockerd on {node}: {method} {path}"))
 }
 
-/// Why a Swarm does not come up, as far as its nodes can tell.
+/// Why a Swarm does not come up: its failed tasks, and the end of each log.
 pub fn symptoms(machines: &Machines) -> String {
     let tasks = api(machines, Node::A, "GET", "/tasks", None).unwrap_or_default();
-    let mut said: String = tasks
+    let mut text: String = tasks
         .as_array()
         .into_iter()
         .flatten()
@@ -75,12 +75,12 @@ pub fn symptoms(machines: &Machines) -> String {
             node.letter()
         );
         let logs = machines.root_exec(node, &["sh", "-c", &script], b"", Duration::from_secs(30));
-        said += &logs.map_or_else(
+        text += &logs.map_or_else(
             |error| format!("{node}: {error:#}\n"),
             |logs| logs.stdout_text(),
         );
     }
-    said
+    text
 }
 
 /// Both nodes at once, each in a thread of its own.
@@ -105,7 +105,7 @@ fn on_both<T: Send>(work: impl Fn(Node) -> Result<T> + Sync) -> Result<Vec<T>> {
 /// From booted to answering.
 ///
 /// # Errors
-/// When a step fails or does not end in time.
+/// Errors if a step fails or does not end in time.
 pub fn bring_up(machines: &Machines) -> Result<()> {
     let step = Step::start("two dockerd");
     on_both(|node| {
@@ -283,7 +283,7 @@ fn check_every_service(machines: &Machines) -> Result<()> {
          for node in {a} {b}; do for i in 1 2; do vmtool udp-send $node 9053 hello 20; done; done
          for node in {a} {b}; do vmtool get $node 8081 / 20; done"
     );
-    let said = machines
+    let text = machines
         .exec(
             Node::Vm,
             &["sh", "-ec", &script],
@@ -293,14 +293,14 @@ fn check_every_service(machines: &Machines) -> Result<()> {
         .checked()
         .context("a published port does not answer")?;
     for task in ["vote.1 ", "vote.2 ", "echo-udp.1 ", "echo-udp.2 "] {
-        ensure!(said.contains(task), "{task}never answered:\n{said}");
+        ensure!(text.contains(task), "{task}never answered:\n{text}");
     }
     ensure!(
-        said.matches("hosted.").count() == 2,
-        "hosted did not answer on both nodes:\n{said}"
+        text.matches("hosted.").count() == 2,
+        "hosted did not answer on both nodes:\n{text}"
     );
     let inside = "exec docker exec $(docker ps -q -f name=client.1) wget -q -O - http://direct/ http://vote/";
-    let said = machines
+    let text = machines
         .exec(
             Node::A,
             &["sh", "-ec", inside],
@@ -310,8 +310,8 @@ fn check_every_service(machines: &Machines) -> Result<()> {
         .checked()
         .context("the client's task cannot reach the others")?;
     ensure!(
-        said.contains("direct.") && said.contains("vote."),
-        "the client's task got: {said}"
+        text.contains("direct.") && text.contains("vote."),
+        "the client's task got: {text}"
     );
     Ok(())
 }
@@ -319,7 +319,7 @@ fn check_every_service(machines: &Machines) -> Result<()> {
 /// Whether the routing mesh answers on both nodes, within the time.
 ///
 /// # Errors
-/// When it does not.
+/// Errors if it does not.
 pub fn await_answers(machines: &Machines, limit: Duration) -> Result<()> {
     let [a, b] = NODES.map(|node| format!("{}:8080", address(node)));
     let seconds = limit.as_secs().to_string();

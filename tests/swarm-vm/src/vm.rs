@@ -36,7 +36,7 @@ impl Vm {
     /// The Swarm: the one that is up already, or restored, or built.
     ///
     /// # Errors
-    /// When another kind of Swarm is up under this name, or it cannot be built.
+    /// Errors if another kind of Swarm is up under this name, or it cannot be built.
     pub fn up(config: &Config) -> Result<Self> {
         let place = Place::open()?;
         let _lock = State::lock(&place, &config.name)?;
@@ -94,7 +94,7 @@ impl Vm {
     /// The Swarm of this name, if it is up.
     ///
     /// # Errors
-    /// When what is known of it cannot be read.
+    /// Errors if what is known of it cannot be read.
     pub fn running(name: &str) -> Result<Option<Self>> {
         let place = Place::open()?;
         let state = State::read(&place, name)?.filter(|state| state.machines.run());
@@ -139,7 +139,7 @@ impl Vm {
     /// when this returns.
     ///
     /// # Errors
-    /// When it cannot be restored, nor be built anew.
+    /// Errors if it cannot be restored, nor be built anew.
     pub fn restore(&mut self) -> Result<()> {
         self.state.machines.stop()?;
         let config = Config {
@@ -157,7 +157,7 @@ impl Vm {
     /// Runs a command in a node to its end, for at most [`EXEC_LIMIT`].
     ///
     /// # Errors
-    /// When it cannot be started or takes too long. That it fails is no error:
+    /// Errors if it cannot be started or takes too long. That it fails is no error:
     /// look at [`Output::status`] or use [`Output::checked`].
     pub fn exec(&self, node: Node, argv: &[&str]) -> Result<Output> {
         self.exec_with(node, argv, b"", EXEC_LIMIT)
@@ -180,7 +180,7 @@ impl Vm {
     /// Runs a script by the node's `sh -c`, and gives its standard output.
     ///
     /// # Errors
-    /// When it fails, with what it said.
+    /// Errors if it fails, with what it printed.
     pub fn sh(&self, node: Node, script: &str) -> Result<String> {
         let out = self.exec(node, &["sh", "-c", script])?;
         out.checked().with_context(|| format!("{node}: {script}"))
@@ -190,7 +190,7 @@ impl Vm {
     /// meanwhile: see [`Running::wait`] and [`Running::interrupt`].
     ///
     /// # Errors
-    /// When the VM's agent does not answer.
+    /// Errors if the VM's agent does not answer.
     pub fn spawn(&self, node: Node, argv: &[&str]) -> Result<Running> {
         let mut running = self.state.machines.start(node, argv, &[])?;
         running.feed(&mut std::io::empty())?;
@@ -209,7 +209,7 @@ impl Vm {
     /// Copies a file, with its permissions, or a folder into the VM.
     ///
     /// # Errors
-    /// When it cannot be read here or written there.
+    /// Errors if it cannot be read here or written there.
     pub fn put(&self, node: Node, local: &Path, guest: &str) -> Result<()> {
         files::put(&self.state.machines, node, local, guest)
     }
@@ -217,7 +217,7 @@ impl Vm {
     /// Copies a file or a folder out of the VM.
     ///
     /// # Errors
-    /// When it cannot be read there or written here.
+    /// Errors if it cannot be read there or written here.
     pub fn get(&self, node: Node, guest: &str, local: &Path) -> Result<()> {
         files::get(&self.state.machines, node, guest, local)
     }
@@ -225,7 +225,7 @@ impl Vm {
     /// Cuts a node's cable to the wire, or plugs it in again.
     ///
     /// # Errors
-    /// When the VM does not do it.
+    /// Errors if the VM does not do it.
     pub fn set_cable(&self, node: Node, plugged: bool) -> Result<()> {
         self.state.machines.set_cable(node, plugged)
     }
@@ -235,7 +235,7 @@ impl Vm {
         &self.state.release
     }
 
-    /// Whether every instruction is emulated, and times say little.
+    /// Whether every instruction is emulated, and times mean little.
     pub fn is_emulated(&self) -> bool {
         self.state.accelerator == qemu::Accelerator::Tcg
     }
@@ -248,7 +248,7 @@ impl Vm {
     /// Ends the VM, only ever the one that this project started.
     ///
     /// # Errors
-    /// When it runs on.
+    /// Errors if it runs on.
     pub fn down(mut self) -> Result<()> {
         self.stop_on_drop = false;
         self.state.machines.stop()?;
@@ -256,10 +256,10 @@ impl Vm {
     }
 
     /// Ends the Swarm of this name, also if an interrupted run left it half
-    /// up; says whether it was up.
+    /// up. Returns whether it was up.
     ///
     /// # Errors
-    /// When it runs on.
+    /// Errors if it runs on.
     pub fn end(name: &str) -> Result<bool> {
         let vm = Self::running(name)?;
         let was_up = vm.is_some();

@@ -76,10 +76,10 @@ fn promises(vm: &mut Vm) {
     );
 
     // input, limits, things left in the background
-    let said = vm
+    let output = vm
         .exec_with(Node::A, &["cat"], b"hello", Duration::from_secs(10))
         .unwrap();
-    assert_eq!(said.stdout, b"hello");
+    assert_eq!(output.stdout, b"hello");
     let since = Instant::now();
     let late = vm.exec_with(Node::A, &["sleep", "7777"], b"", Duration::from_secs(1));
     assert!(format!("{:#}", late.unwrap_err()).contains("killed"));

@@ -27,10 +27,10 @@ pub fn lint_tool(name: &str) -> Result<()> {
     lint_tools::install(name)
 }
 
-/// Installs what lacks.
+/// Installs what is missing.
 ///
 /// # Errors
-/// When something cannot be installed; says which command would.
+/// Errors if something cannot be installed; names the command that would.
 pub fn run() -> Result<()> {
     let since = Instant::now();
     ensure!(

@@ -63,7 +63,7 @@ pub fn of_missing_programs<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'st
 /// Which of these are not installed.
 ///
 /// # Errors
-/// When dpkg cannot be asked.
+/// Errors if dpkg cannot be asked.
 pub fn missing<'a>(wanted: &[&'a str]) -> Result<Vec<&'a str>> {
     // It fails when it does not know one of them, and still lists the others.
     let known = programs::command("dpkg-query")?
@@ -87,7 +87,7 @@ pub fn missing<'a>(wanted: &[&'a str]) -> Result<Vec<&'a str>> {
 /// Installs these; with nothing to install, does nothing.
 ///
 /// # Errors
-/// When we are not root and cannot become it, or apt fails.
+/// Errors if we are not root and cannot become it, or apt fails.
 pub fn install(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());

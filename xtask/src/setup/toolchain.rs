@@ -50,7 +50,7 @@ fn sysroot(toolchain: &str) -> Option<String> {
 /// Makes Debian's Rust a toolchain of rustup's.
 ///
 /// # Errors
-/// When rustup is not there or refuses.
+/// Errors if rustup is not there or refuses.
 pub fn link_debian() -> Result<String> {
     let step = Step::start(format!("rustup toolchain link {DEBIAN} /usr"));
     programs::run(programs::command("rustup")?.args(["toolchain", "link", DEBIAN, "/usr"]))
@@ -68,7 +68,7 @@ pub fn linker_version() -> Option<String> {
 /// Builds the linker.
 ///
 /// # Errors
-/// When it cannot be built.
+/// Errors if it cannot be built.
 pub fn install_linker() -> Result<String> {
     let step = Step::start(format!(
         "cargo install bpf-linker {LINKER_VERSION} (a minute or two)"

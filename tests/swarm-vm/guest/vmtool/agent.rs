@@ -124,7 +124,7 @@ fn start(node: &str, env: &[String], argv: &[String]) -> io::Result<Child> {
     let [program, arguments @ ..] = words.as_slice() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no command"));
     };
-    #[expect(clippy::disallowed_methods, reason = "the host says what runs here")]
+    #[expect(clippy::disallowed_methods, reason = "the host names the program")]
     let mut command = Command::new(program);
     command
         .args(arguments)

@@ -1,5 +1,5 @@
 //! Small clients: an HTTP request, a datagram, dockerd's API over its socket,
-//! and the clock that a restored VM has to be told.
+//! and setting the clock of a restored VM.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
@@ -39,7 +39,7 @@ pub fn fetch(target: &str, path: &str, limit: Duration) -> io::Result<Vec<u8>> {
     read_answer(&mut stream)
 }
 
-/// The body of a `Connection: close` answer; an error unless it says 2xx.
+/// The body of a `Connection: close` answer; an error unless its status is 2xx.
 fn read_answer(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

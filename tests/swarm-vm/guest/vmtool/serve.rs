@@ -1,6 +1,6 @@
-//! What the Swarm's services run: servers that say which task answered.
+//! What the Swarm's services run: servers that answer with the name of their task.
 //!
-//! A task says `SERVICE.SLOT NODE HOSTNAME`, from the `TASK` and `NODE`
+//! A task answers `SERVICE.SLOT NODE HOSTNAME`, from the `TASK` and `NODE`
 //! variables its service sets and its own host name.
 
 use std::io::{self, BufRead, BufReader, Write};

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read, Write};
 
-/// What the agent says first; also how the host knows that it talks to one.
+/// The first line that the agent sends, by which the host recognises it.
 pub const BANNER: &[u8] = b"swarmtrace-agent 1\n";
 /// The largest payload of a frame.
 pub const MAX_PAYLOAD: usize = 64 * 1024;

@@ -45,7 +45,7 @@ struct Length {
 /// Figures of that mode: of a TCP connection and of a UDP question.
 ///
 /// # Errors
-/// When a question fails, events are lost, or the kernel counts nothing.
+/// Errors if a question fails, events are lost, or the kernel counts nothing.
 pub fn of_flows(vm: &Vm, mode: Mode) -> Result<Figures> {
     let mut figures = Figures::new();
     for (protocol, flow) in [("tcp", "a connection"), ("udp", "a UDP question")] {
@@ -59,7 +59,7 @@ pub fn of_flows(vm: &Vm, mode: Mode) -> Result<Figures> {
         let name = mode.name();
         ensure!(
             summary.lost == 0,
-            "{name} lost {} events: its figures say nothing",
+            "{name} lost {} events: its figures are void",
             summary.lost
         );
         ensure!(runs > 0, "the kernel counted no run of {name}'s programs");
@@ -91,16 +91,16 @@ fn is_tap(name: &str) -> bool {
 /// Instructions of each program, as the VM's kernel keeps it.
 ///
 /// # Errors
-/// When they cannot be loaded.
+/// Errors if they cannot be loaded.
 pub fn of_programs(vm: &Vm) -> Result<Figures> {
-    let told = vm.exec(Node::A, &[BINARY, "features", "--output", "json"])?;
-    let told: Features =
-        serde_json::from_str(&told.stdout_text()).context("swarmtrace features gave no JSON")?;
+    let printed = vm.exec(Node::A, &[BINARY, "features", "--output", "json"])?;
+    let features: Features =
+        serde_json::from_str(&printed.stdout_text()).context("swarmtrace features gave no JSON")?;
     let length = |p: &Length| {
         let instructions = f64::from(p.instructions?);
         Some((format!("{}: instructions", p.name), instructions))
     };
-    Ok(told.programs.iter().filter_map(length).collect())
+    Ok(features.programs.iter().filter_map(length).collect())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::report::{Report, Row};
 /// Reads a baseline.
 ///
 /// # Errors
-/// When it is none, or one of another kernel or Docker.
+/// Errors if it is none, or one of another kernel or Docker.
 pub fn read(path: &Path, report: &Report) -> Result<Report> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the baseline {}", path.display()))?;

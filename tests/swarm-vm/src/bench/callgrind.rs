@@ -50,13 +50,13 @@ fn count(program: &Path, stage: &str, connections: u32) -> Result<Counted> {
         .args([stage, &connections.to_string()])
         .output()
         .context("cannot run valgrind")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "valgrind: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "valgrind: {stderr}");
     let instructions =
-        collected(&said).with_context(|| format!("valgrind printed no count: {said}"))?;
-    let told: Value =
+        collected(&stderr).with_context(|| format!("valgrind printed no count: {stderr}"))?;
+    let printed: Value =
         serde_json::from_slice(&output.stdout).context("count_correlator printed no JSON")?;
-    let events = told["events"].as_f64().context("no number of events")?;
+    let events = printed["events"].as_f64().context("no number of events")?;
     Ok(Counted {
         events,
         instructions,
@@ -64,8 +64,8 @@ fn count(program: &Path, stage: &str, connections: u32) -> Result<Counted> {
 }
 
 /// `==123== Collected : 4711`
-fn collected(said: &str) -> Option<f64> {
-    let (_, count) = said.lines().find_map(|l| l.split_once("Collected : "))?;
+fn collected(stderr: &str) -> Option<f64> {
+    let (_, count) = stderr.lines().find_map(|l| l.split_once("Collected : "))?;
     count.trim().parse().ok()
 }
 
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn the_count_is_found() {
-        let said = "==7== Events    : Ir\n==7== Collected : 123456\n==7==\n";
-        assert!((collected(said).unwrap() - 123_456.0).abs() < 0.5);
+        let stderr = "==7== Events    : Ir\n==7== Collected : 123456\n==7==\n";
+        assert!((collected(stderr).unwrap() - 123_456.0).abs() < 0.5);
         assert!(collected("==7== Events    : Ir\n").is_none());
     }
 }

@@ -1,5 +1,5 @@
 //! The loads: requests over standing connections, a connection for each request, and
-//! UDP questions; and what their generators say of how it went.
+//! UDP questions; and what their generators measured.
 
 use anyhow::{Context, Result, bail};
 
@@ -61,26 +61,26 @@ impl Load {
     /// Runs it.
     ///
     /// # Errors
-    /// When nothing is answered, or the generator says nothing that is understood.
+    /// Errors if nothing is answered, or the generator prints something unexpected.
     pub fn run(self, vm: &Vm, seconds: u8) -> Result<Went> {
         let script = format!(
             "head -n 1 /proc/stat; {}; head -n 1 /proc/stat",
             self.command(seconds)
         );
-        let said = vm.sh(Node::Vm, &script)?;
-        self.parse(&said)
-            .with_context(|| format!("{}: {said}", self.name()))
+        let printed = vm.sh(Node::Vm, &script)?;
+        self.parse(&printed)
+            .with_context(|| format!("{}: {printed}", self.name()))
     }
 
-    fn parse(self, said: &str) -> Result<Went> {
+    fn parse(self, printed: &str) -> Result<Went> {
         let mut went = match self {
-            Self::Requests | Self::Connections => of_wrk(said)?,
-            Self::Udp => of_ask(said)?,
+            Self::Requests | Self::Connections => of_wrk(printed)?,
+            Self::Udp => of_ask(printed)?,
         };
         if went.answered == 0 {
             bail!("nothing was answered");
         }
-        let busy: Vec<f64> = said.lines().filter_map(busy_ms).collect();
+        let busy: Vec<f64> = printed.lines().filter_map(busy_ms).collect();
         let [before, after] = busy[..] else {
             bail!("no processor times");
         };
@@ -92,15 +92,15 @@ impl Load {
 /// Asks `count` times over TCP or UDP, each a flow of its own.
 ///
 /// # Errors
-/// When one is not answered.
+/// Errors if one is not answered.
 pub fn ask(vm: &Vm, protocol: &str, count: u32) -> Result<()> {
     let port = if protocol == "udp" { 9053 } else { 8080 };
     let mesh = Node::A.address();
-    let said = vm.sh(
+    let printed = vm.sh(
         Node::Vm,
         &format!("vmtool ask {protocol} {mesh} {port} {count}"),
     )?;
-    let went = of_ask(&said)?;
+    let went = of_ask(&printed)?;
     if went.failed > 0 {
         bail!("{} of {count} {protocol} questions failed", went.failed);
     }
@@ -117,9 +117,9 @@ fn busy_ms(line: &str) -> Option<f64> {
     Some((all - ticks.get(3)? - ticks.get(4)?) * 10.0)
 }
 
-fn of_wrk(said: &str) -> Result<Went> {
+fn of_wrk(printed: &str) -> Result<Went> {
     let mut went = Went::default();
-    for line in said.lines().map(str::trim) {
+    for line in printed.lines().map(str::trim) {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["50%", time] => went.p50_ms = milliseconds(time)?,
@@ -150,11 +150,11 @@ fn milliseconds(text: &str) -> Result<f64> {
     Ok(digits.parse::<f64>()? * factor)
 }
 
-fn of_ask(said: &str) -> Result<Went> {
-    let line = said
+fn of_ask(printed: &str) -> Result<Went> {
+    let line = printed
         .lines()
         .find(|l| l.starts_with("answered="))
-        .context("vmtool ask said nothing")?;
+        .context("vmtool ask printed nothing")?;
     let value = |name: &str| -> Result<f64> {
         let found = line.split_whitespace().find_map(|word| {
             let (key, value) = word.split_once('=')?;
@@ -212,9 +212,9 @@ cpu  1050 0 1040 5100 5 0 110 0 0 0
 
     #[test]
     fn questions_are_understood() {
-        let said = "cpu 0 0 0 0 0\nanswered=20 failed=1 seconds=2.000 p50_us=1500 p99_us=9000\n\
+        let printed = "cpu 0 0 0 0 0\nanswered=20 failed=1 seconds=2.000 p50_us=1500 p99_us=9000\n\
                     cpu 4 0 0 7 0\n";
-        let went = Load::Udp.parse(said).unwrap();
+        let went = Load::Udp.parse(printed).unwrap();
         assert_eq!((went.answered, went.failed), (20, 1));
         assert!((went.per_second - 10.0).abs() < 1e-9, "{went:?}");
         assert!((went.processor_ms - 2.0).abs() < 1e-9, "{went:?}");

@@ -3,7 +3,7 @@
 //! The loads are asked from outside of both nodes, through the routing mesh, while
 //! nothing, swarmtrace or tcpdump watches both nodes; round by round, the modes in
 //! turn, so that the machine's ups and downs meet all alike. Where the VM is
-//! emulated, the rates say little: counts of what the kernel ran and reported are
+//! emulated, the rates mean little: counts of what the kernel ran and reported are
 //! measured beside them, and those are held against a baseline.
 
 mod account;

@@ -16,7 +16,7 @@ pub const BINARY: &str = "/usr/local/bin/swarmtrace";
 const LIMIT: Duration = Duration::from_secs(120);
 const SIGTERM: u8 = 15;
 
-/// tcpdump in every namespace of the node, each telling in a file of its own when it
+/// tcpdump in every namespace of the node, each writing to a file of its own when it
 /// listens. What is captured goes nowhere: a disk is not what is measured.
 const TCPDUMP: &str = r#"
 for ns in /proc/self/ns/net /var/run/docker/netns/*; do
@@ -77,7 +77,7 @@ impl Mode {
     }
 }
 
-/// What swarmtrace said at its end.
+/// What swarmtrace printed at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Summary {
     /// Events that the kernel side reported.
@@ -97,7 +97,7 @@ impl<'a> Watch<'a> {
     /// Starts it; returns once it watches every device.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Errors if it does not start.
     pub fn start(vm: &'a Vm, mode: Mode) -> Result<Self> {
         let mut watch = Self {
             vm,
@@ -139,19 +139,19 @@ impl<'a> Watch<'a> {
             let mut counts = counts.lines().map(str::trim);
             return Ok(counts.next() == counts.next());
         }
-        let said = self
+        let stderr = self
             .vm
             .sh(node, &format!("cat {files}.err 2>/dev/null || :"))?;
-        if said.contains("error:") {
-            bail!("{} on {node}: {said}", self.mode.name());
+        if stderr.contains("error:") {
+            bail!("{} on {node}: {stderr}", self.mode.name());
         }
-        Ok(said.contains("tracing"))
+        Ok(stderr.contains("tracing"))
     }
 
     /// Ends it. What both nodes reported together; nothing but from swarmtrace.
     ///
     /// # Errors
-    /// When it does not end, or not well.
+    /// Errors if it does not end, or not well.
     pub fn stop(self) -> Result<Summary> {
         let mut both = Summary::default();
         for (node, mut running) in self.running {
@@ -163,11 +163,11 @@ impl<'a> Watch<'a> {
                 continue;
             }
             let ended = running.interrupt(LIMIT)?;
-            let said = self.vm.sh(node, &format!("cat {files}.err"))?;
+            let stderr = self.vm.sh(node, &format!("cat {files}.err"))?;
             let name = self.mode.name();
             ensure!(
                 ended.success(),
-                "{name} on {node} ended with {}: {said}",
+                "{name} on {node} ended with {}: {stderr}",
                 ended.status
             );
             let last = self.vm.sh(node, &format!("tail -n 1 {files}.json"))?;

@@ -103,7 +103,7 @@ pub fn rows(samples: &[Sample]) -> Vec<Row> {
 }
 
 impl Report {
-    /// Counts what swarmtrace said at the end of a round.
+    /// Adds what swarmtrace printed at the end of a round.
     pub fn add(&mut self, mode: Mode, summary: Summary) {
         if Mode::OURS.contains(&mode) {
             let sum = self.events.entry(mode.name().to_owned()).or_default();
@@ -116,7 +116,7 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let how = match self.emulated {
-            true => "every instruction emulated, so times and rates tell little but their order",
+            true => "every instruction emulated, so times and rates mean little but their order",
             false => "by KVM",
         };
         let _ = writeln!(
