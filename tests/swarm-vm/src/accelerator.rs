@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use swarmtrace_programs as programs;
 
+use crate::folders::{self, Folders};
 use crate::image::Image;
-use crate::place::{self, Place};
 use crate::qemu::{self, Accelerator};
 use crate::step::Step;
 
@@ -28,7 +28,7 @@ struct Remembered {
 ///
 /// # Errors
 /// Errors if QEMU cannot be started at all.
-pub fn choose(place: &Place, image: &Image, qemu_version: &str) -> Result<Accelerator> {
+pub fn choose(folders: &Folders, image: &Image, qemu_version: &str) -> Result<Accelerator> {
     let kernel = fs::read_to_string("/proc/version").unwrap_or_default();
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu
@@ -40,21 +40,21 @@ pub fn choose(place: &Place, image: &Image, qemu_version: &str) -> Result<Accele
         .write(true)
         .open("/dev/kvm")
         .is_ok();
-    let machine = place::key([
+    let machine = folders::key([
         qemu_version,
         &*kernel,
         cpu,
         &*image.manifest.kernel,
         if usable { "kvm" } else { "" },
     ]);
-    let file = place.path("accelerator.json");
+    let file = folders.path("accelerator.json");
     if let Ok(known) = fs::read(&file)
         && let Ok(known) = serde_json::from_slice::<Remembered>(&known)
         && known.machine == machine
     {
         return Ok(known.accelerator);
     }
-    let accelerator = if usable && boots(place, image)? {
+    let accelerator = if usable && boots(folders, image)? {
         Accelerator::Kvm
     } else {
         Accelerator::Tcg
@@ -70,9 +70,9 @@ pub fn choose(place: &Place, image: &Image, qemu_version: &str) -> Result<Accele
     Ok(accelerator)
 }
 
-fn boots(place: &Place, image: &Image) -> Result<bool> {
+fn boots(folders: &Folders, image: &Image) -> Result<bool> {
     let step = Step::start("does KVM work here?");
-    let folder = place.fresh_folder("probe")?;
+    let folder = folders.fresh_folder("probe")?;
     let console = folder.join("console");
     let mut child = programs::command(qemu::PROGRAM)?
         .args(Accelerator::Kvm.options())
@@ -113,7 +113,7 @@ fn boots(place: &Place, image: &Image) -> Result<bool> {
     works = works || fs::read_to_string(&console).is_ok_and(|text| text.contains("VM-PROBE-OK"));
     let _ = child.kill();
     child.wait()?;
-    place::remove(&folder)?;
+    folders::remove(&folder)?;
     step.done_with(if works { "yes" } else { "no: emulating" });
     Ok(works)
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use swarmtrace_programs as programs;
 
-use crate::place::Place;
+use crate::folders::Folders;
 use crate::step::Step;
 use crate::{Debian, Kernel};
 
@@ -66,14 +66,14 @@ impl Apt {
     ///
     /// # Errors
     /// Errors if they cannot be downloaded.
-    pub fn of_our_own(place: &Place, kernel: Kernel, debian: Debian) -> Result<Self> {
+    pub fn of_our_own(folders: &Folders, kernel: Kernel, debian: Debian) -> Result<Self> {
         let whose = format!("{}-{}", debian.codename(), kernel.name());
         let step = Step::start(format!(
             "package lists of our own, under target/vm/apt/{whose}"
         ));
-        let folder = place.folder(&format!("apt/{whose}"))?;
+        let folder = folders.folder(&format!("apt/{whose}"))?;
         for name in ["state/lists/partial", "cache/archives/partial"] {
-            place.folder(&format!("apt/{whose}/{name}"))?;
+            folders.folder(&format!("apt/{whose}/{name}"))?;
         }
         let signed = if Path::new(KEYRING).exists() {
             format!("[signed-by={KEYRING}] ")
@@ -330,13 +330,13 @@ mod tests {
     #[ignore = "downloads package lists"]
     fn lists_of_our_own_have_every_kernel_and_docker() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::at(folder.path().to_owned()).unwrap();
+        let folders = Folders::at(folder.path().to_owned()).unwrap();
         for (kernel, debian) in [
             (Kernel::V5_10, Debian::Bookworm),
             (Kernel::V6_12, Debian::Bookworm),
             (Kernel::Newest, Debian::Trixie),
         ] {
-            let apt = Apt::of_our_own(&place, kernel, debian).unwrap();
+            let apt = Apt::of_our_own(&folders, kernel, debian).unwrap();
             let (release, packages) = apt.newest_kernel(kernel).unwrap();
             assert!(release.ends_with("-cloud-amd64"), "{release}");
             assert!(!packages.is_empty());

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use swarmtrace_programs as programs;
 
 use crate::apt::{Apt, Package};
+use crate::folders::{self, Folders};
 use crate::lock;
-use crate::place::{self, Place};
 use crate::step::Step;
 use crate::{Debian, Kernel, guest, modules};
 
@@ -65,41 +65,41 @@ impl Image {
     pub fn key(&self) -> String {
         let packages = self.manifest.packages.join(" ");
         let folder = self.folder.to_string_lossy();
-        place::key([&*folder, &*self.manifest.kernel, &*packages])
+        folders::key([&*folder, &*self.manifest.kernel, &*packages])
     }
 
     /// The image for a kernel: the one there is, or a new one.
     ///
     /// # Errors
     /// Errors if it has to be built and cannot be.
-    pub fn get(place: &Place, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
+    pub fn get(folders: &Folders, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
         let parts = [RECIPE, kernel.name(), debian.name()];
-        let key = place::key(parts.into_iter().chain(guest::shape()));
+        let key = folders::key(parts.into_iter().chain(guest::shape()));
         let name = format!("{}-debian{}-{key}", kernel.name(), debian.name());
-        let folder = place.folder("images")?.join(name);
-        let _lock = lock::take(&place.path("image.lock"), "building the VM's disk")?;
+        let folder = folders.folder("images")?.join(name);
+        let _lock = lock::take(&folders.path("image.lock"), "building the VM's disk")?;
         if !anew && let Some(image) = Self::read(&folder) {
             return Ok(image);
         }
         let result = match Apt::of_host(kernel, debian) {
-            Some(apt) => build(place, &apt, kernel, debian).or_else(|error| {
+            Some(apt) => build(folders, &apt, kernel, debian).or_else(|error| {
                 eprintln!("  not with {}: {error:#}", apt.whose);
                 build(
-                    place,
-                    &Apt::of_our_own(place, kernel, debian)?,
+                    folders,
+                    &Apt::of_our_own(folders, kernel, debian)?,
                     kernel,
                     debian,
                 )
             }),
             None => build(
-                place,
-                &Apt::of_our_own(place, kernel, debian)?,
+                folders,
+                &Apt::of_our_own(folders, kernel, debian)?,
                 kernel,
                 debian,
             ),
         };
         let made = result.context("cannot build the VM's disk")?;
-        place::remove(&folder)?;
+        folders::remove(&folder)?;
         fs::rename(&made, &folder)?;
         remove_older(&folder)?;
         Self::read(&folder).context("the VM's disk is not there after it was built")
@@ -129,13 +129,13 @@ fn remove_older(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(parent)?.flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
         if other != name && other.starts_with(&format!("{kind}-")) {
-            place::remove(&entry.path())?;
+            folders::remove(&entry.path())?;
         }
     }
     Ok(())
 }
 
-fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
+fn build(folders: &Folders, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
     let step = Step::start(format!("choosing packages by {}", apt.whose));
     let (release, of_kernel) = apt.newest_kernel(kernel)?;
     let wanted = [guest::PACKAGES, debian.packages()].concat();
@@ -149,7 +149,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
     ));
 
     let step = Step::start("downloading packages");
-    let debs = apt.download(&place.folder("debs")?, &packages)?;
+    let debs = apt.download(&folders.folder("debs")?, &packages)?;
     let bytes: u64 = debs
         .iter()
         .filter_map(|deb| deb.metadata().ok())
@@ -157,8 +157,8 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
         .sum();
     step.done_with(format_args!("{} MB", bytes >> 20));
 
-    let work = place.fresh_folder("image.work")?;
-    let made = place.fresh_folder("image.made")?;
+    let work = folders.fresh_folder("image.work")?;
+    let made = folders.fresh_folder("image.made")?;
     let root = work.join("root");
     let (debs, kernel_debs) = debs.split_at_checked(others).context("no packages")?;
 
@@ -205,7 +205,7 @@ fn build(place: &Place, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<Pat
         made.join("manifest.json"),
         serde_json::to_vec_pretty(&manifest)?,
     )?;
-    place::remove(&work)?;
+    folders::remove(&work)?;
     step.done();
     Ok(made)
 }
@@ -301,7 +301,7 @@ pub fn unpack(deb: &Path, to: &Path, without: &[&str]) -> Result<()> {
 fn configure(work: &Path, root: &Path) -> Result<()> {
     let bin = root.join("usr/bin");
     let replace = |link: PathBuf, target: &str| -> Result<()> {
-        place::remove(&link)?;
+        folders::remove(&link)?;
         symlink(target, &link).with_context(|| format!("cannot link {}", link.display()))
     };
     replace(bin.join("sh"), "dash")?;

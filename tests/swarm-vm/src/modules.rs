@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use swarmtrace_programs as programs;
 
-use crate::place;
+use crate::folders;
 use crate::{cpio, guest, image};
 
 /// Unpacks the kernel, and into the root those of its modules that matter.
@@ -41,7 +41,7 @@ pub fn install(
         .context("the kernel's package has no modules")?;
     let to = root.join("usr/lib/modules").join(release);
     for name in guest::MODULES_WITHOUT {
-        place::remove(&from.join("kernel").join(name))?;
+        folders::remove(&from.join("kernel").join(name))?;
     }
     fs::create_dir_all(&to)?;
     for name in [

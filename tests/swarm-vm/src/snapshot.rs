@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::folders::{self, Folders};
 use crate::image::{Image, Manifest};
 use crate::lock;
 use crate::machines::{Machines, saved_files};
-use crate::place::{self, Place};
 use crate::process;
 use crate::qemu::{Accelerator, KERNEL_LINE};
 use crate::step::Step;
@@ -44,7 +44,7 @@ struct Print {
 #[derive(Clone, Copy)]
 pub struct Wanted<'a> {
     /// Where everything is.
-    pub place: &'a Place,
+    pub folders: &'a Folders,
     /// One VM or two.
     pub layout: Layout,
     /// What they boot.
@@ -75,8 +75,8 @@ impl Wanted<'_> {
             include_str!("services.rs"),
             include_str!("qemu.rs"),
         ]);
-        let name = format!("{}-{}", self.prefix(), place::key(parts));
-        Ok(self.place.folder("snapshots")?.join(name))
+        let name = format!("{}-{}", self.prefix(), folders::key(parts));
+        Ok(self.folders.folder("snapshots")?.join(name))
     }
 
     fn prefix(&self) -> String {
@@ -109,12 +109,12 @@ impl Wanted<'_> {
     /// # Errors
     /// Errors if any of that fails.
     pub fn build(&self) -> Result<Snapshot> {
-        let _lock = lock::take(&self.place.path("snapshot.lock"), "building the Swarm")?;
+        let _lock = lock::take(&self.folders.path("snapshot.lock"), "building the Swarm")?;
         if let Some(snapshot) = self.find()? {
             return Ok(snapshot);
         }
         let folder = self.folder()?;
-        place::remove(&folder)?;
+        folders::remove(&folder)?;
         let made = match self.build_anew() {
             Ok(made) => made,
             Err(error) => {
@@ -130,11 +130,11 @@ impl Wanted<'_> {
     }
 
     fn build_anew(&self) -> Result<PathBuf> {
-        process::end_leftovers(&self.place.path("snapshot.made"))?;
-        let made = self.place.fresh_folder("snapshot.made")?;
+        process::end_leftovers(&self.folders.path("snapshot.made"))?;
+        let made = self.folders.fresh_folder("snapshot.made")?;
         let done = self.build_in(&made);
         if done.is_err() {
-            let _ = place::remove(&made);
+            let _ = folders::remove(&made);
         }
         done.map(|()| made)
     }
@@ -169,10 +169,10 @@ impl Wanted<'_> {
 
     fn remove_older(&self, current: &Path) -> Result<()> {
         let start = format!("{}-", self.prefix());
-        for entry in fs::read_dir(self.place.folder("snapshots")?)?.flatten() {
+        for entry in fs::read_dir(self.folders.folder("snapshots")?)?.flatten() {
             let ours = entry.file_name().to_string_lossy().starts_with(&start);
             if ours && entry.path() != current {
-                place::remove(&entry.path())?;
+                folders::remove(&entry.path())?;
             }
         }
         Ok(())
@@ -190,7 +190,7 @@ impl Snapshot {
     /// # Errors
     /// Errors if it stays.
     pub fn discard(&self) -> Result<()> {
-        place::remove(&self.folder)
+        folders::remove(&self.folder)
     }
 
     fn check(&self, layout: Layout) -> Result<()> {

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::folders::{self, Folders};
 use crate::lock;
 use crate::machines::Machines;
-use crate::place::{self, Place};
 use crate::process;
 use crate::qemu::Accelerator;
 use crate::{Debian, Kernel, Layout};
@@ -38,9 +38,9 @@ impl State {
     ///
     /// # Errors
     /// Errors if the name will not do for a folder or the file cannot be read.
-    pub fn read(place: &Place, name: &str) -> Result<Option<Self>> {
+    pub fn read(folders: &Folders, name: &str) -> Result<Option<Self>> {
         check(name)?;
-        let file = Self::folder(place, name).join("state.json");
+        let file = Self::folder(folders, name).join("state.json");
         match fs::read(&file) {
             // Written by another version of this program: its VM is unknown.
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
@@ -53,8 +53,8 @@ impl State {
     ///
     /// # Errors
     /// Errors if the file cannot be written.
-    pub fn write(&self, place: &Place) -> Result<()> {
-        let file = Self::folder(place, &self.name).join("state.json");
+    pub fn write(&self, folders: &Folders) -> Result<()> {
+        let file = Self::folder(folders, &self.name).join("state.json");
         fs::write(&file, serde_json::to_vec_pretty(self)?)
             .with_context(|| format!("cannot write {}", file.display()))
     }
@@ -63,9 +63,9 @@ impl State {
     ///
     /// # Errors
     /// Errors if the name will not do or the lock cannot be taken.
-    pub fn lock(place: &Place, name: &str) -> Result<File> {
+    pub fn lock(folders: &Folders, name: &str) -> Result<File> {
         check(name)?;
-        let file = place.folder("run")?.join(format!("{name}.lock"));
+        let file = folders.folder("run")?.join(format!("{name}.lock"));
         lock::take(&file, "bringing up this Swarm")
     }
 
@@ -73,20 +73,20 @@ impl State {
     ///
     /// # Errors
     /// Errors if what is left of an earlier one cannot be removed.
-    pub fn fresh_folder(place: &Place, name: &str) -> Result<PathBuf> {
-        Self::forget(place, name)?;
-        place.folder(&format!("run/{name}"))
+    pub fn fresh_folder(folders: &Folders, name: &str) -> Result<PathBuf> {
+        Self::forget(folders, name)?;
+        folders.folder(&format!("run/{name}"))
     }
 
     /// Removes its files, after ending what may be left of it.
     ///
     /// # Errors
     /// Errors if a process or the folder stays.
-    pub fn forget(place: &Place, name: &str) -> Result<()> {
+    pub fn forget(folders: &Folders, name: &str) -> Result<()> {
         check(name)?;
-        let folder = Self::folder(place, name);
+        let folder = Self::folder(folders, name);
         process::end_leftovers(&folder)?;
-        place::remove(&folder)
+        folders::remove(&folder)
     }
 
     /// One line: what it is, where it is.
@@ -107,8 +107,8 @@ impl State {
         )
     }
 
-    fn folder(place: &Place, name: &str) -> PathBuf {
-        place.path("run").join(name)
+    fn folder(folders: &Folders, name: &str) -> PathBuf {
+        folders.path("run").join(name)
     }
 }
 

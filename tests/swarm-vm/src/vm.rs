@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::agent::{Output, Running};
 use crate::config::{Config, Node};
+use crate::folders::Folders;
 use crate::image::Image;
 use crate::machines::Machines;
-use crate::place::Place;
 use crate::process::Process;
 use crate::snapshot::{Snapshot, Wanted};
 use crate::state::State;
@@ -27,7 +27,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(40);
 /// `cargo xtask vm`, unless [`Config::stop_on_drop`] is set.
 #[derive(Debug)]
 pub struct Vm {
-    place: Place,
+    folders: Folders,
     state: State,
     stop_on_drop: bool,
 }
@@ -38,9 +38,9 @@ impl Vm {
     /// # Errors
     /// Errors if another kind of Swarm is up under this name, or it cannot be built.
     pub fn up(config: &Config) -> Result<Self> {
-        let place = Place::open()?;
-        let _lock = State::lock(&place, &config.name)?;
-        if let Some(state) = State::read(&place, &config.name)? {
+        let folders = Folders::open()?;
+        let _lock = State::lock(&folders, &config.name)?;
+        if let Some(state) = State::read(&folders, &config.name)? {
             if state.machines.run() && !config.cold {
                 if (state.layout, state.kernel, state.debian)
                     != (config.layout, config.kernel, config.debian)
@@ -51,7 +51,7 @@ impl Vm {
                     );
                 }
                 return Ok(Self {
-                    place,
+                    folders,
                     state,
                     stop_on_drop: config.stop_on_drop,
                 });
@@ -59,10 +59,10 @@ impl Vm {
             state.machines.stop()?;
         }
         let qemu_version = qemu::version()?;
-        let image = Image::get(&place, config.kernel, config.debian, config.cold)?;
-        let accelerator = accelerator::choose(&place, &image, &qemu_version)?;
+        let image = Image::get(&folders, config.kernel, config.debian, config.cold)?;
+        let accelerator = accelerator::choose(&folders, &image, &qemu_version)?;
         let wanted = Wanted {
-            place: &place,
+            folders: &folders,
             layout: config.layout,
             image: &image,
             accelerator,
@@ -85,7 +85,7 @@ impl Vm {
             }
         };
         Ok(Self {
-            place,
+            folders,
             state,
             stop_on_drop: config.stop_on_drop,
         })
@@ -96,10 +96,10 @@ impl Vm {
     /// # Errors
     /// Errors if what is known of it cannot be read.
     pub fn running(name: &str) -> Result<Option<Self>> {
-        let place = Place::open()?;
-        let state = State::read(&place, name)?.filter(|state| state.machines.run());
+        let folders = Folders::open()?;
+        let state = State::read(&folders, name)?.filter(|state| state.machines.run());
         Ok(state.map(|state| Self {
-            place,
+            folders,
             state,
             stop_on_drop: false,
         }))
@@ -107,7 +107,7 @@ impl Vm {
 
     fn continue_saved(wanted: &Wanted<'_>, snapshot: &Snapshot, config: &Config) -> Result<State> {
         let step = Step::start(format!("restoring {}", wanted.layout));
-        let folder = State::fresh_folder(wanted.place, &config.name)?;
+        let folder = State::fresh_folder(wanted.folders, &config.name)?;
         let machines = Machines::restore(
             &folder,
             snapshot.folder(),
@@ -124,7 +124,7 @@ impl Vm {
             accelerator: wanted.accelerator,
             machines,
         };
-        state.write(wanted.place)?;
+        state.write(wanted.folders)?;
         if let Err(error) = swarm::await_answers(&state.machines, ANSWER_LIMIT) {
             state.machines.stop()?;
             return Err(error.context("the restored Swarm does not answer"));
@@ -252,7 +252,7 @@ impl Vm {
     pub fn down(mut self) -> Result<()> {
         self.stop_on_drop = false;
         self.state.machines.stop()?;
-        State::forget(&self.place, &self.state.name)
+        State::forget(&self.folders, &self.state.name)
     }
 
     /// Ends the Swarm of this name, also if an interrupted run left it half
@@ -265,7 +265,7 @@ impl Vm {
         let was_up = vm.is_some();
         match vm {
             Some(vm) => vm.down()?,
-            None => State::forget(&Place::open()?, name)?,
+            None => State::forget(&Folders::open()?, name)?,
         }
         Ok(was_up)
     }
@@ -275,7 +275,7 @@ impl Drop for Vm {
     fn drop(&mut self) {
         if self.stop_on_drop {
             let _ = self.state.machines.stop();
-            let _ = State::forget(&self.place, &self.state.name);
+            let _ = State::forget(&self.folders, &self.state.name);
         }
     }
 }

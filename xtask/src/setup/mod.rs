@@ -41,7 +41,7 @@ pub fn run() -> Result<()> {
     let kernel_side = toolchain::find();
     let linker = toolchain::linker_version();
     let mut wanted = packages::LIBRARIES.to_vec();
-    if kernel_side.is_none() {
+    if kernel_side.as_deref().is_none_or(toolchain::is_debian) {
         wanted.extend(packages::BPF_COMPILER);
     }
     if linker.is_none() {

@@ -13,8 +13,13 @@ use swarm_vm::step::Step;
 /// `gcc` is cargo's linker.
 pub const LIBRARIES: &[&str] = &["ca-certificates", "gcc", "libc6-dev"];
 
-/// Debian's Rust that comes with `core` compiled for BPF.
-pub const BPF_COMPILER: &[&str] = &["cargo-web", "libstd-rust-web-dev-bpf", "rustc-web"];
+/// Debian's Rust that comes with `core` compiled for BPF, and its clippy.
+pub const BPF_COMPILER: &[&str] = &[
+    "cargo-web",
+    "libstd-rust-web-dev-bpf",
+    "rust-web-clippy",
+    "rustc-web",
+];
 
 /// What bpf-linker is built against, and with.
 pub const BPF_LINKER: &[&str] = &["g++", "llvm-22-dev"];

@@ -14,7 +14,7 @@ const DEBIAN: &str = "debian-web";
 const LINKER_VERSION: &str = "0.13.0";
 const LLVM: &str = "22";
 
-/// Which one is there, in words.
+/// The compiler that is installed, as a line for people.
 pub fn find() -> Option<String> {
     let nightly = sysroot("nightly").filter(|root| {
         Path::new(root)
@@ -37,6 +37,11 @@ pub fn find() -> Option<String> {
     ))
 }
 
+/// Whether what [`find`] found is Debian's.
+pub fn is_debian(found: &str) -> bool {
+    found.ends_with(DEBIAN)
+}
+
 fn sysroot(toolchain: &str) -> Option<String> {
     let rustc = programs::command("rustup")
         .ok()?
@@ -50,7 +55,7 @@ fn sysroot(toolchain: &str) -> Option<String> {
 /// Makes Debian's Rust a toolchain of rustup's.
 ///
 /// # Errors
-/// Errors if rustup is not there or refuses.
+/// Errors if rustup is not installed or refuses.
 pub fn link_debian() -> Result<String> {
     let step = Step::start(format!("rustup toolchain link {DEBIAN} /usr"));
     programs::run(programs::command("rustup")?.args(["toolchain", "link", DEBIAN, "/usr"]))
@@ -59,7 +64,7 @@ pub fn link_debian() -> Result<String> {
     find().context("Debian's Rust has no core for BPF: is libstd-rust-web-dev-bpf installed?")
 }
 
-/// The linker that is there.
+/// The version of the linker that is installed.
 pub fn linker_version() -> Option<String> {
     let version = programs::text(programs::command("bpf-linker").ok()?.arg("--version")).ok()?;
     Some(version.trim().to_owned())

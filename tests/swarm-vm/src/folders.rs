@@ -10,11 +10,11 @@ use swarmtrace_programs as programs;
 
 /// The folders of the VM's files.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Folders {
     root: PathBuf,
 }
 
-impl Place {
+impl Folders {
     /// Finds the folder and makes it.
     ///
     /// # Errors
