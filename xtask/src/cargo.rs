@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
-use swarmtrace_programs as programs;
-
 use swarm_vm::step::Step;
+use swarmtrace_programs as programs;
 
 /// A `cargo` command in the workspace.
 ///

@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use swarm_vm::spread::Spread;
+use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
 use crate::benches::{BENCHES, Bench};
 use crate::{bench, cargo};
-use swarm_vm::spread::Spread;
-use swarm_vm::step::Step;
 
 /// Values by name: `bench_kernel attach_200_taps_ms`.
 type Figures = BTreeMap<String, f64>;

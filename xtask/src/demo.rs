@@ -10,12 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use swarm_vm::step::Step;
+use swarm_vm::{Config, Kernel, Node, Vm};
 use swarmtrace_programs as programs;
 
 use crate::cargo;
 use crate::setup;
-use swarm_vm::step::Step;
-use swarm_vm::{Config, Kernel, Node, Vm};
 
 const NODES: [Node; 2] = [Node::A, Node::B];
 const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";

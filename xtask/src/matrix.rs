@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
 use scenarios::matrix::{NAME, Row, render};
 use swarm_vm::{Debian, Kernel, Vm, interrupt};
 use swarmtrace_programs as programs;

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use swarmtrace_programs::{self as programs, PROGRAMS, Program, Source};
-
 use swarm_vm::step::Step;
+use swarmtrace_programs::{self as programs, PROGRAMS, Program, Source};
 
 /// What the build needs that is no program: the table of external programs has those.
 /// `gcc` is cargo's linker.

@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use swarmtrace_programs as programs;
-
 use swarm_vm::step::Step;
+use swarmtrace_programs as programs;
 
 /// The name under which rustup knows Debian's Rust; `build.rs` looks for it.
 const DEBIAN: &str = "debian-web";

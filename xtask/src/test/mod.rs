@@ -13,11 +13,11 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use swarm_vm::Vm;
 
 use crate::{cargo, lint, setup};
 use outcome::Outcome;
 use suite::{SUITES, Suite};
-use swarm_vm::Vm;
 use table::Row;
 
 /// Variable by which the tests find the binary under test.
