@@ -17,10 +17,16 @@ struct Page {
     test: &'static [&'static str],
 }
 
-const PAGES: [Page; 1] = [Page {
-    name: "docs/failures.md",
-    test: &["--package", "swarmtrace", "--lib", "failures_page"],
-}];
+const PAGES: [Page; 2] = [
+    Page {
+        name: "docs/failures.md",
+        test: &["--package", "swarmtrace-tests", "--test", "failures_page"],
+    },
+    Page {
+        name: "docs/json.md",
+        test: &["--package", "swarmtrace", "--test", "formats"],
+    },
+];
 
 /// Writes them.
 ///

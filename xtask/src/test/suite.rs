@@ -27,8 +27,12 @@ const REPLICA: &[&str] = &[
 ];
 
 /// All of them, in the order in which they run.
-pub const SUITES: [Suite; 6] = [
+pub const SUITES: [Suite; 7] = [
     here("unit, property and kernel tests", CRATES),
+    here(
+        "page of failures",
+        &["--package", "swarmtrace-tests", "--test", "failures_page"],
+    ),
     here("replica in network namespaces", REPLICA),
     vm(
         "Swarm in the VM, Linux 6.1",
