@@ -8,9 +8,10 @@
 
 use super::hop::{Place, Vxlan};
 use super::model::Peer;
+use crate::topology::role::role;
 use crate::topology::{
-    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Service, Task,
-    Topology,
+    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Role, Service,
+    Task, Topology,
 };
 use std::net::IpAddr;
 use swarmtrace_common::Tuple;
@@ -50,23 +51,39 @@ impl<'a> Names<'a> {
     }
 
     pub fn role(self, at: DeviceRef) -> String {
-        let Some((namespace, device)) = self.0.device(at) else {
-            return format!("{} {}", self.owner(at.namespace), self.device(at));
-        };
         let owner = self.owner(at.namespace);
-        match &device.kind {
-            DeviceKind::Vxlan { .. } => format!("{owner} vxlan"),
-            DeviceKind::Veth { peer } => match namespace.kind {
-                NamespaceKind::Host | NamespaceKind::Overlay { .. } => match peer {
-                    Some(peer) => format!("{owner} veth({})", self.owner(peer.namespace)),
-                    None => format!("{owner} veth"),
-                },
+        let Some((namespace, device)) = self.0.device(at) else {
+            return format!("{owner} {}", self.device(at));
+        };
+        match role(self.0, namespace, device) {
+            Role::Vxlan => format!("{owner} vxlan"),
+            Role::OverlayPort | Role::GatewayPort | Role::LocalPort => self.port(&owner, device),
+            Role::IngressGateway
+            | Role::IngressOverlay
+            | Role::LoadBalancer
+            | Role::TaskOverlay
+            | Role::TaskGateway
+            | Role::TaskLocal => self.nic(&owner, device),
+            // A port of a bridge that was not read.
+            Role::Other if matches!(device.kind, DeviceKind::Veth { .. }) => match namespace.kind {
+                NamespaceKind::Host => self.port(&owner, device),
                 _ => self.nic(&owner, device),
             },
-            _ => match namespace.kind {
-                NamespaceKind::Host => format!("{owner} {}", device.name),
-                _ => self.nic(&owner, device),
-            },
+            Role::Underlay
+            | Role::GatewayBridge
+            | Role::LocalBridge
+            | Role::OverlayBridge
+            | Role::Loopback
+            | Role::Other => format!("{owner} {}", device.name),
+        }
+    }
+
+    fn port(self, owner: &str, device: &Device) -> String {
+        match device.kind {
+            DeviceKind::Veth { peer: Some(peer) } => {
+                format!("{owner} veth({})", self.owner(peer.namespace))
+            }
+            _ => format!("{owner} veth"),
         }
     }
 

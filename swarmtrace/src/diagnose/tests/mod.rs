@@ -8,5 +8,6 @@ mod host_cases;
 mod overlay_cases;
 mod positive;
 mod rewritten;
+mod roles;
 mod scene;
 mod task_cases;
