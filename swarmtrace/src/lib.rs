@@ -1,11 +1,9 @@
 //! swarmtrace: an eBPF packet-path tracer for Docker Swarm.
 //!
-//! Data flows one way: taps → `capture` → `timeline` → `diagnose` → `output`, with
-//! read-only snapshots of the `topology` beside it, which `doctor` examines by
-//! itself and whose tasks `probe` sends to; `check` judges many timelines together. A
-//! module imports only from those before it; `commands` wires them together.
-//! itself and whose tasks `probe` sends to. `features` asks what of that works on this
-//! kernel. A module imports only from those before it; `commands` wires them together.
+//! Data flows one way: `capture` reads events from the taps, `flow` matches them to
+//! flows, `timeline` joins a flow with the `topology`, `diagnose` judges it, `session`
+//! drives all of that, and `output` prints it. `doctor` judges the topology itself.
+//! Each module is a room; docs/architecture.md lists what each may import.
 
 pub mod capture;
 pub mod check;

@@ -18,6 +18,7 @@ mod histogram;
 mod hop;
 mod hops;
 pub mod join;
+mod kernel_reports;
 mod model;
 mod names;
 mod path;
@@ -31,9 +32,9 @@ mod trim;
 
 pub use crate::flow::{Leg, Phase, Way};
 pub use crate::sys::protocol::Protocol;
-pub use drops::{PacketDrop, ResetSent};
 pub use histogram::{Histograms, Latency, Measure};
 pub use hop::*;
+pub use kernel_reports::{PacketDrop, ResetSent};
 pub use model::*;
 pub use rewrite::Rewrite;
 pub(crate) use state::same_packet;

@@ -5,8 +5,8 @@
 //! again. All times are nanoseconds; all numbers are plain JSON numbers;
 //! addresses are `192.0.2.1:80` or `[2001:db8::1]:80`.
 
-use super::drops::{PacketDrop, ResetSent};
 use super::hop::Hop;
+use super::kernel_reports::{PacketDrop, ResetSent};
 use crate::flow::Leg;
 use crate::sys::clock::{Mono, Nanos, Wall};
 use crate::sys::protocol::Protocol;
