@@ -9,7 +9,7 @@ mod rooms;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
@@ -169,7 +169,17 @@ fn deny() -> Result<()> {
 
 fn machete() -> Result<()> {
     setup::lint_tool("cargo-machete")?;
-    cargo_quietly(&["machete"], &[])
+    let mut command = cargo::cargo(&["machete"])?;
+    // With this variable it takes its own name for a folder. Relied on:
+    // cargo-machete's main.rs, which tells a subcommand by it.
+    command.env_remove("CARGO_PKG_NAME");
+    let found = command.output().context("cannot run cargo machete")?;
+    ensure!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stdout)
+    );
+    Ok(())
 }
 
 /// Every crate of the workspace.
