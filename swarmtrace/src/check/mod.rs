@@ -1,8 +1,8 @@
 //! Assertions about connections, and comparisons with earlier runs.
 //!
 //! Timelines go into [`Observations`]. [`parse::assertion`] reads what must hold,
-//! and [`evaluate`] says for which connections it does; [`baseline`] keeps whole
-//! histograms of earlier runs, [`compare`] says what got slower since and how sure
+//! and [`evaluate`](evaluate()) says for which connections it does; [`baseline`] keeps whole
+//! histograms of earlier runs, [`compare`](compare()) says what got slower since and how sure
 //! that is ([`statistics`] explains the tests). A [`report`](report()) is the sum:
 //! its outcome is a pass only if everything selected was measured and held.
 

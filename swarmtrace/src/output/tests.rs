@@ -25,7 +25,6 @@ fn recorded<R: Record>() -> Vec<R> {
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn timelines_with_their_verdicts() {
     let mut text = String::new();
     for line in recorded::<TimelineLine>() {
@@ -38,14 +37,12 @@ fn timelines_with_their_verdicts() {
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn a_latency_table() {
     let summary = recorded::<Summary>().remove(0);
     assert_snapshot!(plain(&latency::text::render(&summary.latencies)));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn failures_and_their_table() {
     let mut groups = rst::Groups::default();
     let mut text = String::new();
@@ -58,48 +55,41 @@ fn failures_and_their_table() {
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn a_check_as_text() {
     let report = recorded::<CheckReport>().remove(0);
     assert_snapshot!(plain(&check::text::render(&report)));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn a_check_as_markdown() {
     let report = recorded::<CheckReport>().remove(0);
     assert_snapshot!(check::markdown::render(&report));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn a_check_as_junit() {
     let report = recorded::<CheckReport>().remove(0);
     assert_snapshot!(check::junit::render(&report).expect("XML"));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn a_topology_as_text() {
     let topology = recorded::<Topology>().remove(0);
     assert_snapshot!(plain(&topology::text::render(&topology)));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn a_topology_as_a_graph() {
     let topology = recorded::<Topology>().remove(0);
     assert_snapshot!(topology::dot::render(&topology));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn the_list_of_formats() {
     assert_snapshot!(plain(&schema::text::render()));
 }
 
 #[test]
-#[ignore = "output/snapshots is not written yet"]
 fn probed_targets() {
     let report = recorded::<crate::probe::Report>().remove(0);
     assert_snapshot!(plain(&probe::text::render(&report)));

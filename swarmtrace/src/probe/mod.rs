@@ -7,7 +7,7 @@
 //! whether something listens, ICMP echoes from a load balancer's namespace
 //! travel the same bridge, VXLAN device and network as its connections do, and
 //! the same echo at the overlay's full MTU tells a hole from a block. What a
-//! [`plan`] lists is sent by [`run`] and judged by [`judge`].
+//! [`plan`](plan()) lists is sent by [`run`](run()) and judged by [`judge`](judge()).
 
 mod judge;
 mod plan;

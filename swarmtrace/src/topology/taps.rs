@@ -12,13 +12,13 @@ use std::path::PathBuf;
 /// A device to tap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// [`Namespace::inode`]
+    /// Inode of the network namespace: [`Namespace::inode`](super::Namespace::inode).
     pub namespace: u32,
     /// A file that opens the namespace.
     pub path: PathBuf,
-    /// [`Device::ifindex`]
+    /// Index of the device within its namespace.
     pub ifindex: u32,
-    /// [`Device::name`]
+    /// Name of the device within its namespace.
     pub device: String,
     /// Whether its frames begin with an Ethernet header.
     pub ethernet: bool,

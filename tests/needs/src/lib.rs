@@ -4,7 +4,7 @@
 //! root, the kernel's BTF, the VM or an external program says so in its first
 //! line:
 //!
-//! ```ignore
+//! ```text
 //! #[test]
 //! fn a_tap_sees_a_packet() {
 //!     needs!(Root, Btf);

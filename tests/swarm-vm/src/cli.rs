@@ -43,14 +43,14 @@ pub enum VmCommand {
         #[arg(last = true, required = true, value_name = "CMD")]
         command: Vec<String>,
     },
-    /// Copy a file or a folder into the VM: [NODE] LOCAL GUEST
+    /// Copy a file or a folder into the VM
     #[command(override_usage = "cargo xtask vm put [NODE] <LOCAL> <GUEST>")]
     Put {
         /// Which node's VM (a if left out; it matters with --two-vms), from where, to where
         #[arg(num_args = 2..=3, required = true, value_name = "NODE, LOCAL, GUEST")]
         paths: Vec<String>,
     },
-    /// Copy a file or a folder out of the VM: [NODE] GUEST LOCAL
+    /// Copy a file or a folder out of the VM
     #[command(override_usage = "cargo xtask vm get [NODE] <GUEST> <LOCAL>")]
     Get {
         /// Which node's VM (a if left out; it matters with --two-vms), from where, to where

@@ -20,7 +20,7 @@
 //!
 //! The disk is built from Debian packages (`image`), the Swarm is formed once and
 //! its memory and disk are saved (`snapshot`); each later [`Vm::up`] restores
-//! them. Commands run through an agent inside ([`agent`], `guest/vmtool`). [`bench`]
+//! them. Commands run through an agent inside ([`agent`], `guest/vmtool`). [`mod@bench`]
 //! measures what watching costs the Swarm under load.
 
 mod accelerator;

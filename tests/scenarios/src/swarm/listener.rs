@@ -1,6 +1,6 @@
 //! tcpdump in every namespace of a node of the real Swarm.
 //!
-//! The same truth as the replica's [`truth::Listener`], gathered by a
+//! The same truth as the replica's `replica::Listener`, gathered by a
 //! script in the VM: one tcpdump for the node's own namespace and each in
 //! Docker's directory, left in the background until [`Listener::stop`].
 
