@@ -5,16 +5,13 @@
 //! and writes them to `target/bench.json`. Absolute figures move with the machine: compare ratios,
 //! and figures of one run.
 
-use std::path::Path;
-use std::process::Stdio;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use swarm_vm::bench::machine::Machine;
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::benches::BENCHES;
+use crate::benches::{BENCHES, measure};
 use crate::{cargo, compare, setup};
 
 /// What to measure.
@@ -75,22 +72,4 @@ fn print(value: &Value, indent: &str) {
             _ => println!("{indent}{name:44} {value}"),
         }
     }
-}
-
-/// Runs a built program that measures, in the folder of its sources, with the
-/// swarmtrace that it measures. Returns the JSON that it prints.
-///
-/// # Errors
-/// Errors if it fails or prints something else.
-pub fn measure(program: &Path, sources: &Path, swarmtrace: &Path) -> Result<Value> {
-    let output = programs::built(program)
-        .arg("--json")
-        .current_dir(sources)
-        .env("SWARMTRACE_BIN", swarmtrace)
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot run {}", program.display()))?;
-    let (name, status) = (program.display(), output.status);
-    ensure!(status.success(), "{name} ended with {status}");
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no JSON"))
 }

@@ -1,8 +1,10 @@
 //! The programs that measure, and how they are built.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use swarmtrace_programs as programs;
 
 use crate::cargo;
@@ -108,6 +110,24 @@ impl Bench {
         }
         Some((arguments, Path::new(folder).join(self.name)))
     }
+}
+
+/// Runs a built program that measures, in the folder of its sources, with the
+/// swarmtrace that it measures. Returns the JSON that it prints.
+///
+/// # Errors
+/// Errors if it fails or prints something else.
+pub fn measure(program: &Path, sources: &Path, swarmtrace: &Path) -> Result<Value> {
+    let output = programs::built(program)
+        .arg("--json")
+        .current_dir(sources)
+        .env("SWARMTRACE_BIN", swarmtrace)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let (name, status) = (program.display(), output.status);
+    ensure!(status.success(), "{name} ended with {status}");
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no JSON"))
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use swarm_vm::spread::Spread;
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::benches::{BENCHES, Bench};
-use crate::{bench, cargo};
+use crate::benches::{self, BENCHES, Bench};
+use crate::cargo;
 
 /// Values by name: `bench_kernel attach_200_taps_ms`.
 type Figures = BTreeMap<String, f64>;
@@ -137,7 +137,7 @@ fn build(tree: &Tree, bench: &Bench) -> Result<Option<PathBuf>> {
 
 fn measure(tree: &Tree, bench: &Bench, program: &Path) -> Result<Figures> {
     let swarmtrace = tree.target.join("release/swarmtrace");
-    let measured = bench::measure(program, &tree.sources, &swarmtrace)?;
+    let measured = benches::measure(program, &tree.sources, &swarmtrace)?;
     let mut figures = Figures::new();
     flatten(Path::new(bench.name), &measured, &mut figures);
     Ok(figures)

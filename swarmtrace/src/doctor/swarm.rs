@@ -19,14 +19,3 @@ pub fn from_client(topology: &Topology, port: &PublishedPort) -> Option<Packet> 
         ..Packet::default()
     })
 }
-
-/// `tcp/8080`
-pub fn port_name(protocol: u8, port: u16) -> String {
-    let protocol = match protocol {
-        6 => "tcp",
-        17 => "udp",
-        132 => "sctp",
-        _ => "ip",
-    };
-    format!("{protocol}/{port}")
-}

@@ -276,6 +276,7 @@ mod tests {
     #[test]
     fn everything_is_asked_in_order() {
         let asked: Vec<Id> = (Kernel::ask(false).features.iter()).map(|f| f.id).collect();
-        assert_eq!(asked, Id::ALL[..Id::ALL.len() - 1]);
+        let of_the_kernel = Id::ALL.into_iter().take_while(|id| *id != Id::Docker);
+        assert_eq!(asked, of_the_kernel.collect::<Vec<_>>());
     }
 }

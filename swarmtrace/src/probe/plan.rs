@@ -1,7 +1,7 @@
 //! What will be sent, and from where: nothing but the service's own addresses.
 
 use super::Limits;
-use crate::doctor::swarm;
+use crate::sys::protocol::port_name;
 use crate::topology::{Namespace, Network, PublishMode, Service, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,7 @@ impl Plan {
             .filter(mesh)
             .filter(|p| p.published != 0)
         {
-            let name = swarm::port_name(port.protocol, port.published);
+            let name = port_name(port.protocol, port.published);
             if port.protocol != TCP {
                 self.not_probed.push(format!(
                     "{name} through the mesh: only the application could answer; the path to its \

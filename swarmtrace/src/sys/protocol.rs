@@ -50,6 +50,12 @@ impl Display for Protocol {
     }
 }
 
+/// A port with the protocol of that number, as Docker writes it: `tcp/8080`.
+pub fn port_name(protocol: u8, port: u16) -> String {
+    let protocol = Protocol::from_number(protocol).map_or("ip", Protocol::name);
+    format!("{protocol}/{port}")
+}
+
 /// No protocol has that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a protocol (tcp, udp, sctp)")]

@@ -14,10 +14,6 @@ use super::docker::Container;
 use super::role::is_gateway;
 use super::{DeviceKind, DeviceRef, IpvsMatch, Namespace, NamespaceKind, Network, Topology};
 
-/// The bridge that gives containers on overlays their way out of the node
-/// (libnetwork, `libnGWNetwork`).
-pub(super) const GATEWAY_BRIDGE: &str = "docker_gwbridge";
-
 /// Decides for every namespace but the host's, and names them for people.
 pub(super) fn classify(topology: &mut Topology, containers: &[Container]) {
     let decided: Vec<_> = (topology.namespaces.iter())

@@ -13,9 +13,12 @@
 //! (net/bridge/br_forward.c sends to the port), so an overlay's bridge never sees
 //! a packet; `docker_gwbridge` routes, so it does.
 
-use super::classify::GATEWAY_BRIDGE;
 use super::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Topology};
 use std::net::IpAddr;
+
+/// The bridge that gives containers on overlays their way out of the node
+/// (libnetwork, `libnGWNetwork`).
+const GATEWAY_BRIDGE: &str = "docker_gwbridge";
 
 /// The part a device plays on the data path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

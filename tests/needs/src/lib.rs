@@ -16,14 +16,15 @@
 //! `cargo xtask test` sets, a missing need fails the test instead.
 
 mod need;
+mod require;
 mod tally;
 
 pub use need::Need;
+pub use require::ALL;
+
+use require::requires_all;
 
 use std::panic::Location;
-
-/// Environment variable that turns skips into failures.
-pub const ALL: &str = "SWARMTRACE_TESTS_ALL";
 
 /// Returns from the test, counted as skipped, unless all of these [`Need`]s are met:
 /// `needs!(Root, Program("xmllint"))`.
@@ -52,9 +53,4 @@ pub fn met(needs: &[Need]) -> bool {
     println!("skipped: needs {missing}");
     tally::skipped(&missing.to_string(), Location::caller());
     false
-}
-
-/// Whether [`ALL`] is set.
-fn requires_all() -> bool {
-    std::env::var_os(ALL).is_some_and(|value| value != "0")
 }

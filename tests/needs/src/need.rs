@@ -5,6 +5,8 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
+use crate::require::requires_all;
+
 /// Something of the machine that a test cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -25,7 +27,7 @@ impl Need {
         match self {
             Self::Root => geteuid().is_root(),
             Self::Btf => Path::new("/sys/kernel/btf/vmlinux").exists(),
-            Self::Vm => crate::requires_all(),
+            Self::Vm => requires_all(),
             Self::Program(name) => swarmtrace_programs::find(name).is_ok(),
         }
     }

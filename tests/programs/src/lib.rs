@@ -15,9 +15,11 @@ mod find;
 mod folders;
 mod output;
 pub mod search_path;
+mod start;
 mod table;
 
-pub use find::{built, command, find, required};
+pub use find::find;
 pub use folders::{target_folder, workspace};
 pub use output::{line, output, run, text};
+pub use start::{built, command, required};
 pub use table::{PROGRAMS, Program, Source, program};

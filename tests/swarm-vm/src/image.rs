@@ -5,10 +5,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use swarmtrace_programs as programs;
 
@@ -16,7 +16,7 @@ use crate::apt::{Apt, Package};
 use crate::folders::{self, Folders};
 use crate::lock;
 use crate::step::Step;
-use crate::{Debian, Kernel, guest, modules};
+use crate::{Debian, Kernel, deb, guest, modules};
 
 /// Raised when the steps below change what they make.
 const RECIPE: &str = "2";
@@ -254,48 +254,14 @@ fn unpack_all(debs: &[PathBuf], root: &Path) -> Result<()> {
         let other = scope.spawn(|| {
             right
                 .iter()
-                .try_for_each(|deb| unpack(deb, root, guest::UNPACK_WITHOUT))
+                .try_for_each(|package| deb::unpack(package, root, guest::UNPACK_WITHOUT))
         });
         left.iter()
-            .try_for_each(|deb| unpack(deb, root, guest::UNPACK_WITHOUT))?;
+            .try_for_each(|package| deb::unpack(package, root, guest::UNPACK_WITHOUT))?;
         other
             .join()
             .map_err(|_| anyhow::anyhow!("unpacking panicked"))?
     })
-}
-
-/// Unpacks one package, running none of its scripts.
-///
-/// # Errors
-/// Errors if it is damaged.
-pub fn unpack(deb: &Path, to: &Path, without: &[&str]) -> Result<()> {
-    let mut contents = programs::command("dpkg-deb")?
-        .arg("--fsys-tarfile")
-        .arg(deb)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot run dpkg-deb")?;
-    let pipe = contents.stdout.take().context("no pipe from dpkg-deb")?;
-    let unpacked = programs::run(
-        programs::command("tar")?
-            .args([
-                "--extract",
-                "--no-same-owner",
-                "--keep-directory-symlink",
-                "--directory",
-            ])
-            .arg(to)
-            .args(without.iter().map(|path| format!("--exclude={path}")))
-            .stdin(pipe),
-    );
-    let status = contents.wait()?;
-    unpacked.with_context(|| format!("cannot unpack {}", deb.display()))?;
-    ensure!(
-        status.success(),
-        "{} is damaged; remove it and try again",
-        deb.display()
-    );
-    Ok(())
 }
 
 fn configure(work: &Path, root: &Path) -> Result<()> {

@@ -14,7 +14,8 @@ use crate::agent::{self, Output, Request, Running};
 use crate::image::Image;
 use crate::process::Process;
 use crate::qcow2::{self, Format};
-use crate::qemu::{Accelerator, Launch, Role};
+use crate::qemu::{Accelerator, Launch};
+use crate::role::Role;
 use crate::{Layout, Node};
 
 /// How long a boot may take: some seconds, on a busy machine ten times that.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use swarmtrace_programs as programs;
 
 use crate::folders;
-use crate::{cpio, guest, image};
+use crate::{cpio, deb, guest};
 
 /// Unpacks the kernel, and into the root those of its modules that matter.
 ///
@@ -25,7 +25,7 @@ pub fn install(
     let all = work.join("kernel");
     fs::create_dir_all(&all)?;
     for deb in debs {
-        image::unpack(deb, &all, &["./usr/share/doc"])?;
+        deb::unpack(deb, &all, &["./usr/share/doc"])?;
     }
     let image = [
         format!("boot/vmlinuz-{release}"),

@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::interrupt;
-use crate::qemu::{Role, escaped};
 use crate::qmp::Qmp;
+use crate::role::Role;
 
 /// A VM that runs, or ran.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,6 +152,11 @@ fn start_time(pid: i32) -> Option<u64> {
         return None;
     }
     fields.nth(18)?.parse().ok()
+}
+
+/// QEMU separates options by commas and has them doubled in values.
+pub fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
 }
 
 #[cfg(test)]

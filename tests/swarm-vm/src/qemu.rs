@@ -9,41 +9,11 @@ use serde::{Deserialize, Serialize};
 use swarmtrace_programs as programs;
 
 use crate::image::Image;
-use crate::process::Process;
+use crate::process::{Process, escaped};
+use crate::role::Role;
 
 /// The program.
 pub const PROGRAM: &str = "qemu-system-x86_64";
-
-/// What a VM is: both Swarm nodes, or one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Both nodes, each in namespaces of its own.
-    Both,
-    /// The first node, and the external client.
-    A,
-    /// The second node.
-    B,
-}
-
-impl Role {
-    /// As the kernel command line and the file names have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Both => "both",
-            Self::A => "a",
-            Self::B => "b",
-        }
-    }
-
-    /// Memory, in MiB.
-    pub fn memory(self) -> u32 {
-        match self {
-            Self::Both => 1536,
-            Self::A | Self::B => 1024,
-        }
-    }
-}
 
 /// How the processor is provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,11 +206,6 @@ pub fn version() -> Result<String> {
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
     Ok(listener.local_addr()?.port())
-}
-
-/// QEMU separates options by commas and has them doubled in values.
-pub fn escaped(path: &Path) -> String {
-    path.to_string_lossy().replace(',', ",,")
 }
 
 /// A sibling's path, short enough for a socket's address.

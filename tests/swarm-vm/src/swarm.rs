@@ -13,15 +13,6 @@ use crate::machines::Machines;
 use crate::services::{Service, services};
 use crate::step::Step;
 
-/// Where each node is on the wire.
-pub fn address(node: Node) -> &'static str {
-    match node {
-        Node::A => "192.168.90.1",
-        Node::B => "192.168.90.2",
-        Node::Vm => "192.168.90.254",
-    }
-}
-
 const NODES: [Node; 2] = [Node::A, Node::B];
 /// In nanoseconds, as Docker's API has it.
 const PATIENT_HEARTBEAT: u64 = 45_000_000_000;
@@ -109,7 +100,7 @@ fn on_both<T: Send>(work: impl Fn(Node) -> Result<T> + Sync) -> Result<Vec<T>> {
 pub fn bring_up(machines: &Machines) -> Result<()> {
     let step = Step::start("two dockerd");
     on_both(|node| {
-        let start = ["/srv/node", node.letter(), address(node)];
+        let start = ["/srv/node", node.letter(), node.address()];
         machines
             .root_exec(node, &start, b"", Duration::from_secs(240))?
             .checked()
@@ -120,7 +111,7 @@ pub fn bring_up(machines: &Machines) -> Result<()> {
     let step = Step::start("a Swarm of two nodes, and the image on both");
     let at = |node: Node| {
         json!({
-            "ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": address(node), "DataPathAddr": address(node),
+            "ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": node.address(), "DataPathAddr": node.address(),
         })
     };
     let mut init = at(Node::A);
@@ -128,7 +119,7 @@ pub fn bring_up(machines: &Machines) -> Result<()> {
     enter_swarm(machines, Node::A, "/swarm/init", &init)?;
     let swarm = api(machines, Node::A, "GET", "/swarm", None)?;
     let mut join = at(Node::B);
-    join["RemoteAddrs"] = json!([format!("{}:2377", address(Node::A))]);
+    join["RemoteAddrs"] = json!([format!("{}:2377", Node::A.address())]);
     join["JoinToken"] = swarm["JoinTokens"]["Worker"].clone();
     enter_swarm(machines, Node::B, "/swarm/join", &join)?;
     on_both(|node| import_image(machines, node))?;
@@ -277,7 +268,7 @@ fn spread_out(machines: &Machines, name: &str, wanted: usize) -> Result<()> {
 
 /// Asks through each node until every task of a service has answered.
 fn check_every_service(machines: &Machines) -> Result<()> {
-    let [a, b] = NODES.map(address);
+    let [a, b] = NODES.map(Node::address);
     let script = format!(
         "for node in {a} {b}; do for i in 1 2 3; do vmtool get $node 8080 / 20; done; done
          for node in {a} {b}; do for i in 1 2; do vmtool udp-send $node 9053 hello 20; done; done
@@ -321,7 +312,7 @@ fn check_every_service(machines: &Machines) -> Result<()> {
 /// # Errors
 /// Errors if it does not.
 pub fn await_answers(machines: &Machines, limit: Duration) -> Result<()> {
-    let [a, b] = NODES.map(|node| format!("{}:8080", address(node)));
+    let [a, b] = NODES.map(|node| format!("{}:8080", node.address()));
     let seconds = limit.as_secs().to_string();
     let wait = ["vmtool", "await", &seconds, &a, &b];
     machines

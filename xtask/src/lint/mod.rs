@@ -130,12 +130,29 @@ fn clippy() -> Result<()> {
     cargo_quietly(&[&what[..], &["--", "-D", "warnings"]].concat(), &[])
 }
 
-/// Clippy on the kernel side. It is checked for this machine's own target: the
-/// toolchain that has `core` for BPF need not have clippy, and no item of the
-/// kernel side depends on the target.
+/// Clippy on the kernel side, with the toolchain that builds it.
 fn clippy_kernel_side() -> Result<()> {
-    let what = ["clippy", "--quiet", "--package", "swarmtrace-ebpf"];
-    cargo_quietly(&[&what[..], &["--", "-D", "warnings"]].concat(), &[])
+    let (toolchain, core) = setup::kernel_side_toolchain()?;
+    let target = ["--target", "bpfel-unknown-none"];
+    let mut command = programs::command("rustup")?;
+    command
+        .args(["run", toolchain, "cargo", "clippy", "--quiet"])
+        .args(["--package", "swarmtrace-ebpf"])
+        .args(target)
+        .args(core)
+        .args(["--", "-D", "warnings"])
+        .current_dir(programs::workspace())
+        // aya-build sets the same for the product's build.
+        .env(
+            "RUSTFLAGS",
+            format!("--cfg=bpf_target_arch=\"{}\"", std::env::consts::ARCH),
+        )
+        .env(
+            "CARGO_TARGET_DIR",
+            programs::target_folder().join("kernel-side-clippy"),
+        )
+        .env_remove("RUSTC");
+    programs::run(&mut command)
 }
 
 fn documentation() -> Result<()> {

@@ -19,6 +19,8 @@ pub fn programs(names: &[&str]) -> Result<()> {
     packages::install(&packages::of_missing_programs(names.iter().copied()))
 }
 
+pub use toolchain::name as kernel_side_toolchain;
+
 /// Builds a subcommand of cargo's that the lints need, if it is missing.
 ///
 /// # Errors

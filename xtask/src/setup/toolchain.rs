@@ -36,6 +36,19 @@ pub fn find() -> Option<String> {
     ))
 }
 
+/// The toolchain that builds the kernel side, by rustup's name, and the options
+/// with which it builds `core`.
+///
+/// # Errors
+/// Errors if none is installed.
+pub fn name() -> Result<(&'static str, &'static [&'static str])> {
+    let found = find().context("no toolchain builds for BPF: run `cargo xtask setup`")?;
+    if is_debian(&found) {
+        return Ok((DEBIAN, &[]));
+    }
+    Ok(("nightly", &["-Z", "build-std=core"]))
+}
+
 /// Whether what [`find`] found is Debian's.
 pub fn is_debian(found: &str) -> bool {
     found.ends_with(DEBIAN)

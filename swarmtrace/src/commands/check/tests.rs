@@ -221,11 +221,11 @@ fn mistakes_are_told_before_anything_is_done() {
     );
     says(
         &["--from", &whole, "--baseline", &list],
-        &["limits.txt", "not a baseline"],
+        &["limits.txt", "not a swarmtrace-baseline"],
     );
     says(
         &["--from", &whole, "--save-baseline", &list],
-        &["limits.txt", "not a baseline"],
+        &["limits.txt", "not a swarmtrace-baseline"],
     );
     says(
         &["--from", "missing.json", "-a", "failed == 0"],

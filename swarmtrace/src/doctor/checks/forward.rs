@@ -5,8 +5,9 @@ use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::swarm::{self, port_name};
+use crate::doctor::swarm;
 use crate::failure::{Certainty, FORWARD_DROP, Location};
+use crate::sys::protocol::port_name;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;

@@ -6,10 +6,11 @@ use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::facts::walk::Packet;
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::swarm::{command, port_name};
+use crate::doctor::swarm::command;
 use crate::failure::{
     Certainty, IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, VIRTUAL_ADDRESS_MISSING,
 };
+use crate::sys::protocol::port_name;
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -6,11 +6,12 @@ use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::swarm::{self, port_name};
+use crate::doctor::swarm;
 use crate::failure::{
     Certainty, INGRESS_DNAT_ELSEWHERE, INGRESS_DNAT_MISSING, INGRESS_DROPPED,
     LOCAL_MASQUERADE_MISSING, Location,
 };
+use crate::sys::protocol::port_name;
 use crate::topology::{PublishedPort, Service};
 use std::net::Ipv4Addr;
 

@@ -4,8 +4,8 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::Listener;
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::swarm::port_name;
 use crate::failure::{Certainty, DATA_PATH_PORT_TAKEN, Location, PUBLISHED_PORT_TAKEN};
+use crate::sys::protocol::port_name;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;

@@ -5,8 +5,9 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::swarm::{command, port_name};
+use crate::doctor::swarm::command;
 use crate::failure::{Certainty, Location, TASK_FIREWALL, TASK_REDIRECT_MISSING};
+use crate::sys::protocol::port_name;
 use crate::topology::PublishMode;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
