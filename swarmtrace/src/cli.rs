@@ -57,4 +57,18 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// A change of any help text is a change of what users read: look at the
+    /// difference, then accept it with `INSTA_UPDATE=always`.
+    #[test]
+    fn every_help_text_is_as_reviewed() {
+        let mut cli = Cli::command().term_width(100);
+        cli.build();
+        insta::assert_snapshot!("help", cli.render_long_help().to_string());
+        for command in cli.get_subcommands_mut() {
+            let name = format!("help-{}", command.get_name());
+            let text = command.clone().term_width(100).render_long_help();
+            insta::assert_snapshot!(name, text.to_string());
+        }
+    }
 }
