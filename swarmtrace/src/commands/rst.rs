@@ -23,15 +23,15 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Reports every connection that was reset, refused or never answered
 ///
 /// Watches all Swarm traffic of this node, at a cost low enough to leave on, and
-/// says of each failure where it was born (the first tap that saw the reset, or
-/// the namespace whose kernel says it sent it), which side sent it, whether during
-/// the handshake or later, what the task was doing at that moment, and what went
-/// wrong. SYNs that nothing answers, or that had to be sent again, are reported
-/// with the last hop they were seen at. Repeats of one failure are counted.
+/// reports for each failure where it began (the first tap that saw the reset, or
+/// the namespace whose kernel reports sending it), which side sent it, whether
+/// during the handshake or later, what the task was doing at that moment, and what
+/// went wrong. A SYN that was not answered, or was sent again, is reported with the
+/// last hop that saw it. Repeats of one failure are counted.
 ///
-/// Only handshakes, resets and ICMP errors are looked at. A connection's end is
-/// not, so a reset after both ends have said goodbye is reported, too; and a reset
-/// of a connection from before the trace is told with what it shows by itself.
+/// Reads only handshakes, resets and ICMP errors. It does not read FINs, so it also
+/// reports a reset after both FINs; a reset of a connection that began before the
+/// trace is reported with only what that packet shows.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_long_help = EXAMPLES,

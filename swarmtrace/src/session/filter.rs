@@ -1,4 +1,4 @@
-//! What the kernel side is told to report, for a topology.
+//! The kernel filter for a selection on a topology.
 
 use super::options::TraceOptions;
 use crate::capture::{Capture, TapSite};

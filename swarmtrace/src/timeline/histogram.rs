@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-/// Most edges that are told apart.
+/// Most edges that are counted by themselves.
 const MAX_EDGES: usize = 2_000;
 
 /// Longer times count as this: an hour.

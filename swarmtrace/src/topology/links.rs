@@ -1,7 +1,7 @@
 //! The devices of one namespace and what hangs on them: addresses, neighbours
 //! and the forwarding entries of VXLAN devices.
 //!
-//! Devices are told apart by link kind, never by name: overlay devices are
+//! Devices are distinguished by link kind, never by name: overlay devices are
 //! called `vxlan0` and `br0` in a namespace of their own, `vx-001000-…` and
 //! `ov-001000-…` in host mode. A veth names its other end by index
 //! (IFLA_LINK) and by a number that only its own namespace understands

@@ -88,7 +88,7 @@ impl Lives {
         let life = known.entry(event.container.clone()).or_default();
         let time = event.time;
         match event.what {
-            // Events are told again after the connection to Docker was lost.
+            // Docker sends events again after the connection to Docker was lost.
             Happening::Started if life.started >= Some(time) => {}
             Happening::Started => {
                 *life = Life {

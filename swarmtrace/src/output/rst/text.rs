@@ -20,7 +20,7 @@ pub fn page(finding: &Finding) -> String {
     page
 }
 
-/// `refused by the server during the handshake · born in vote.1 eth0 out · …`
+/// `refused by the server during the handshake · first seen at vote.1 eth0 out · …`
 pub fn headline(finding: &Finding) -> String {
     let by = match finding.side {
         Some(Side::Client) => " by the client",
