@@ -239,7 +239,9 @@ pub fn on_thread<T: Send>(task: impl FnOnce(&Visitor) -> T + Send) -> io::Result
 pub fn device_name(ifindex: u32) -> io::Result<String> {
     let gone = || io::Error::new(io::ErrorKind::NotFound, "the device is gone");
     let name = nix::net::if_::if_indextoname(ifindex).map_err(|_| gone())?;
-    name.into_string().map_err(|_| gone())
+    // Relied on: nix 0.31 returns an empty name for an index that no device has.
+    let name = name.into_string().map_err(|_| gone())?;
+    if name.is_empty() { Err(gone()) } else { Ok(name) }
 }
 
 #[cfg(test)]
