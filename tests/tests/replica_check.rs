@@ -220,8 +220,10 @@ fn a_command_is_traced_and_its_failure_is_no_pass() {
         "{}",
         failed.stdout
     );
-    let missing = ["-a", "failed == 0", "--", "/no/such/command"];
-    start(&replica, &missing).wait(LIMIT).expect_code(2);
+    let missing = ["check", "-p", "8080", "-a", "failed == 0", "--", "/no/such"];
+    let missing = replica.node(Side::A).swarmtrace(missing).wait(LIMIT);
+    missing.expect_code(2);
+    assert!(missing.stderr.contains("'/no/such'"), "{}", missing.stderr);
 }
 
 #[test]
