@@ -241,7 +241,11 @@ pub fn device_name(ifindex: u32) -> io::Result<String> {
     let name = nix::net::if_::if_indextoname(ifindex).map_err(|_| gone())?;
     // Relied on: nix 0.31 returns an empty name for an index that no device has.
     let name = name.into_string().map_err(|_| gone())?;
-    if name.is_empty() { Err(gone()) } else { Ok(name) }
+    if name.is_empty() {
+        Err(gone())
+    } else {
+        Ok(name)
+    }
 }
 
 #[cfg(test)]
