@@ -1,9 +1,8 @@
 //! The parts of the Engine API's answers that the snapshot is made from.
 //!
-//! They are read with types of our own, each field optional and enumerations
-//! left as text, so that one value that is new in some Docker release costs
-//! that value and not the list it stands in. (bollard's generated models also
-//! lack `NetworksAttachments`, where a manager keeps its tasks' addresses.)
+//! Every field is optional and enumerations are text, so that a value that is new
+//! in some Docker release costs that value and not the list it is in. What bollard
+//! answers in its own types is converted ([`super::typed`]).
 //!
 //! Relied on: Docker Engine API 1.41 (20.10) to 1.52; `Services` of a network
 //! is moby, api/types/network `ServiceInfo`, present with `?verbose=true`.
@@ -43,7 +42,6 @@ answer! {
         #[serde(rename = "NodeID")]
         node_id: String,
         node_addr: String,
-        local_node_state: String,
         control_available: bool,
         remote_managers: Vec<Manager>,
         cluster: Cluster,

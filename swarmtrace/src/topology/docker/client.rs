@@ -1,15 +1,19 @@
 //! Asking the Docker daemon.
 //!
-//! bollard connects (`DOCKER_HOST`, TLS) and carries the requests; the answers
-//! are read with the types of [`super::api`]. Requests run side by side and
-//! each has its own deadline, so a daemon that hangs delays a snapshot, and
-//! shows up in its gaps, but never blocks it.
+//! The daemon, networks, containers and events are asked through bollard's typed
+//! calls; lists go by a [plain](super::plain) GET, so that an entry that cannot be
+//! read is a gap and not a failed list. Requests run side by side and each has its
+//! own deadline: a daemon that hangs delays a snapshot, and shows up in its gaps,
+//! but never blocks it.
 
 use super::api::{self, Answers};
+use super::plain::{Plain, PlainError};
 use crate::topology::{ContainerEvent, Happening};
 use bollard::Docker;
+use bollard::errors::Error as BollardError;
 use bollard::models::{EventMessage, EventMessageTypeEnum};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use bollard::query_parameters::InspectNetworkOptionsBuilder;
+use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::Duration;
@@ -26,20 +30,31 @@ const PARALLEL: usize = 8;
 pub enum DockerError {
     /// No daemon could be reached.
     #[error("Docker cannot be reached: {0}")]
-    Connect(#[source] bollard::errors::Error),
+    Connect(#[source] BollardError),
+    /// `DOCKER_HOST` or the certificates cannot be used.
+    #[error("Docker cannot be reached: {0}")]
+    SetUp(#[source] PlainError),
     /// A request failed.
     #[error("Docker {path}: {source}")]
     Request {
         /// What was asked.
         path: String,
         /// What came of it.
-        source: bollard::errors::Error,
+        source: BollardError,
     },
     /// A request was not answered in time.
     #[error("Docker {path}: no answer within {} s", DEADLINE.as_secs())]
     Late {
         /// What was asked.
         path: String,
+    },
+    /// A request that bollard has no type for failed.
+    #[error("Docker {path}: {source}")]
+    Plain {
+        /// What was asked.
+        path: String,
+        /// What came of it.
+        source: PlainError,
     },
     /// An answer is not what the API describes.
     #[error("Docker {path}: {source}")]
@@ -55,6 +70,7 @@ pub enum DockerError {
 #[derive(Clone, Debug)]
 pub struct Client {
     docker: Docker,
+    plain: Plain,
     /// What was answered last: it stands in for a list that is not answered
     /// this time, and saves asking for sandboxes, which do not change while
     /// their file is there.
@@ -66,11 +82,13 @@ impl Client {
     /// socket. Requests carry no version, which a daemon takes as its own
     /// newest (dockerd since 1.24), unless bollard's is older.
     pub async fn connect() -> Result<Self, DockerError> {
-        Self::with(Docker::connect_with_defaults()).await
+        let docker = Docker::connect_with_defaults().map_err(DockerError::Connect)?;
+        let plain = Plain::from_environment().map_err(DockerError::SetUp)?;
+        Self::with(docker, plain).await
     }
 
-    async fn with(docker: Result<Docker, bollard::errors::Error>) -> Result<Self, DockerError> {
-        let docker = docker.map_err(DockerError::Connect)?.with_timeout(DEADLINE);
+    async fn with(docker: Docker, plain: Plain) -> Result<Self, DockerError> {
+        let docker = docker.with_timeout(DEADLINE);
         let late = |_| DockerError::Late {
             path: "/version".into(),
         };
@@ -80,6 +98,7 @@ impl Client {
             .map_err(DockerError::Connect)?;
         Ok(Self {
             docker,
+            plain,
             last: Answers::default(),
         })
     }
@@ -110,7 +129,7 @@ impl Client {
 
     /// What the daemon says of itself.
     pub(super) async fn daemon(&self) -> Result<crate::topology::Docker, DockerError> {
-        let (version, info) = tokio::try_join!(self.get("/version"), self.get("/info"))?;
+        let (version, info) = tokio::try_join!(self.version(), self.info())?;
         Ok(super::said_of_itself(&version, &info))
     }
 
@@ -118,8 +137,8 @@ impl Client {
     /// not say what it is; all else becomes a gap.
     pub(in crate::topology) async fn ask(&mut self) -> Result<Answers, DockerError> {
         let (version, info, containers, networks) = tokio::join!(
-            self.get("/version"),
-            self.get("/info"),
+            self.version(),
+            self.info(),
             self.list("/containers/json"),
             self.list::<api::Network>("/networks"),
         );
@@ -177,10 +196,14 @@ impl Client {
                 if network.driver != "overlay" {
                     return Ok(network);
                 }
-                let path = format!("/networks/{}?verbose=true", network.id);
+                let id = network.id.clone();
+                let path = format!("/networks/{id}?verbose=true");
                 let last = self.last.networks.iter().find(|n| n.id == network.id);
                 let instead = last.cloned().unwrap_or(network);
-                self.get(&path).await.map_err(|e| (Some(instead), e))
+                let options = InspectNetworkOptionsBuilder::default().verbose(true).build();
+                let request = self.docker.inspect_network(&id, Some(options));
+                let answer = self.typed(&path, request).await;
+                answer.map_err(|e| (Some(instead), e))
             })
             .buffered(PARALLEL)
             .collect()
@@ -209,18 +232,65 @@ impl Client {
             return Ok(known.clone());
         }
         let path = format!("/containers/{}/json", container.id);
-        self.get(&path).await.map_err(|e| (None, e))
+        let request = self.docker.inspect_container(&container.id, None);
+        self.typed(&path, request).await.map_err(|e| (None, e))
     }
 
+    /// An answer in bollard's type `B`. If that cannot read it (a value that is new
+    /// in some Docker release), the same question goes as a plain request and our
+    /// type takes the fields that it knows.
+    async fn typed<B, T: From<B> + DeserializeOwned>(
+        &self,
+        path: &str,
+        request: impl Future<Output = Result<B, BollardError>>,
+    ) -> Result<T, DockerError> {
+        match timeout(DEADLINE, request).await {
+            Ok(Ok(answer)) => Ok(answer.into()),
+            Ok(Err(BollardError::JsonDataError { .. } | BollardError::JsonSerdeError { .. })) => {
+                self.get(path).await
+            }
+            Err(_) | Ok(Err(BollardError::RequestTimeoutError)) => Err(DockerError::Late {
+                path: without_query(path),
+            }),
+            Ok(Err(source)) => Err(DockerError::Request {
+                path: without_query(path),
+                source,
+            }),
+        }
+    }
+
+    async fn version(&self) -> Result<api::Version, DockerError> {
+        self.typed("/version", self.docker.version()).await
+    }
+
+    async fn info(&self) -> Result<api::Info, DockerError> {
+        self.typed("/info", self.docker.info()).await
+    }
+
+    /// The answer to a plain request, in a type of ours.
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, DockerError> {
-        let bytes = self.bytes(path).await?;
+        let bytes = match timeout(DEADLINE, self.plain.get(path)).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(source)) => {
+                return Err(DockerError::Plain {
+                    path: without_query(path),
+                    source,
+                });
+            }
+            Err(_) => {
+                return Err(DockerError::Late {
+                    path: without_query(path),
+                });
+            }
+        };
         serde_json::from_slice(&bytes).map_err(|source| DockerError::Answer {
-            path: path.to_owned(),
+            path: without_query(path),
             source,
         })
     }
 
-    /// A list, and what of it could not be read.
+    /// A list, entry by entry, and what of it could not be read: bollard reads a
+    /// list as a whole or not at all, and its tasks have no `NetworksAttachments`.
     async fn list<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -231,48 +301,17 @@ impl Client {
             .into_iter()
             .filter_map(|value| {
                 serde_json::from_value(value)
-                    .map_err(|e| gaps.push(format!("Docker {path}: an entry: {e}")))
+                    .map_err(|e| gaps.push(format!("Docker {}: an entry: {e}", without_query(path))))
                     .ok()
             })
             .collect();
         Ok((list, gaps))
     }
+}
 
-    /// The body of an answer. bollard has no request for "any path, untyped",
-    /// but lets a request be changed before it is sent: an export's, whose
-    /// answer it passes on as bytes.
-    async fn bytes(&self, path: &str) -> Result<Vec<u8>, DockerError> {
-        let wanted = path.to_owned();
-        let docker = self
-            .docker
-            .clone()
-            .with_request_modifier(move |mut request| {
-                let mut parts = request.uri().clone().into_parts();
-                parts.path_and_query = wanted.parse().ok();
-                if let Ok(uri) = parts.try_into() {
-                    *request.uri_mut() = uri;
-                }
-                request
-            });
-        let body = docker
-            .export_container("-")
-            .try_fold(Vec::new(), async |mut all, part| {
-                all.extend_from_slice(&part);
-                Ok(all)
-            });
-        // The question without its filters names it well enough.
-        let path = || path.split('?').next().unwrap_or(path).to_owned();
-        match timeout(DEADLINE, body).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Err(_) | Ok(Err(bollard::errors::Error::RequestTimeoutError)) => {
-                Err(DockerError::Late { path: path() })
-            }
-            Ok(Err(source)) => Err(DockerError::Request {
-                path: path(),
-                source,
-            }),
-        }
-    }
+/// The question without its filters names it well enough.
+fn without_query(path: &str) -> String {
+    path.split('?').next().unwrap_or(path).to_owned()
 }
 
 /// The event of a container's life, if it is one.
@@ -323,7 +362,7 @@ impl<T> OrGap<T> for Result<T, (Option<T>, DockerError)> {
                 _,
                 DockerError::Request {
                     source:
-                        bollard::errors::Error::DockerResponseServerError {
+                        BollardError::DockerResponseServerError {
                             status_code: 404, ..
                         },
                     ..

@@ -13,8 +13,11 @@ pub(super) mod api;
 mod client;
 mod cluster;
 mod gossip;
+mod plain;
+mod typed;
 
 pub use client::{Client, DockerError};
+pub use plain::PlainError;
 
 use super::{Docker, Endpoint, Network, Node, Service, SwarmRole, Task, TaskAddress};
 use api::Answers;

@@ -34,8 +34,8 @@ impl Daemon {
     async fn client(&self) -> Client {
         let socket = self.socket.path().join("docker.sock");
         let version = bollard::API_DEFAULT_VERSION;
-        let docker = Docker::connect_with_unix(&socket.to_string_lossy(), 5, version);
-        Client::with(docker).await.unwrap()
+        let docker = Docker::connect_with_unix(&socket.to_string_lossy(), 5, version).unwrap();
+        Client::with(docker, Plain::unix(socket)).await.unwrap()
     }
 }
 
@@ -98,6 +98,20 @@ async fn everything_is_asked_for() {
         .filter(|a| a.ends_with("?verbose=true"))
         .count();
     assert_eq!(verbose, 2, "overlays only: {asked:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_bollard_cannot_read_is_read_all_the_same() {
+    let daemon = Daemon::start();
+    let client = daemon.client().await;
+    let unreadable = async { Err::<bollard::models::SystemInfo, _>(not_json()) };
+    let info: api::Info = client.typed("/info", unreadable).await.unwrap();
+    assert!(info.swarm.control_available);
+}
+
+fn not_json() -> BollardError {
+    let error = serde_json::from_str::<u8>("x").unwrap_err();
+    BollardError::JsonSerdeError { err: error }
 }
 
 #[tokio::test]
