@@ -37,13 +37,13 @@ pub fn kind(case: &Case<'_>) -> Kind {
     if !gateway && !address.is_loopback() && topology.node_by_address(address).is_none() {
         return Kind::Other;
     }
-    let protocol = case.protocol_number();
+    let protocol = case.timeline.protocol.number();
     let port = topology
         .services
         .iter()
         .filter(|s| case.timeline.service.as_ref().is_none_or(|n| *n == s.name))
         .flat_map(|s| &s.ports)
-        .find(|p| p.published == entry.port() && p.protocol == protocol);
+        .find(|p| p.published == entry.port() && p.protocol.number() == protocol);
     match port.map(|p| p.mode) {
         Some(PublishMode::Ingress) => Kind::Published,
         Some(PublishMode::Host) => Kind::PublishedOnHost,

@@ -9,7 +9,7 @@ use super::entry::{Kind, kind};
 use super::guess::guess;
 use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
 use crate::topology::role::role;
-use crate::topology::{DeviceRef, Namespace, NamespaceKind, Role, Service, Topology};
+use crate::topology::{Mac, Namespace, NamespaceKind, NeighbourState, Role, Service, Topology};
 use std::net::IpAddr;
 
 impl<'a> Case<'a> {
@@ -45,11 +45,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// IP protocol number.
-    pub fn protocol_number(&self) -> u8 {
-        self.timeline.protocol.number()
-    }
-
     /// What the client dialled.
     pub fn kind(&self) -> Kind {
         kind(self)
@@ -57,10 +52,7 @@ impl<'a> Case<'a> {
 
     /// The role of the hop's device.
     pub fn role(&self, hop: &Hop) -> Option<Role> {
-        let at = DeviceRef {
-            namespace: hop.netns,
-            ifindex: hop.ifindex,
-        };
+        let at = hop.at();
         let known = self.topology_of(&hop.node).and_then(|t| t.role(at));
         known.or_else(|| guess(hop))
     }
@@ -87,10 +79,7 @@ impl<'a> Case<'a> {
     /// The VTEP that an overlay's forwarding table puts that address behind.
     pub fn vtep_of(&self, overlay: &Namespace, address: IpAddr) -> Option<IpAddr> {
         let mac = neighbour_mac(overlay, address)?;
-        let entry = overlay
-            .fdb
-            .iter()
-            .find(|f| f.mac.eq_ignore_ascii_case(mac))?;
+        let entry = overlay.fdb.iter().find(|f| f.mac == mac)?;
         Some(entry.vtep)
     }
 
@@ -208,10 +197,10 @@ impl<'a> Case<'a> {
 }
 
 /// The link-layer address that an overlay's neighbour table gives an address.
-pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<&str> {
+pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<Mac> {
     (overlay.neighbours.iter())
-        .find(|n| n.address == address && !n.mac.is_empty() && n.state != "failed")
-        .map(|n| n.mac.as_str())
+        .find(|n| n.address == address && n.mac.is_some() && n.state != NeighbourState::Failed)?
+        .mac
 }
 
 /// Whether the kernel says that a neighbour could not be resolved.

@@ -14,19 +14,8 @@ pub fn from_client(topology: &Topology, port: &PublishedPort) -> Option<Packet> 
         input: Some(topology.uplink()?.name.clone()),
         destination: Some(topology.own_address()?),
         destination_local: true,
-        protocol: port.protocol,
+        protocol: port.protocol.number(),
         destination_port: Some(port.published),
         ..Packet::default()
     })
-}
-
-/// `tcp/8080`
-pub fn port_name(protocol: u8, port: u16) -> String {
-    let protocol = match protocol {
-        6 => "tcp",
-        17 => "udp",
-        132 => "sctp",
-        _ => "ip",
-    };
-    format!("{protocol}/{port}")
 }

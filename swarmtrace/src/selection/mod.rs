@@ -8,8 +8,9 @@
 
 mod endpoints;
 
+use crate::sys::protocol::Protocol;
 use crate::topology::{Network, PublishedPort, Service, Topology, UnknownName};
-use endpoints::{ANY_ADDRESS, Endpoints, TCP, UDP};
+use endpoints::{ANY_ADDRESS, Endpoints};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -182,8 +183,10 @@ impl Wanted {
 
     /// Nothing is known of the services: go by the port alone.
     fn any_address(&self) -> Filter {
-        let on_any_address =
-            |port| [TCP, UDP].map(|protocol| Endpoint::new(ANY_ADDRESS, port, protocol));
+        let on_any_address = |port| {
+            [Protocol::Tcp, Protocol::Udp]
+                .map(|protocol| Endpoint::new(ANY_ADDRESS, port, protocol.number()))
+        };
         Filter {
             ports: self
                 .port
@@ -240,13 +243,7 @@ fn uses(published: &PublishedPort, port: u16) -> bool {
 }
 
 fn describe(port: &PublishedPort) -> String {
-    let protocol = match port.protocol {
-        6 => "tcp",
-        17 => "udp",
-        132 => "sctp",
-        _ => "ip",
-    };
-    format!("{}→{}/{protocol}", port.published, port.target)
+    format!("{}→{}/{}", port.published, port.target, port.protocol)
 }
 
 fn names(services: &[&Service]) -> String {

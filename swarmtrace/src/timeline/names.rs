@@ -9,8 +9,8 @@
 use super::hop::{Place, Vxlan};
 use super::model::Peer;
 use crate::topology::{
-    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Service, Task,
-    Topology,
+    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Role, Service,
+    Task, Topology, role::role,
 };
 use std::net::IpAddr;
 use swarmtrace_common::Tuple;
@@ -50,23 +50,39 @@ impl<'a> Names<'a> {
     }
 
     pub fn role(self, at: DeviceRef) -> String {
-        let Some((namespace, device)) = self.0.device(at) else {
-            return format!("{} {}", self.owner(at.namespace), self.device(at));
-        };
         let owner = self.owner(at.namespace);
-        match &device.kind {
-            DeviceKind::Vxlan { .. } => format!("{owner} vxlan"),
-            DeviceKind::Veth { peer } => match namespace.kind {
-                NamespaceKind::Host | NamespaceKind::Overlay { .. } => match peer {
-                    Some(peer) => format!("{owner} veth({})", self.owner(peer.namespace)),
-                    None => format!("{owner} veth"),
-                },
+        let Some((namespace, device)) = self.0.device(at) else {
+            return format!("{owner} {}", self.device(at));
+        };
+        match role(self.0, namespace, device) {
+            Role::Vxlan => format!("{owner} vxlan"),
+            Role::OverlayPort | Role::GatewayPort | Role::LocalPort => self.port(&owner, device),
+            Role::IngressGateway
+            | Role::IngressOverlay
+            | Role::LoadBalancer
+            | Role::TaskOverlay
+            | Role::TaskGateway
+            | Role::TaskLocal => self.nic(&owner, device),
+            // A port of a bridge that was not read.
+            Role::Other if matches!(device.kind, DeviceKind::Veth { .. }) => match namespace.kind {
+                NamespaceKind::Host => self.port(&owner, device),
                 _ => self.nic(&owner, device),
             },
-            _ => match namespace.kind {
-                NamespaceKind::Host => format!("{owner} {}", device.name),
-                _ => self.nic(&owner, device),
-            },
+            Role::Underlay
+            | Role::GatewayBridge
+            | Role::LocalBridge
+            | Role::OverlayBridge
+            | Role::Loopback
+            | Role::Other => format!("{owner} {}", device.name),
+        }
+    }
+
+    fn port(self, owner: &str, device: &Device) -> String {
+        match device.kind {
+            DeviceKind::Veth { peer: Some(peer) } => {
+                format!("{owner} veth({})", self.owner(peer.namespace))
+            }
+            _ => format!("{owner} veth"),
         }
     }
 
@@ -133,15 +149,13 @@ impl<'a> Names<'a> {
         let DeviceKind::Vxlan { vni, .. } = device.kind else {
             return None;
         };
-        let mac = &namespace
-            .neighbours
-            .iter()
-            .find(|n| n.address == inner && !n.mac.is_empty())?
-            .mac;
+        let mac = (namespace.neighbours.iter())
+            .filter(|n| n.address == inner)
+            .find_map(|n| n.mac)?;
         let entry = namespace
             .fdb
             .iter()
-            .find(|f| f.ifindex == at.ifindex && f.mac.eq_ignore_ascii_case(mac))?;
+            .find(|f| f.ifindex == at.ifindex && f.mac == mac)?;
         Some(Peer {
             vtep: entry.vtep,
             node: self.node_of(entry.vtep),
@@ -196,7 +210,7 @@ impl<'a> Names<'a> {
     pub fn service_of_port(self, protocol: u8, port: u16) -> Option<&'a Service> {
         self.0.services.iter().find(|s| {
             let mut ports = s.ports.iter();
-            ports.any(|p| p.published == port && p.protocol == protocol)
+            ports.any(|p| p.published == port && p.protocol.number() == protocol)
         })
     }
 

@@ -8,7 +8,8 @@ use super::classify::{self, is_of};
 use super::docker::{Container, View};
 use super::kernel::Kernel;
 use super::{
-    Device, DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, Node, Topology, Vip,
+    Device, DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, NetworkDriver, Node,
+    Topology, Vip,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -54,7 +55,7 @@ fn add_networks(topology: &mut Topology) {
             if topology.network_by_vni(vni).is_none() {
                 found.push(Network {
                     name: format!("vni-{vni}"),
-                    driver: "overlay".to_owned(),
+                    driver: NetworkDriver::Overlay,
                     vnis: vec![vni],
                     subnets: subnets(bridge),
                     ..Network::default()
@@ -131,9 +132,10 @@ fn remote_endpoints(topology: &mut Topology) {
             let Some(DeviceKind::Vxlan { vni, .. }) = device.map(|d| &d.kind) else {
                 continue;
             };
-            let entry = namespace.fdb.iter().find(|e| {
-                e.ifindex == neighbour.ifindex && !e.mac.is_empty() && e.mac == neighbour.mac
-            });
+            let entry = namespace
+                .fdb
+                .iter()
+                .find(|e| e.ifindex == neighbour.ifindex && Some(e.mac) == neighbour.mac);
             if let Some(entry) = entry {
                 found.push((*vni, neighbour.address, entry.vtep));
             }

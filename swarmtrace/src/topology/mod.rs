@@ -23,6 +23,7 @@ mod read;
 pub mod role;
 pub mod shell;
 pub mod taps;
+mod types;
 mod watch;
 
 pub use excerpt::Excerpt;
@@ -31,4 +32,5 @@ pub use model::*;
 pub use query::{Named, UnknownName};
 pub use read::{DockerAnswer, ReadError, Reader};
 pub use role::Role;
+pub use types::{IpvsForwarding, Mac, MacError, NeighbourState, NetworkDriver, TaskState};
 pub use watch::{Changes, Watch};

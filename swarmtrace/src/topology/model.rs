@@ -4,6 +4,8 @@
 //! device its index within a namespace, a network its Docker id and VNI. Names
 //! are for people.
 
+use super::types::{IpvsForwarding, Mac, NeighbourState, NetworkDriver, TaskState, mac_or_empty};
+use crate::sys::protocol::{Protocol, as_number};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,8 +126,9 @@ pub struct Device {
     pub name: String,
     /// What it is.
     pub kind: DeviceKind,
-    /// `02:42:0a:00:00:05`; empty where it has none.
-    pub mac: String,
+    /// Its Ethernet address, if it has one.
+    #[serde(with = "mac_or_empty")]
+    pub mac: Option<Mac>,
     /// Bytes.
     pub mtu: u32,
     /// Administratively up.
@@ -199,8 +202,9 @@ pub enum IpvsMatch {
     Fwmark(u32),
     /// By address and port.
     Address {
-        /// IP protocol number.
-        protocol: u8,
+        /// IP protocol.
+        #[serde(with = "as_number")]
+        protocol: Protocol,
         /// Virtual address.
         address: IpAddr,
         /// Virtual port.
@@ -215,8 +219,8 @@ pub struct IpvsDestination {
     pub address: IpAddr,
     /// Port; 0 keeps the packet's.
     pub port: u16,
-    /// `Masq`, `Route` (DSR), `Tunnel`.
-    pub forwarding: String,
+    /// How packets are sent to it.
+    pub forwarding: IpvsForwarding,
     /// Weight; 0 takes no new connections.
     pub weight: u32,
     /// Active connections.
@@ -232,10 +236,11 @@ pub struct Neighbour {
     pub ifindex: u32,
     /// Address.
     pub address: IpAddr,
-    /// Link-layer address; empty where none was resolved.
-    pub mac: String,
-    /// `permanent`, `reachable`, `stale`, `failed`, …
-    pub state: String,
+    /// Link-layer address, if one was resolved.
+    #[serde(with = "mac_or_empty")]
+    pub mac: Option<Mac>,
+    /// How current it is; Docker's are permanent.
+    pub state: NeighbourState,
 }
 
 /// A forwarding database entry of a VXLAN device.
@@ -243,12 +248,12 @@ pub struct Neighbour {
 pub struct FdbEntry {
     /// VXLAN device, within its namespace.
     pub ifindex: u32,
-    /// Destination MAC.
-    pub mac: String,
+    /// Destination MAC; zero for the device's default destination.
+    pub mac: Mac,
     /// The VTEP it is behind: another node's data-path address.
     pub vtep: IpAddr,
-    /// `permanent`, `reachable` (learned), …
-    pub state: String,
+    /// Permanent if Docker set it; reachable or stale if the device learnt it.
+    pub state: NeighbourState,
 }
 
 /// A Docker network.
@@ -258,8 +263,8 @@ pub struct Network {
     pub id: String,
     /// Docker's name.
     pub name: String,
-    /// `overlay`, `bridge`, …
-    pub driver: String,
+    /// Docker's driver for it.
+    pub driver: NetworkDriver,
     /// The routing mesh's network.
     pub ingress: bool,
     /// VXLAN network identifiers, one a subnet.
@@ -341,8 +346,9 @@ pub struct Fwmark {
 /// A published port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedPort {
-    /// IP protocol number: 6, 17 or 132.
-    pub protocol: u8,
+    /// TCP, UDP or SCTP.
+    #[serde(with = "as_number")]
+    pub protocol: Protocol,
     /// Port that clients use.
     pub published: u16,
     /// Port inside the task.
@@ -376,8 +382,8 @@ pub struct Task {
     pub container: Option<String>,
     /// Its addresses on overlay and ingress networks.
     pub addresses: Vec<TaskAddress>,
-    /// `running`, …
-    pub state: String,
+    /// How far it has come.
+    pub state: TaskState,
 }
 
 /// A task's address on one network.

@@ -10,7 +10,7 @@ use crate::diagnose::confirm::on_node;
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{Certainty, Verdict};
 use crate::timeline::Way;
-use crate::topology::{DeviceKind, DeviceRef, Role};
+use crate::topology::{DeviceKind, Role};
 
 pub(super) const RULE: Rule = Rule {
     id: "overlay-encryption",
@@ -33,10 +33,7 @@ pub(super) const RULE: Rule = Rule {
 fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
     let topology = case.topology_of(&stop.hop.node)?;
-    let at = DeviceRef {
-        namespace: stop.hop.netns,
-        ifindex: stop.hop.ifindex,
-    };
+    let at = stop.hop.at();
     let (_, device) = topology.device(at)?;
     let DeviceKind::Vxlan { vni, .. } = device.kind else {
         return None;

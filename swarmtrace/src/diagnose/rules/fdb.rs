@@ -9,7 +9,7 @@ use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
 use crate::timeline::Way;
 use crate::topology::shell::quoted;
-use crate::topology::{DeviceRef, Namespace, Role};
+use crate::topology::{Mac, Namespace, Role};
 use std::net::IpAddr;
 
 pub(super) const MISSING: Rule = Rule {
@@ -151,10 +151,7 @@ fn home_of(case: &Case<'_>, address: IpAddr) -> Vec<IpAddr> {
 
 fn overlay<'a>(case: &Case<'a>, stop: &Stop<'_>) -> Option<&'a Namespace> {
     let topology = case.topology_of(&stop.hop.node)?;
-    let at = DeviceRef {
-        namespace: stop.hop.netns,
-        ifindex: stop.hop.ifindex,
-    };
+    let at = stop.hop.at();
     topology
         .gaps
         .is_empty()
@@ -164,9 +161,9 @@ fn overlay<'a>(case: &Case<'a>, stop: &Stop<'_>) -> Option<&'a Namespace> {
 }
 
 /// The MAC of the address, if the forwarding table has nothing for it.
-fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<&str> {
+fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<Mac> {
     let mac = neighbour_mac(overlay, address)?;
-    let listed = overlay.fdb.iter().any(|f| f.mac.eq_ignore_ascii_case(mac));
+    let listed = overlay.fdb.iter().any(|f| f.mac == mac);
     (!listed).then_some(mac)
 }
 

@@ -10,7 +10,7 @@ use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Hop, State, Way};
-use crate::topology::{DeviceKind, DeviceRef, Role};
+use crate::topology::{DeviceKind, Role};
 
 /// What VXLAN adds over IPv4.
 const VXLAN_OVERHEAD: u32 = 50;
@@ -87,10 +87,7 @@ fn confirmed(case: &Case<'_>, verdict: Verdict, hop: &Hop) -> Verdict {
 /// That the hop's VXLAN device is larger than every interface can carry.
 fn misfit(case: &Case<'_>, hop: &Hop) -> Option<String> {
     let topology = case.topology_of(&hop.node)?;
-    let at = DeviceRef {
-        namespace: hop.netns,
-        ifindex: hop.ifindex,
-    };
+    let at = hop.at();
     let (_, device) = topology.device(at)?;
     let DeviceKind::Vxlan { .. } = device.kind else {
         return None;

@@ -11,9 +11,9 @@ use crate::diagnose::confirm::within;
 use crate::diagnose::entry::Kind;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
+use crate::topology::Role;
 use crate::topology::role::role;
 use crate::topology::shell::quoted;
-use crate::topology::{DeviceRef, Role};
 use std::net::SocketAddr;
 
 pub(super) const NO_LISTENER: Rule = Rule {
@@ -154,10 +154,7 @@ fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
         return inside.then_some(hop.netns);
     }
     let topology = case.topology_of(&hop.node)?;
-    let at = DeviceRef {
-        namespace: hop.netns,
-        ifindex: hop.ifindex,
-    };
+    let at = hop.at();
     let (_, device) = topology.device(at)?;
     let (namespace, device) = topology.peer_of(device)?;
     let part = role(topology, namespace, device);
@@ -186,9 +183,10 @@ fn target_port(case: &Case<'_>, hop: &Hop) -> u16 {
         .conntrack
         .filter(|c| c.reply.0.ip() == server.ip() && c.original.1 == server);
     let published = || {
-        let protocol = case.protocol_number();
+        let protocol = case.timeline.protocol.number();
         let mut ports = case.service()?.ports.iter();
-        let port = ports.find(|p| p.published == server.port() && p.protocol == protocol)?;
+        let port =
+            ports.find(|p| p.published == server.port() && p.protocol.number() == protocol)?;
         (case.kind() == Kind::Published).then_some(port.target)
     };
     (tracked.map(|c| c.reply.0.port()))

@@ -9,5 +9,6 @@ mod host_cases;
 mod overlay_cases;
 mod positive;
 mod rewritten;
+mod roles;
 mod scene;
 mod task_cases;

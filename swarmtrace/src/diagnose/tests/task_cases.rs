@@ -97,7 +97,9 @@ pub fn cases() -> Vec<Expect> {
             "neighbour-missing-return",
             Proven,
             "vote.2 eth0 in",
-            remote().with(|s| s.b.namespaces[2].neighbours.remove(1).mac.clear()),
+            remote().with(|s| {
+                s.b.namespaces[2].neighbours.remove(1);
+            }),
         ),
         broken("task-reset", Proven, "vote.1 eth0 out", mesh(Ending::Reset)),
         broken(
@@ -190,7 +192,7 @@ fn shared(scene: Scene) -> Scene {
             ifindex: 61,
             name: "eth6".to_owned(),
             kind: veth(overlay, 60),
-            mac: String::new(),
+            mac: None,
             mtu: 1450,
             up: true,
             master: None,

@@ -5,7 +5,7 @@
 use super::finding;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
-use crate::topology::Network;
+use crate::topology::{NeighbourState, Network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -26,7 +26,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         any = Some(network);
         for entry in namespace.fdb.iter().filter(|e| e.ifindex == device.ifindex) {
-            if entry.state == "permanent" && !entry.vtep.is_unspecified() {
+            if entry.state == NeighbourState::Permanent && !entry.vtep.is_unspecified() {
                 peers.entry(entry.vtep).or_default().insert(&network.name);
             }
         }

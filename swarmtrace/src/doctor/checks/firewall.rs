@@ -4,11 +4,15 @@
 use super::{doubtful, finding};
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::sys::protocol::Protocol;
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Table, chain, "from" or "to", and the rule itself.
 type Rule = (&'static str, &'static str, &'static str, String);
+
+/// IP protocol number of ESP.
+const ESP: u8 = 50;
 
 struct Traffic {
     what: String,
@@ -116,7 +120,7 @@ fn blocked(
     let accept: Vec<String> = (traffic.iter())
         .map(|t| {
             let port = t.port.map_or(String::new(), |p| format!(" --dport {p}"));
-            let protocol = protocol(t.protocol);
+            let protocol = Protocol::from_number(t.protocol).map_or("esp", Protocol::name);
             format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
         })
         .collect();
@@ -173,19 +177,19 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     let mut all = vec![
         Traffic {
             what: format!("VXLAN (udp/{port})"),
-            protocol: 17,
+            protocol: Protocol::Udp.number(),
             port: Some(port),
             why: "Nothing passes between the two nodes on any overlay.",
         },
         Traffic {
             what: "gossip (tcp/7946)".to_owned(),
-            protocol: 6,
+            protocol: Protocol::Tcp.number(),
             port: Some(7946),
             why: "The nodes do not learn of each other's tasks.",
         },
         Traffic {
             what: "gossip (udp/7946)".to_owned(),
-            protocol: 17,
+            protocol: Protocol::Udp.number(),
             port: Some(7946),
             why: "The nodes do not learn of each other's tasks.",
         },
@@ -193,7 +197,7 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     if topology.networks.iter().any(|n| n.encrypted) {
         all.push(Traffic {
             what: "ESP (ip protocol 50)".to_owned(),
-            protocol: 50,
+            protocol: ESP,
             port: None,
             why: "Nothing passes between the two nodes on encrypted overlays.",
         });
@@ -201,18 +205,10 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     if docker.role == SwarmRole::Manager {
         all.push(Traffic {
             what: "the manager's API (tcp/2377)".to_owned(),
-            protocol: 6,
+            protocol: Protocol::Tcp.number(),
             port: Some(2377),
             why: "Other nodes cannot reach this manager.",
         });
     }
     all
-}
-
-fn protocol(number: u8) -> &'static str {
-    match number {
-        6 => "tcp",
-        17 => "udp",
-        _ => "esp",
-    }
 }

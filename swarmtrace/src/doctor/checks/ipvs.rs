@@ -5,7 +5,8 @@ use super::{finding, marks};
 use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
 use crate::topology::{
-    EndpointMode, IpvsMatch, IpvsService, Namespace, Network, Service, Topology,
+    EndpointMode, IpvsForwarding, IpvsMatch, IpvsService, Namespace, Network, Service, TaskState,
+    Topology,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -144,7 +145,11 @@ fn compare(
 /// Tasks that start or stop may have a destination or not.
 fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> bool {
     topology.task_by_address(address).is_some_and(|t| {
-        t.service == service.name && !matches!(t.state.as_str(), "failed" | "rejected" | "complete")
+        t.service == service.name
+            && !matches!(
+                t.state,
+                TaskState::Failed | TaskState::Rejected | TaskState::Complete
+            )
     })
 }
 
@@ -154,7 +159,10 @@ fn edit(sandbox: &Namespace, ipvs: &IpvsService, option: &str, addresses: &[Stri
         return format!("ipvsadm {option}");
     };
     // As the others are reached, NAT where there are none.
-    let route = ipvs.destinations.iter().any(|d| d.forwarding == "Route");
+    let route = ipvs
+        .destinations
+        .iter()
+        .any(|d| d.forwarding == IpvsForwarding::Route);
     let how = match (option, route) {
         ("-a", true) => " -g -w 1",
         ("-a", false) => " -m -w 1",

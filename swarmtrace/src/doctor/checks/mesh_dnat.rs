@@ -4,8 +4,9 @@
 
 use super::{doubtful, finding};
 use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
-use crate::doctor::swarm::{self, port_name};
+use crate::doctor::swarm;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::sys::protocol::Protocol;
 use crate::topology::{PublishedPort, Service};
 use std::net::Ipv4Addr;
 
@@ -50,7 +51,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         let walk = rules.walk("nat", "PREROUTING", &packet);
         if let Some(doubt) = walk.doubt() {
-            let name = port_name(port.protocol, port.published);
+            let name = port.protocol.port(port.published);
             let what = format!("whether {name} goes to ingress_sbox depends on the packet");
             let place = Place::namespace("host").service(&service.name);
             found.push(doubtful(what, place, doubt, "sudo iptables -t nat -S"));
@@ -124,7 +125,7 @@ fn absent(
     let jump_to =
         format!("sudo iptables -t nat -I {from} -m addrtype --dst-type LOCAL -j DOCKER-INGRESS");
     let dnat = |port: &PublishedPort| {
-        let protocol = port_name(port.protocol, port.published);
+        let protocol = port.protocol.port(port.published);
         let protocol = protocol.split('/').next().unwrap_or_default();
         let port = port.published;
         format!(
@@ -164,7 +165,7 @@ fn absent(
             one(
                 format!(
                     "no DNAT of {} to {gateway} ({from})",
-                    port_name(port.protocol, port.published)
+                    port.protocol.port(port.published)
                 ),
                 Place::namespace("host").service(&service.name),
                 vec![dnat(port)],
@@ -174,7 +175,7 @@ fn absent(
 }
 
 fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &str) -> Finding {
-    let name = port_name(port.protocol, port.published);
+    let name = port.protocol.port(port.published);
     Finding {
         why: format!(
             "Packets to {name} should go to ingress_sbox at {gateway}; the rule \"{by}\" sends \
@@ -205,7 +206,7 @@ fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
             Severity::Broken,
             format!(
                 "{} is dropped in raw PREROUTING",
-                port_name(port.protocol, port.published)
+                port.protocol.port(port.published)
             ),
             Place::namespace("host").service(&service.name),
         )
@@ -221,7 +222,7 @@ fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<F
         source: Some(Ipv4Addr::LOCALHOST),
         source_local: true,
         destination: Some(gateway),
-        protocol: 6,
+        protocol: Protocol::Tcp.number(),
         ..Packet::default()
     };
     let walk = rules.walk("nat", "POSTROUTING", &packet);

@@ -6,7 +6,9 @@ mod say;
 
 use super::finding;
 use crate::doctor::{Examined, Finding, Id, Severity};
-use crate::topology::{Device, FdbEntry, Namespace, Neighbour, Network, Topology};
+use crate::topology::{
+    Device, FdbEntry, Mac, Namespace, Neighbour, NeighbourState, Network, TaskState, Topology,
+};
 use say::Lacks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -30,7 +32,7 @@ struct Overlay<'a> {
     /// By address: those that Docker made.
     neighbours: BTreeMap<IpAddr, &'a Neighbour>,
     /// By MAC address.
-    forwards: BTreeMap<&'a str, Vec<&'a FdbEntry>>,
+    forwards: BTreeMap<Mac, Vec<&'a FdbEntry>>,
 }
 
 impl<'a> Overlay<'a> {
@@ -40,9 +42,9 @@ impl<'a> Overlay<'a> {
         device: &'a Device,
         network: &'a Network,
     ) -> Self {
-        let mut forwards: BTreeMap<&str, Vec<&FdbEntry>> = BTreeMap::new();
+        let mut forwards: BTreeMap<Mac, Vec<&FdbEntry>> = BTreeMap::new();
         for entry in namespace.fdb.iter().filter(|e| e.ifindex == device.ifindex) {
-            forwards.entry(&entry.mac).or_default().push(entry);
+            forwards.entry(entry.mac).or_default().push(entry);
         }
         Self {
             topology,
@@ -50,11 +52,16 @@ impl<'a> Overlay<'a> {
             device,
             network,
             neighbours: (namespace.neighbours.iter())
-                .filter(|n| n.ifindex == device.ifindex && !n.mac.is_empty())
+                .filter(|n| n.ifindex == device.ifindex && n.mac.is_some())
                 .map(|n| (n.address, n))
                 .collect(),
             forwards,
         }
+    }
+
+    /// The forwarding entries of a neighbour's MAC address, if there are any.
+    fn forwards_of(&self, neighbour: &Neighbour) -> Option<&Vec<&'a FdbEntry>> {
+        self.forwards.get(&neighbour.mac?)
     }
 
     /// Addresses elsewhere, with a name and the node's address where known.
@@ -71,7 +78,12 @@ impl<'a> Overlay<'a> {
             }
         }
         // The store's tasks: the gossip may have lost one.
-        for task in self.topology.tasks.iter().filter(|t| t.state == "running") {
+        for task in self
+            .topology
+            .tasks
+            .iter()
+            .filter(|t| t.state == TaskState::Running)
+        {
             let remote = local.is_some_and(|n| !task.node.is_empty() && n.id != task.node);
             for address in task
                 .addresses
@@ -116,10 +128,10 @@ impl<'a> Overlay<'a> {
                 continue;
             };
             if let Some(mac) = self.mistaken(neighbour) {
-                found.push(self.wrong_mac(neighbour, &mac, name, *host));
+                found.push(self.wrong_mac(neighbour, mac, name, *host));
                 continue;
             }
-            let Some(entries) = self.forwards.get(neighbour.mac.as_str()) else {
+            let Some(entries) = self.forwards_of(neighbour) else {
                 found.push(self.lacks(Lacks::Forward, *address, name, *host));
                 continue;
             };
@@ -134,25 +146,30 @@ impl<'a> Overlay<'a> {
         // half without the other shows what was lost.
         let named = |address: &IpAddr| elsewhere.contains_key(address);
         for (address, neighbour) in &self.neighbours {
-            if neighbour.state != "permanent" || named(address) {
+            if neighbour.state != NeighbourState::Permanent || named(address) {
                 continue;
             }
             if let Some(mac) = self.mistaken(neighbour) {
-                found.push(self.wrong_mac(neighbour, &mac, "", None));
-            } else if !self.forwards.contains_key(neighbour.mac.as_str()) {
+                found.push(self.wrong_mac(neighbour, mac, "", None));
+            } else if self.forwards_of(neighbour).is_none() {
                 found.push(self.lacks(Lacks::Forward, *address, "", None));
             }
         }
-        let macs: BTreeSet<&str> = self.neighbours.values().map(|n| n.mac.as_str()).collect();
+        let macs: BTreeSet<Mac> = self.neighbours.values().filter_map(|n| n.mac).collect();
         // Where a named address lacks its neighbour, its MAC is not known here;
         // Docker derives it from the address.
-        let derived: BTreeSet<String> = elsewhere.keys().filter_map(|a| mac_of(*a)).collect();
+        let derived: BTreeSet<Mac> = elsewhere
+            .keys()
+            .filter_map(|a| Mac::derived_from(*a))
+            .collect();
         for (mac, entries) in &self.forwards {
-            let permanent = entries.iter().find(|e| e.state == "permanent");
+            let permanent = entries
+                .iter()
+                .find(|e| e.state == NeighbourState::Permanent);
             if let Some(entry) = permanent
                 && !macs.contains(mac)
-                && !derived.contains(*mac)
-                && !mac.starts_with("00:00:00:00")
+                && !derived.contains(mac)
+                && !mac.is_zero()
             {
                 found.push(self.without_neighbour(entry));
             }
@@ -164,12 +181,14 @@ impl<'a> Overlay<'a> {
     /// another's: that of a second address, or not the one that Docker derives
     /// and that is forwarded for nobody else. A container may have been given
     /// one of its own choice, which is neither.
-    fn mistaken(&self, neighbour: &Neighbour) -> Option<String> {
-        let derived = mac_of(neighbour.address).filter(|mac| *mac != neighbour.mac)?;
+    fn mistaken(&self, neighbour: &Neighbour) -> Option<Mac> {
+        let derived = Mac::derived_from(neighbour.address)?;
+        if neighbour.mac == Some(derived) {
+            return None;
+        }
         let others = || (self.neighbours.values()).filter(|n| n.address != neighbour.address);
         let shared = others().any(|n| n.mac == neighbour.mac);
-        let idle =
-            self.forwards.contains_key(derived.as_str()) && others().all(|n| n.mac != derived);
+        let idle = self.forwards.contains_key(&derived) && others().all(|n| n.mac != Some(derived));
         (shared || idle).then_some(derived)
     }
 
@@ -193,22 +212,23 @@ impl<'a> Overlay<'a> {
             .map(|e| e.address)
             .collect();
         let behind = |host: &IpAddr| {
-            let macs: BTreeSet<&str> = (self.forwards.iter())
+            let macs: BTreeSet<Mac> = (self.forwards.iter())
                 .filter(|(_, entries)| entries.iter().any(|e| e.vtep == *host))
                 .map(|(mac, _)| *mac)
                 .collect();
             // A lone forwarding entry is a finding of its own.
             macs.iter().any(
-                |mac| match self.neighbours.values().find(|n| n.mac == **mac) {
+                |mac| match self.neighbours.values().find(|n| n.mac == Some(*mac)) {
                     Some(n) => !named.contains(&n.address),
-                    None => !named.iter().any(|a| mac_of(*a).as_deref() == Some(*mac)),
+                    None => !named.iter().any(|a| Mac::derived_from(*a) == Some(*mac)),
                 },
             )
         };
         // A neighbour that lost its forwarding entry may be any node's.
-        let orphans = self.neighbours.iter().any(|(address, n)| {
-            !named.contains(address) && !self.forwards.contains_key(n.mac.as_str())
-        });
+        let orphans = self
+            .neighbours
+            .iter()
+            .any(|(address, n)| !named.contains(address) && self.forwards_of(n).is_none());
         (hosts.iter())
             .filter(|host| !orphans && !behind(host))
             .map(|host| {
@@ -232,21 +252,4 @@ impl<'a> Overlay<'a> {
             })
             .collect()
     }
-}
-
-/// `10.0.0.6` → `02:42:0a:00:00:06`, as Docker's overlay driver makes them
-/// (libnetwork, netutils.GenerateMACFromIP).
-fn mac_of(address: IpAddr) -> Option<String> {
-    let IpAddr::V4(address) = address else {
-        return None;
-    };
-    let [a, b, c, d] = address.octets();
-    Some(format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}"))
-}
-
-fn ip_of(mac: &str) -> Option<IpAddr> {
-    let bytes: Vec<u8> = (mac.strip_prefix("02:42:")?.split(':'))
-        .map(|b| u8::from_str_radix(b, 16).ok())
-        .collect::<Option<_>>()?;
-    Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?))
 }

@@ -3,8 +3,8 @@
 
 use super::finding;
 use crate::doctor::facts::Listener;
-use crate::doctor::swarm::port_name;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
+use crate::sys::protocol::Protocol;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -16,7 +16,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let Some((name, pid)) = taken(listeners, port.protocol, port.published) else {
             continue;
         };
-        let port = port_name(port.protocol, port.published);
+        let port = port.protocol.port(port.published);
         found.push(Finding {
             why: format!(
                 "The rules of the routing mesh come first: {name} gets no connections from \
@@ -34,7 +34,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     }
     let port = topology.docker.as_ref().map_or(0, |d| d.data_path_port);
     if port != 0
-        && let Some((name, pid)) = taken(listeners, 17, port)
+        && let Some((name, pid)) = taken(listeners, Protocol::Udp, port)
     {
         found.push(Finding {
             why: "VXLAN devices cannot be set up: tasks on overlays fail to start on this node, \
@@ -51,7 +51,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 Severity::Broken,
                 format!(
                     "{} (data path) is bound by {name} (pid {pid})",
-                    port_name(17, port)
+                    Protocol::Udp.port(port)
                 ),
                 Place::namespace("host"),
             )
@@ -61,7 +61,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 }
 
 /// The process that has the port, where it is neither Docker nor the kernel.
-fn taken(listeners: &[Listener], protocol: u8, port: u16) -> Option<(&str, u32)> {
+fn taken(listeners: &[Listener], protocol: Protocol, port: u16) -> Option<(&str, u32)> {
     let mut on = listeners
         .iter()
         .filter(|l| l.protocol == protocol && l.port == port);

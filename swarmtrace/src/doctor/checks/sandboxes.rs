@@ -4,7 +4,10 @@
 use super::finding;
 use crate::doctor::swarm::command;
 use crate::doctor::{Examined, Finding, Id, Place, Severity};
-use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
+use crate::topology::{
+    Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, NeighbourState, Network,
+    NetworkDriver, Topology,
+};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -44,8 +47,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             }
             if let Some(address) = topology.gateway_nic(sandbox).map(|(_, a)| a)
                 && let Some(host) = topology.host()
-                && let Some(failed) =
-                    (host.neighbours.iter()).find(|n| n.address == address && n.state == "failed")
+                && let Some(failed) = (host.neighbours.iter())
+                    .find(|n| n.address == address && n.state == NeighbourState::Failed)
             {
                 found.push(Finding {
                     why: "The node has asked for the sandbox's MAC address and got no answer: \
@@ -115,7 +118,7 @@ fn missing_balancers(topology: &Topology) -> Vec<Finding> {
             matches!(n.kind, NamespaceKind::Container { .. })
                 && topology.nic_on(n, network).is_some()
         });
-        network.driver == "overlay" && !network.ingress && wanted && here && !balanced
+        network.driver == NetworkDriver::Overlay && !network.ingress && wanted && here && !balanced
     };
     (topology.networks.iter())
         .filter(missing)

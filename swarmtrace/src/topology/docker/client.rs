@@ -200,7 +200,9 @@ impl Client {
                 let path = format!("/networks/{id}?verbose=true");
                 let last = self.last.networks.iter().find(|n| n.id == network.id);
                 let instead = last.cloned().unwrap_or(network);
-                let options = InspectNetworkOptionsBuilder::default().verbose(true).build();
+                let options = InspectNetworkOptionsBuilder::default()
+                    .verbose(true)
+                    .build();
                 let request = self.docker.inspect_network(&id, Some(options));
                 let answer = self.typed(&path, request).await;
                 answer.map_err(|e| (Some(instead), e))
@@ -301,7 +303,9 @@ impl Client {
             .into_iter()
             .filter_map(|value| {
                 serde_json::from_value(value)
-                    .map_err(|e| gaps.push(format!("Docker {}: an entry: {e}", without_query(path))))
+                    .map_err(|e| {
+                        gaps.push(format!("Docker {}: an entry: {e}", without_query(path)))
+                    })
                     .ok()
             })
             .collect();

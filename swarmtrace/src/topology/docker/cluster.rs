@@ -111,7 +111,7 @@ pub(super) fn tasks(answers: &Answers, view: &mut View) {
                         .filter_map(|text| Some(task_address(&a.network.id, address(text)?)))
                 })
                 .collect(),
-            state: task.status.state.clone(),
+            state: task.status.state.as_str().into(),
         });
     }
 }

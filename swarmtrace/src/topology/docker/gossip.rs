@@ -6,8 +6,10 @@
 use super::api::{self, Answers, Container, NetworkService, NetworkTask};
 use super::cluster::{add, node};
 use super::{TaskName, View, address, merge, merge_endpoint, protocol, task_address};
+use crate::sys::protocol::Protocol;
 use crate::topology::{
-    Endpoint, EndpointMode, Fwmark, Node, PublishMode, PublishedPort, Service, SwarmRole, Task, Vip,
+    Endpoint, EndpointMode, Fwmark, NetworkDriver, Node, PublishMode, PublishedPort, Service,
+    SwarmRole, Task, TaskState, Vip,
 };
 
 /// Tasks and services of the containers that run here, by their labels.
@@ -30,7 +32,7 @@ pub(super) fn local_containers(answers: &Answers, view: &mut View) {
             })
             .filter(|a| {
                 let network = view.networks.iter().find(|n| n.id == a.network);
-                network.is_some_and(|n| n.driver == "overlay")
+                network.is_some_and(|n| n.driver == NetworkDriver::Overlay)
             })
             .collect();
         let task = Task {
@@ -40,7 +42,7 @@ pub(super) fn local_containers(answers: &Answers, view: &mut View) {
             node: label("node.id").to_owned(),
             container: Some(container.id.clone()),
             addresses,
-            state: "running".to_owned(),
+            state: TaskState::Running,
         };
         merge(&mut view.tasks, task);
         let service = service(&mut view.services, label("service.name"));
@@ -123,7 +125,7 @@ fn a_task(view: &mut View, network: &api::Network, service: &str, said: &Network
             node: parsed.node().unwrap_or_default().to_owned(),
             container: None,
             addresses: vec![task_address(&network.id, address_of_task)],
-            state: "running".to_owned(),
+            state: TaskState::Running,
         };
         merge(&mut view.tasks, task);
         // A task whose node is known has said where that node's data path ends.
@@ -223,7 +225,7 @@ fn mesh_ports(service: &mut Service, said: &[String], udp_ports: &[u16]) {
         add_port(
             service,
             PublishedPort {
-                protocol: if udp { 17 } else { 6 },
+                protocol: if udp { Protocol::Udp } else { Protocol::Tcp },
                 published,
                 target,
                 mode: PublishMode::Ingress,

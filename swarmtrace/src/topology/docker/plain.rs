@@ -112,9 +112,8 @@ impl Plain {
     /// The body of the answer to `GET path`. Errors if the daemon is not reached
     /// or its status is not a success.
     pub async fn get(&self, path: &str) -> Result<Bytes, PlainError> {
-        let request = |uri: Result<Uri, hyper::http::Error>| {
-            Request::get(uri?).body(Empty::<Bytes>::new())
-        };
+        let request =
+            |uri: Result<Uri, hyper::http::Error>| Request::get(uri?).body(Empty::<Bytes>::new());
         let answer = match self {
             Self::Unix { client, socket } => {
                 let uri = hyperlocal::Uri::new(socket, path).into();
@@ -122,9 +121,7 @@ impl Plain {
             }
             Self::Tcp { client, base } => {
                 let uri = format!("{base}{path}").parse::<Uri>();
-                client
-                    .request(request(uri.map_err(Into::into))?)
-                    .await?
+                client.request(request(uri.map_err(Into::into))?).await?
             }
         };
         let status = answer.status();

@@ -1,7 +1,7 @@
 //! What devices are attached to.
 
 use crate::topology::role::is_gateway;
-use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, Network, Topology};
+use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, Network, NetworkDriver, Topology};
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Topology {
@@ -65,7 +65,7 @@ impl Topology {
                     return None;
                 };
                 let network = self.network_by_vni(vni)?;
-                (network.driver == "overlay").then_some((n, d, network))
+                (network.driver == NetworkDriver::Overlay).then_some((n, d, network))
             })
         })
     }

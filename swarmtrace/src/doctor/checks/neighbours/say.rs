@@ -1,10 +1,10 @@
 //! What is said of an overlay's entries that are missing or wrong.
 
 use super::super::finding;
-use super::{Overlay, ip_of, mac_of};
+use super::Overlay;
 use crate::doctor::swarm::command;
 use crate::doctor::{Finding, Id, Place, Severity};
-use crate::topology::{FdbEntry, Neighbour};
+use crate::topology::{FdbEntry, Mac, Neighbour};
 use std::net::IpAddr;
 
 const WHY: &str = "This node cannot send to that address: connections to it stop here, and \
@@ -88,13 +88,13 @@ impl Overlay<'_> {
     pub(super) fn wrong_mac(
         &self,
         neighbour: &Neighbour,
-        mac: &str,
+        mac: Mac,
         name: &str,
         host: Option<IpAddr>,
     ) -> Finding {
         let address = neighbour.address;
         let name = self.name(address, name, host);
-        let goes = match self.forwards.get(neighbour.mac.as_str()) {
+        let goes = match self.forwards_of(neighbour) {
             Some(_) => "arrives at something else and is dropped there",
             None => "is known to no node",
         };
@@ -108,7 +108,7 @@ impl Overlay<'_> {
                 Severity::Broken,
                 format!(
                     "the neighbour entry of {name} says {} instead of {mac}",
-                    neighbour.mac
+                    neighbour.mac.unwrap_or_default()
                 ),
                 self.place_of(address, host),
             )
@@ -118,7 +118,7 @@ impl Overlay<'_> {
     /// Docker's own forwarding entry for an address that has no name here.
     pub(super) fn without_neighbour(&self, entry: &FdbEntry) -> Finding {
         let node = self.topology.node_name_at(entry.vtep);
-        let address = ip_of(&entry.mac).filter(|address| self.serves(*address));
+        let address = entry.mac.source().filter(|address| self.serves(*address));
         let who = match address {
             Some(address) => format!("{address}, behind {node}"),
             None => format!("{}, behind {node}", entry.mac),
@@ -128,7 +128,7 @@ impl Overlay<'_> {
             issues: &["moby#52661"],
             confirm: self.confirm(),
             fix: match address {
-                Some(address) => self.repair(address, Some(&entry.mac), Some(entry.vtep)),
+                Some(address) => self.repair(address, Some(entry.mac), Some(entry.vtep)),
                 None => format!("Restart dockerd on {node}, so that it is announced anew."),
             },
             ..finding(
@@ -177,7 +177,7 @@ impl Overlay<'_> {
     }
 
     /// What lasts, and where MAC address and node are known what helps at once.
-    fn repair(&self, address: IpAddr, mac: Option<&str>, host: Option<IpAddr>) -> String {
+    fn repair(&self, address: IpAddr, mac: Option<Mac>, host: Option<IpAddr>) -> String {
         let lasting = match self.topology.task_by_address(address) {
             Some(task) => format!(
                 "docker service update --force {}: its tasks are announced anew.",
@@ -187,8 +187,8 @@ impl Overlay<'_> {
                      anew."
                 .to_owned(),
         };
-        let known = self.neighbours.get(&address).map(|n| n.mac.clone());
-        let mac = mac.map(str::to_owned).or(known).or_else(|| mac_of(address));
+        let known = || self.neighbours.get(&address)?.mac;
+        let mac = mac.or_else(known).or_else(|| Mac::derived_from(address));
         let (Some(mac), Some(host)) = (mac, host) else {
             return lasting;
         };

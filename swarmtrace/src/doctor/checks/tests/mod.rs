@@ -7,7 +7,7 @@ mod cases;
 use crate::doctor::facts::Gap;
 use crate::doctor::fixtures::examined;
 use crate::doctor::{Id, Need, Severity};
-use breaking::{encrypt, namespace, neighbour_of, replace, rules, set};
+use breaking::{encrypt, mac, namespace, neighbour_of, replace, rules, set};
 
 const NODES: [&str; 3] = ["swarm/a", "swarm/b", "host-mode/a"];
 
@@ -148,7 +148,7 @@ fn a_fix_sets_what_was_found() {
         "net.ipv4.conf.eth0.forwarding",
         "0",
     );
-    neighbour_of(&mut examined, "10.0.0.6").mac = "02:42:0a:00:00:63".into();
+    neighbour_of(&mut examined, "10.0.0.6").mac = Some(mac("02:42:0a:00:00:63"));
     replace(
         &mut examined,
         "host",

@@ -4,6 +4,7 @@ use super::Case;
 use crate::doctor::checks::tests::breaking::{encrypt, namespace, replace, set};
 use crate::doctor::facts::Modules;
 use crate::doctor::fixtures::{address, listener};
+use crate::topology::NeighbourState;
 use std::collections::BTreeSet;
 
 pub const CASES: &[Case] = &[
@@ -26,8 +27,8 @@ pub const CASES: &[Case] = &[
                 .iter_mut()
                 .find(|n| n.address == address("172.18.0.2"));
             let entry = entry.unwrap();
-            entry.state = "failed".into();
-            entry.mac.clear();
+            entry.state = NeighbourState::Failed;
+            entry.mac = None;
         },
         "sandboxes",
         "does not answer ARP",
