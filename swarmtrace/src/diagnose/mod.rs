@@ -26,7 +26,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use case::{Case, Coverage, NodeCoverage, PacketDrop, ResetSent, Tap, TaskState};
+pub use case::{Case, Coverage, NodeCoverage, PacketDrop, ResetSent, Tap, TaskActivity};
 pub use catalogue::catalogue;
 pub use entry::{Kind, kind};
 pub use path::{Expected, ExpectedDevice, Next, next};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-/// More are left out, and said to be.
-const MOST: usize = 64;
+/// Most targets; the report says how many more were left out.
+const MOST_TARGETS: usize = 64;
 /// Echoes that find the largest size that passes: an MTU's bits.
 const FINDING: u32 = 11;
 /// With and without checksum.
@@ -50,7 +50,7 @@ pub struct Target {
     pub node: Option<String>,
     /// It is another node than this one.
     pub remote: bool,
-    /// The overlay's MTU; none through the mesh, which is asked for TCP alone.
+    /// The overlay's MTU; none through the mesh, where only TCP is probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
     /// Handshakes to make.
@@ -91,11 +91,12 @@ pub fn plan(topology: &Topology, service: &Service, limits: Limits) -> Plan {
             ));
         }
     }
-    if plan.targets.len() > MOST {
-        let more = plan.targets.len() - MOST;
-        plan.targets.truncate(MOST);
-        plan.not_probed
-            .push(format!("{more} more addresses: {MOST} are enough at once"));
+    if plan.targets.len() > MOST_TARGETS {
+        let more = plan.targets.len() - MOST_TARGETS;
+        plan.targets.truncate(MOST_TARGETS);
+        plan.not_probed.push(format!(
+            "{more} more addresses: {MOST_TARGETS} are enough at once"
+        ));
     }
     plan
 }

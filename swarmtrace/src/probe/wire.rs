@@ -24,26 +24,26 @@ const ECHO_REQUEST: u8 = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Answer {
-    /// The answer.
+    /// An answer.
     Answered {
-        /// After so long.
+        /// Round-trip time in microseconds.
         micros: u64,
     },
     /// A reset, or "port unreachable": the host is there, the port is not.
     Refused,
     /// Nothing within the time.
     Silent,
-    /// The packet is larger than a device on the way, which said so.
+    /// The packet is larger than the MTU of a device on the way, which reported it.
     TooBig,
-    /// Nothing could be sent, or somebody said that it cannot be delivered.
+    /// It could not be sent, or an ICMP error says that it cannot be delivered.
     Failed {
-        /// What the kernel said.
+        /// The kernel's error.
         why: String,
     },
 }
 
 impl Answer {
-    /// It came.
+    /// Whether an answer came.
     pub fn came(&self) -> bool {
         matches!(self, Self::Answered { .. })
     }

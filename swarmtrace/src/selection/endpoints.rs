@@ -1,4 +1,4 @@
-//! The addresses and ports that a service wears along the path.
+//! The addresses and ports under which a service is reached along the path.
 //!
 //! A published port is dialled on every address of the node, then on the gateway
 //! address of `ingress_sbox`, then on the task's ingress address, still under the
@@ -159,8 +159,8 @@ impl<'t> Endpoints<'t> {
             .insert(Endpoint::new(address, port, protocol.number()));
     }
 
-    /// A task that started a moment ago is chosen by IPVS before Docker's API
-    /// tells of it, so a dialled port is reported on every address.
+    /// IPVS chooses a task that started a moment ago before Docker's API lists it,
+    /// so a dialled port is reported on every address.
     fn add_anywhere(&mut self, port: u16, protocol: Protocol) {
         self.anywhere
             .insert(Endpoint::new(ANY_ADDRESS, port, protocol.number()));

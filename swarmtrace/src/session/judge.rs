@@ -2,7 +2,7 @@
 
 use super::coverage::{life, lost};
 use super::trace::Trace;
-use crate::diagnose::{Case, Coverage, Tap, TaskState, Verdict, diagnose, is_plainly_healthy};
+use crate::diagnose::{Case, Coverage, Tap, TaskActivity, Verdict, diagnose, is_plainly_healthy};
 use crate::timeline::{Leg, Timeline, Way};
 use anyhow::Result;
 
@@ -14,7 +14,7 @@ pub struct Judged {
     /// What went wrong, if anything did.
     pub verdict: Option<Verdict>,
     /// What the task was doing when it failed, where it did.
-    pub task_state: Option<TaskState>,
+    pub task_state: Option<TaskActivity>,
     /// Whether an answer to where the flow came from would have been seen.
     pub answer_watched: bool,
 }

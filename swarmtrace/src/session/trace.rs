@@ -10,7 +10,7 @@ use super::history::History;
 use super::snapshots::Snapshots;
 use super::task_state::TaskStates;
 use crate::capture::{BATCH, Capture, Event, LoadOptions, Reader, TapSite};
-use crate::diagnose::TaskState;
+use crate::diagnose::TaskActivity;
 use crate::flow::{Flow, Lost};
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
 use crate::sys::clock::{self, Mono};
@@ -227,7 +227,7 @@ impl Trace {
     }
 
     /// What a flow's task was doing when the flow failed.
-    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskState> {
+    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskActivity> {
         let topology = self.topology_when(timeline.hops.iter().map(|h| h.netns));
         self.tasks.state(timeline, topology)
     }

@@ -1,6 +1,6 @@
 //! One snapshot out of the kernel's half and Docker's.
 //!
-//! Where both speak of a thing they are joined by identity (VNI, namespace
+//! What both know is joined by identity (VNI, namespace
 //! file, address). What only one of them knows is kept as well: a Swarm whose
 //! Docker does not answer is still a set of overlays and load balancers.
 
@@ -40,7 +40,7 @@ pub(super) fn assemble(kernel: Kernel, docker: Option<&View>) -> Topology {
     topology
 }
 
-/// Overlays that only a VXLAN device speaks of.
+/// Overlays of which only the VXLAN device is known.
 fn add_networks(topology: &mut Topology) {
     let mut found = Vec::new();
     for namespace in &topology.namespaces {
@@ -120,10 +120,9 @@ fn load_balancers(topology: &mut Topology) {
     }
 }
 
-/// Endpoints on other nodes that the kernel was told of and the gossip does not
-/// name. A node's load balancer is the one thing on an overlay without a name:
-/// an only nameless address is its; of several (entries of tasks that are gone
-/// may linger) none can be told to be.
+/// Endpoints on other nodes that the kernel has entries for and the gossip does not
+/// name. Only a node's load balancer has no name: a single nameless address of a
+/// node is that. Of several none is: entries of tasks that are gone may linger.
 fn remote_endpoints(topology: &mut Topology) {
     let mut found = Vec::new();
     for namespace in &topology.namespaces {
@@ -172,7 +171,7 @@ fn remote_endpoints(topology: &mut Topology) {
     }
 }
 
-/// Nodes that only a forwarding entry speaks of.
+/// Nodes of which only a forwarding entry is known.
 fn add_nodes(topology: &mut Topology) {
     let vteps: Vec<IpAddr> = (topology.namespaces.iter())
         .flat_map(|n| n.fdb.iter().map(|e| e.vtep))
@@ -232,7 +231,7 @@ fn fwmarks(topology: &mut Topology) {
     }
 }
 
-/// A worker is not told the port; its VXLAN devices have it.
+/// On a worker Docker does not give the port; the VXLAN devices have it.
 fn data_path_port(topology: &mut Topology) {
     let mut devices = topology.namespaces.iter().flat_map(|n| &n.devices);
     let port = devices.find_map(|d| match d.kind {

@@ -23,11 +23,11 @@ pub fn read() -> io::Result<Vec<IpvsService>> {
     }
 }
 
-/// Parses the text of `/proc/net/ip_vs`. Lines that are not understood are
-/// passed over; so are the destinations of a service that is not.
+/// Parses the text of `/proc/net/ip_vs`. Skips lines that it does not understand,
+/// and the destinations of a service that it does not.
 pub fn parse(text: &str) -> Vec<IpvsService> {
     let mut services: Vec<IpvsService> = Vec::new();
-    // Whether destination lines belong to the service parsed last.
+    // Whether destination lines are of the service parsed last.
     let mut known = false;
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();

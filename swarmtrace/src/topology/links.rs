@@ -1,7 +1,7 @@
 //! The devices of one namespace and what hangs on them: addresses, neighbours
 //! and the forwarding entries of VXLAN devices.
 //!
-//! Devices are told apart by link kind, never by name: overlay devices are
+//! A device's kind is its link kind, never its name: overlay devices are
 //! called `vxlan0` and `br0` in a namespace of their own, `vx-001000-…` and
 //! `ov-001000-…` in host mode. A veth names its other end by index
 //! (IFLA_LINK) and by a number that only its own namespace understands
@@ -259,7 +259,7 @@ fn neighbour(message: NeighbourMessage) -> Option<Neighbour> {
     })
 }
 
-/// A bridge's own entries have no destination and are passed over.
+/// `None` for a bridge's own entry, which has no destination.
 fn fdb_entry(message: NeighbourMessage) -> Option<FdbEntry> {
     let (mut vtep, mut mac_address) = (None, None);
     for attribute in message.attributes {
@@ -268,7 +268,7 @@ fn fdb_entry(message: NeighbourMessage) -> Option<FdbEntry> {
                 vtep = match address {
                     NeighbourAddress::Inet(a) => Some(IpAddr::from(a)),
                     NeighbourAddress::Inet6(a) => Some(IpAddr::from(a)),
-                    // The family is AF_BRIDGE: only the length tells.
+                    // The family is AF_BRIDGE: the length decides.
                     NeighbourAddress::Other(bytes) => (<[u8; 4]>::try_from(&bytes[..]))
                         .map(IpAddr::from)
                         .or_else(|_| <[u8; 16]>::try_from(&bytes[..]).map(IpAddr::from))

@@ -24,7 +24,7 @@ pub struct Topology {
     pub host_namespace: u32,
     /// Every namespace that was found, the host's first.
     pub namespaces: Vec<Namespace>,
-    /// Networks that Docker or a VXLAN device speaks of.
+    /// Networks of Docker, and overlays of which only a VXLAN device is known.
     pub networks: Vec<Network>,
     /// Services that Docker knows of from here.
     pub services: Vec<Service>,
@@ -259,7 +259,7 @@ pub struct FdbEntry {
 /// A Docker network.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Network {
-    /// Docker's id; empty where only a VXLAN device speaks of it.
+    /// Docker's id; empty if only its VXLAN device is known.
     pub id: String,
     /// Docker's name.
     pub name: String,
@@ -289,7 +289,7 @@ pub struct Endpoint {
     /// `vote.2`, `lb` (a node's load balancer), or a container's name; empty
     /// where only the kernel knows of it.
     pub name: String,
-    /// Service name, where it belongs to one.
+    /// Name of its service, if it is a service's.
     pub service: Option<String>,
     /// Its address.
     pub address: IpAddr,
@@ -300,7 +300,7 @@ pub struct Endpoint {
 /// A Swarm service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
-    /// Docker's id; empty on a worker that only heard of it.
+    /// Docker's id; empty on a worker that knows it by gossip alone.
     pub id: String,
     /// Name.
     pub name: String,

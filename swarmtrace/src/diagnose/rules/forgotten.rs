@@ -5,7 +5,7 @@
 //! answers it with a reset.
 
 use super::Rule;
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::reading::born_in_sandbox;
 use crate::diagnose::verdict::{Certainty, Verdict, name, seen};
@@ -52,7 +52,9 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
         idle.map(|ns| format!("nothing was seen of it for {} s before", ns / 1_000_000_000));
     let old = case.timeline.gaps.contains(&Gap::StartNotSeen);
     let stopped = match case.task_state {
-        Some(state @ TaskState::Stopped { .. }) => Some(format!("its task: {}", state.describe())),
+        Some(state @ TaskActivity::Stopped { .. }) => {
+            Some(format!("its task: {}", state.describe()))
+        }
         _ => None,
     };
     let sent = case

@@ -1,7 +1,7 @@
 //! Open connections that one of the two ends reset.
 
 use super::Rule;
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
 use crate::timeline::{Hop, Leg, Phase, State, Way};
@@ -56,14 +56,14 @@ pub(super) const CLIENT: Rule = Rule {
 
 fn task(case: &Case<'_>) -> Option<Verdict> {
     match case.task_state {
-        Some(TaskState::Stopped { .. }) => None,
+        Some(TaskActivity::Stopped { .. }) => None,
         _ => by_task(&TASK, case),
     }
 }
 
 fn task_stopped(case: &Case<'_>) -> Option<Verdict> {
     match case.task_state {
-        Some(TaskState::Stopped { .. }) => by_task(&TASK_STOPPED, case),
+        Some(TaskActivity::Stopped { .. }) => by_task(&TASK_STOPPED, case),
         _ => None,
     }
 }

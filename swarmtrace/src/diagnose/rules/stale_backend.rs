@@ -6,7 +6,7 @@
 //! the neighbour entry is gone too.
 
 use super::Rule;
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::reading::unresolved;
 use crate::diagnose::stop::Stop;
@@ -38,7 +38,7 @@ fn judge(case: &Case<'_>) -> Option<Verdict> {
     let stop = case.forward_stop()?;
     let backend = chosen(case, &stop)?;
     let stopped = match case.task_state {
-        Some(state @ TaskState::Stopped { .. }) => Some(state),
+        Some(state @ TaskActivity::Stopped { .. }) => Some(state),
         _ => None,
     };
     if stopped.is_none() && !unknown_to_docker(case.topology, backend) {

@@ -6,7 +6,7 @@
 
 use super::Rule;
 use super::duplicate::is_shared;
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::within;
 use crate::diagnose::entry::Kind;
 use crate::diagnose::verdict::{Certainty, Verdict, seen};
@@ -64,18 +64,18 @@ pub(super) const STOPPING: Rule = Rule {
 
 fn no_listener(case: &Case<'_>) -> Option<Verdict> {
     match case.task_state {
-        Some(TaskState::Starting | TaskState::Stopped { .. }) => None,
-        Some(TaskState::Running) | None => verdict(&NO_LISTENER, case),
+        Some(TaskActivity::Starting | TaskActivity::Stopped { .. }) => None,
+        Some(TaskActivity::Running) | None => verdict(&NO_LISTENER, case),
     }
 }
 
 fn starting(case: &Case<'_>) -> Option<Verdict> {
-    let starting = case.task_state == Some(TaskState::Starting);
+    let starting = case.task_state == Some(TaskActivity::Starting);
     starting.then(|| verdict(&STARTING, case)).flatten()
 }
 
 fn stopping(case: &Case<'_>) -> Option<Verdict> {
-    let stopped = matches!(case.task_state, Some(TaskState::Stopped { .. }));
+    let stopped = matches!(case.task_state, Some(TaskActivity::Stopped { .. }));
     stopped.then(|| verdict(&STOPPING, case)).flatten()
 }
 

@@ -4,7 +4,7 @@ use super::cases::{Expect, broken, mesh, unanswered};
 use super::overlay_cases::data;
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven, Unknown};
-use crate::diagnose::TaskState::{Running, Starting, Stopped};
+use crate::diagnose::TaskActivity::{Running, Starting, Stopped};
 use crate::synthetic::{Connection, Ending, Route};
 use crate::topology::{Device, DeviceKind, DeviceRef};
 

@@ -1,6 +1,6 @@
 //! One failed connection: what happened, where it began, and who did it.
 
-use crate::diagnose::{TaskState, Verdict};
+use crate::diagnose::{TaskActivity, Verdict};
 use crate::flow::FlowPacket;
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side};
 use crate::sys::clock::Nanos;
@@ -9,13 +9,135 @@ use crate::timeline::{Gap, Hop, Leg, Phase, Place, State, Timeline};
 /// How soon after the SYN-ACK a reset still belongs to the handshake.
 const HANDSHAKE: Nanos = Nanos::from_secs(1);
 
+<<<<<<< HEAD
+=======
+/// How a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A reset answered the SYN.
+    Refused,
+    /// A reset broke it later.
+    Reset,
+    /// An ICMP error answered the SYN.
+    IcmpError,
+    /// Nothing answered the SYN.
+    Unanswered,
+    /// The SYN-ACK was not seen to come back to where the SYN came from.
+    AnswerLost,
+    /// It was answered, after the SYN or SYN-ACK had been sent again.
+    SentAgain,
+}
+
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Who opened the connection.
+    Client,
+    /// Who was asked.
+    Server,
+}
+
+/// How a birthplace is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// The first tap that saw the reset; for silence, the last that saw the packet.
+    Tap,
+    /// The kernel says that it sent the reset in this namespace.
+    Kernel,
+}
+
+/// Where a failure began: where a reset or ICMP error was born; for silence, the
+/// last hop that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Birthplace {
+    /// Name of the node.
+    pub node: String,
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Inode of the namespace.
+    pub netns: u32,
+    /// Name of the device, where a tap saw it in that namespace.
+    pub device: Option<String>,
+    /// Which way it crossed that device.
+    pub way: Option<Way>,
+    /// How it is known.
+    pub by: KnownBy,
+}
+
+impl Birthplace {
+    /// `vote.1 eth0 out`, `in vote.1`
+    pub fn describe(&self) -> String {
+        let way = match self.way {
+            Some(Way::In) => "in",
+            Some(Way::Out) => "out",
+            None => "",
+        };
+        match &self.device {
+            Some(device) => format!("{} {device} {way}", self.namespace),
+            None => format!("in {}", self.namespace),
+        }
+    }
+
+    fn at(hop: &Hop) -> Self {
+        Self {
+            node: hop.node.to_string(),
+            namespace: hop.namespace.to_string(),
+            netns: hop.netns,
+            device: Some(hop.device.to_string()),
+            way: Some(hop.way),
+            by: KnownBy::Tap,
+        }
+    }
+}
+
+/// One failed connection. This is its JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// [`FORMAT`]
+    pub format: &'static str,
+    /// [`VERSION`]
+    pub version: u32,
+    /// How it failed.
+    pub kind: Kind,
+    /// Whether it failed before it was open.
+    pub during_handshake: bool,
+    /// Which side sent the reset.
+    pub side: Option<Side>,
+    /// When, nanoseconds since the Unix epoch.
+    pub time: u64,
+    /// Where it began.
+    pub birthplace: Option<Birthplace>,
+    /// The kernel's reason for the reset.
+    pub reason: Option<String>,
+    /// Service that was asked for.
+    pub service: Option<String>,
+    /// Task that it went to.
+    pub task: Option<String>,
+    /// Who opened the connection.
+    pub client: SocketAddr,
+    /// What the client asked for.
+    pub entry: SocketAddr,
+    /// Where the connection ends.
+    pub backend: Option<SocketAddr>,
+    /// What the task was doing at that moment, as far as Docker said.
+    pub task_state: Option<TaskActivity>,
+    /// What went wrong.
+    pub verdict: Option<Verdict>,
+    /// Every hop that was seen.
+    pub timeline: Timeline,
+}
+
+>>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's)
 impl Finding {
     /// The failure that a judged timeline shows; `None` where nothing failed, or
     /// where an earlier revision of the timeline showed it.
     pub fn of(
         timeline: Timeline,
         verdict: Option<Verdict>,
-        task_state: Option<TaskState>,
+        task_state: Option<TaskActivity>,
     ) -> Option<Self> {
         let (kind, index, side) = match timeline.state {
             State::Refused { by } => (FailureKind::Refused, Some(by), Some(Side::Server)),

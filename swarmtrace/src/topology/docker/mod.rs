@@ -1,6 +1,6 @@
-//! What Docker says of this node and its Swarm.
+//! Docker's half of a snapshot: this node and its Swarm.
 //!
-//! A manager is told everything by the cluster's store. A worker is not: its
+//! A manager reads everything from the cluster's store. A worker cannot: its
 //! services and tasks come from the labels of local containers and from the
 //! gossip that each attached network keeps (`docker network inspect
 //! --verbose`). The gossip also gives what no store has: the firewall mark
