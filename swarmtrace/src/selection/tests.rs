@@ -15,7 +15,7 @@ fn namespace(inode: u32, kind: NamespaceKind, addresses: &[&str]) -> Namespace {
             ifindex: 2,
             name: "eth0".into(),
             kind: DeviceKind::Physical,
-            mac: String::new(),
+            mac: None,
             mtu: 1500,
             up: true,
             master: None,

@@ -13,7 +13,7 @@ use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{Certainty, Verdict, name};
 use crate::timeline::{Leg, Phase, Way};
 use crate::topology::shell::quoted;
-use crate::topology::{Role, Topology};
+use crate::topology::{Role, TaskState, Topology};
 use std::net::IpAddr;
 
 pub(super) const RULE: Rule = Rule {
@@ -91,7 +91,10 @@ pub(super) fn unknown_to_docker(topology: &Topology, address: IpAddr) -> bool {
     let task = topology.task_by_address(address);
     let endpoint = network.is_some_and(|n| n.endpoints.iter().any(|e| e.address == address));
     let asked = topology.docker.is_some() && !topology.tasks.is_empty();
-    asked && topology.gaps.is_empty() && task.is_none_or(|t| t.state != "running") && !endpoint
+    asked
+        && topology.gaps.is_empty()
+        && task.is_none_or(|t| t.state != TaskState::Running)
+        && !endpoint
 }
 
 fn choice(case: &Case<'_>, backend: IpAddr) -> Option<String> {

@@ -4,6 +4,7 @@ use super::Case;
 use crate::doctor::checks::tests::breaking::{encrypt, namespace, replace, set};
 use crate::doctor::facts::Modules;
 use crate::doctor::fixtures::{address, listener};
+use crate::sys::protocol::Protocol;
 use crate::topology::NeighbourState;
 use std::collections::BTreeSet;
 
@@ -149,7 +150,7 @@ pub const CASES: &[Case] = &[
         "another process on a published port",
         "swarm/a",
         |e| {
-            e.facts.listeners = Some(vec![listener(6, 8080, Some("nginx"))]);
+            e.facts.listeners = Some(vec![listener(Protocol::Tcp, 8080, Some("nginx"))]);
         },
         "port-conflicts",
         "also bound by nginx",
@@ -158,7 +159,7 @@ pub const CASES: &[Case] = &[
         "another process on the data-path port",
         "swarm/a",
         |e| {
-            e.facts.listeners = Some(vec![listener(17, 4789, Some("flanneld"))]);
+            e.facts.listeners = Some(vec![listener(Protocol::Udp, 4789, Some("flanneld"))]);
         },
         "port-conflicts",
         "bound by flanneld",
