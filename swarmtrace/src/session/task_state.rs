@@ -109,7 +109,9 @@ fn state(life: Life, met: Option<i64>, time: i64) -> Option<TaskActivity> {
         (Some(_), Some(_)) => Some(TaskActivity::Starting),
         (Some(started), None) if settled(started) => Some(TaskActivity::Running),
         (Some(_), None) => Some(TaskActivity::Starting),
-        (None, _) => met.filter(|met| settled(*met)).map(|_| TaskActivity::Running),
+        (None, _) => met
+            .filter(|met| settled(*met))
+            .map(|_| TaskActivity::Running),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::cases::mesh;
 use crate::diagnose::path::{Next, next};
 use crate::diagnose::{Case, Coverage};
-use crate::timeline::synthetic::Ending;
+use crate::synthetic::Ending;
 use crate::timeline::{Leg, Timeline, Way};
 use crate::topology::role::role;
 use crate::topology::taps::{Scope, sites};

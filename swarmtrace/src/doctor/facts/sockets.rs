@@ -87,7 +87,9 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let all = read().unwrap();
-        let found = all.iter().find(|l| l.protocol == Protocol::Udp && l.port == port);
+        let found = all
+            .iter()
+            .find(|l| l.protocol == Protocol::Udp && l.port == port);
         assert_eq!(
             found.unwrap().process.as_ref().unwrap().1,
             std::process::id()
