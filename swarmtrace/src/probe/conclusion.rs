@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// All that was sent was answered.
     Passes,
-    /// It passes; the echoes that would show the size are not answered.
+    /// It passes, though the echoes that would tell its size are not answered.
     PassesUnsized,
     /// Nothing passes between this node and that one.
     DataPathBlocked,
@@ -44,13 +44,8 @@ impl Kind {
 }
 
 /// A kind, and one line that says it.
-<<<<<<< HEAD:swarmtrace/src/probe/judge.rs
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Verdict {
-=======
-#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Conclusion {
->>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's):swarmtrace/src/probe/conclusion.rs
     /// Which.
     pub kind: Kind,
     /// For people.
@@ -84,7 +79,7 @@ fn mesh(outcome: &Outcome) -> (Kind, String) {
         0 if refused > 0 => (
             Kind::MeshRefuses,
             "refused: no mark, no IPVS service or destination, or nothing listens in the tasks \
-             (swarmtrace doctor finds the first three)"
+             (swarmtrace doctor tells the first three)"
                 .to_owned(),
         ),
         0 => (

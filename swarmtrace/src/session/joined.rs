@@ -14,36 +14,6 @@ use crate::topology::Topology;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-<<<<<<< HEAD
-=======
-/// One node, as a line of JSON.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Watched {
-    /// [`NODE_FORMAT`]
-    pub format: String,
-    /// 1
-    pub version: u32,
-    /// Name of the node.
-    pub node: String,
-    /// When each tap was in place.
-    pub taps: Vec<TapSpan>,
-    /// Since when flows were reported at every tap they passed; `None` where they
-    /// are lost from sight as soon as their port is rewritten.
-    pub follows_since: Option<u64>,
-    /// The node when the trace ended.
-    pub topology: Topology,
-}
-
-/// What stands beside a timeline in `follow`'s JSON.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Beside {
-    /// What that node alone made of it.
-    pub verdict: Option<Verdict>,
-    /// What the task was doing, as that node's Docker knows.
-    pub task_state: Option<TaskActivity>,
-}
-
->>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's)
 /// One node's part of a connection.
 #[derive(Clone, Debug)]
 pub struct Part {

@@ -5,10 +5,6 @@
 //! figures are the last line, an object of its own format.
 
 use super::{Args, Format};
-<<<<<<< HEAD
-=======
-use crate::diagnose::{TaskActivity, Verdict};
->>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's)
 use crate::flow::{Flow, Statistics};
 use crate::output;
 use crate::output::notes::{Gaps, loss};
@@ -89,17 +85,8 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-<<<<<<< HEAD
     fn tell(&mut self, line: &TimelineLine) -> Result<()> {
         let timeline = &line.timeline;
-=======
-    fn tell(
-        &mut self,
-        timeline: &Timeline,
-        verdict: Option<&Verdict>,
-        task_state: Option<TaskActivity>,
-    ) -> Result<()> {
->>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's)
         if timeline.revision == 0 {
             self.told += 1;
             self.histograms.add(timeline);

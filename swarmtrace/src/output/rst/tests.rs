@@ -1,13 +1,8 @@
 //! Findings and groups of a synthetic Swarm's failures.
 
 use super::text::headline;
-<<<<<<< HEAD
 use super::{Groups, is_of_swarm};
 use crate::diagnose::TaskActivity;
-=======
-use super::{Birthplace, Finding, Groups, Kind, KnownBy, Side, is_of_swarm};
-use crate::diagnose::TaskActivity;
->>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's)
 use crate::flow::{Correlator, Options};
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side, write_line};
 use crate::synthetic::{At, Connection, Ending, Route, topology};
@@ -163,14 +158,9 @@ fn what_works_is_no_finding_and_the_node_s_own_is_not_the_swarm_s() {
 #[test]
 fn the_json_has_what_happened_beside_the_timeline() {
     let refused = timeline(Route::MeshLocal, Ending::Refused, 1);
-<<<<<<< HEAD
     let found = Finding::of(refused, None, Some(TaskActivity::Starting)).unwrap();
     let json = write_line(&found).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-=======
-    let found = Finding::of(refused, None, Some(TaskActivity::Starting)).unwrap();
-    let json = serde_json::to_value(&found).unwrap();
->>>>>>> d5b3003 (Plain English in topology, selection and probe; TaskActivity is what a task was doing, TaskActivity Docker's)
     assert_eq!(json["format"], "swarmtrace-rst");
     assert_eq!(json["version"], 1);
     assert_eq!(json["kind"], "refused");
