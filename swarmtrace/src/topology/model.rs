@@ -128,6 +128,7 @@ pub struct Device {
     pub kind: DeviceKind,
     /// Its Ethernet address, if it has one.
     #[serde(with = "mac_or_empty")]
+    #[schemars(with = "String")]
     pub mac: Option<Mac>,
     /// Bytes.
     pub mtu: u32,
@@ -204,6 +205,7 @@ pub enum IpvsMatch {
     Address {
         /// IP protocol.
         #[serde(with = "as_number")]
+        #[schemars(with = "u8")]
         protocol: Protocol,
         /// Virtual address.
         address: IpAddr,
@@ -220,6 +222,7 @@ pub struct IpvsDestination {
     /// Port; 0 keeps the packet's.
     pub port: u16,
     /// How packets are sent to it.
+    #[schemars(with = "String")]
     pub forwarding: IpvsForwarding,
     /// Weight; 0 takes no new connections.
     pub weight: u32,
@@ -238,8 +241,10 @@ pub struct Neighbour {
     pub address: IpAddr,
     /// Link-layer address, if one was resolved.
     #[serde(with = "mac_or_empty")]
+    #[schemars(with = "String")]
     pub mac: Option<Mac>,
     /// How current it is; Docker's are permanent.
+    #[schemars(with = "String")]
     pub state: NeighbourState,
 }
 
@@ -249,10 +254,12 @@ pub struct FdbEntry {
     /// VXLAN device, within its namespace.
     pub ifindex: u32,
     /// Destination MAC; zero for the device's default destination.
+    #[schemars(with = "String")]
     pub mac: Mac,
     /// The VTEP it is behind: another node's data-path address.
     pub vtep: IpAddr,
     /// Permanent if Docker set it; reachable or stale if the device learnt it.
+    #[schemars(with = "String")]
     pub state: NeighbourState,
 }
 
@@ -264,6 +271,7 @@ pub struct Network {
     /// Docker's name.
     pub name: String,
     /// Docker's driver for it.
+    #[schemars(with = "String")]
     pub driver: NetworkDriver,
     /// The routing mesh's network.
     pub ingress: bool,
@@ -348,6 +356,7 @@ pub struct Fwmark {
 pub struct PublishedPort {
     /// TCP, UDP or SCTP.
     #[serde(with = "as_number")]
+    #[schemars(with = "u8")]
     pub protocol: Protocol,
     /// Port that clients use.
     pub published: u16,
@@ -383,6 +392,7 @@ pub struct Task {
     /// Its addresses on overlay and ingress networks.
     pub addresses: Vec<TaskAddress>,
     /// How far it has come.
+    #[schemars(with = "String")]
     pub state: TaskState,
 }
 
