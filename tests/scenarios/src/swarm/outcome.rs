@@ -4,7 +4,7 @@
 use super::follow::{Followed, Following};
 use super::listener::Listener;
 use super::nodes::{NODES, Swarm};
-use super::tables::{Table, tables};
+use super::tables::{Table, keep_ended_connections, tables};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use truth::conntrack::Entry;
@@ -27,6 +27,9 @@ pub struct Outcome {
 /// Listens and follows on both nodes while `act` runs.
 #[track_caller]
 pub fn watch(swarm: &Swarm, options: &str, act: impl FnOnce()) -> Outcome {
+    for node in NODES {
+        keep_ended_connections(swarm, node);
+    }
     let follows = NODES.map(|node| Following::start(swarm, node, options));
     let listeners = NODES.map(|node| Listener::start(swarm, node));
     act();
