@@ -28,7 +28,7 @@ pub struct Case<'a> {
     /// Other nodes' snapshots, where recordings were joined; empty live.
     pub others: &'a [Topology],
     /// What the backend's task was doing when it happened, where it is known.
-    pub task_state: Option<TaskState>,
+    pub task_state: Option<TaskActivity>,
 }
 
 /// The taps and the loss while the flow lived, by node. A node that is missing
@@ -85,7 +85,8 @@ impl Coverage {
 /// What a task was doing at the moment of the failure, by Docker's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
-pub enum TaskState {
+#[schemars(rename = "TaskState")]
+pub enum TaskActivity {
     /// It ran, and had for a while.
     Running,
     /// Its container had been started, its health check had not passed yet (or
@@ -98,7 +99,7 @@ pub enum TaskState {
     },
 }
 
-impl TaskState {
+impl TaskActivity {
     /// `stopped 3.2 s before`
     pub fn describe(self) -> String {
         match self {

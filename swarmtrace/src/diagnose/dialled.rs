@@ -37,7 +37,7 @@ pub fn dialled(case: &Case<'_>) -> Dialled {
     if !gateway && !address.is_loopback() && topology.node_by_address(address).is_none() {
         return Dialled::Other;
     }
-    let protocol = case.protocol_number();
+    let protocol = case.timeline.protocol;
     let port = topology
         .services
         .iter()

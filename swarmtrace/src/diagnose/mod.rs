@@ -25,7 +25,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use case::{Case, Coverage, NodeCoverage, PacketDrop, ResetSent, Tap, TaskState};
+pub use case::{Case, Coverage, NodeCoverage, PacketDrop, ResetSent, Tap, TaskActivity};
 pub use health::{is_failing, is_plainly_healthy, is_silent, missed_events};
 pub use rule::Rule;
 pub use rules::RULES;

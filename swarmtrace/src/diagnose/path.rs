@@ -12,7 +12,7 @@ use super::case::{Case, Tap};
 use super::dialled::{Dialled, dialled, holds};
 use crate::timeline::{Hop, Leg, Way};
 use crate::topology::role::role;
-use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Role, Topology};
+use crate::topology::{Device, DeviceKind, Namespace, NamespaceKind, Role, Topology};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -81,10 +81,7 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
     let Some(topology) = case.topology_of(&hop.node) else {
         return Next::Unknown;
     };
-    let at = DeviceRef {
-        namespace: hop.netns,
-        ifindex: hop.ifindex,
-    };
+    let at = hop.at();
     let Some((namespace, device)) = topology.device(at) else {
         return Next::Unknown;
     };

@@ -10,7 +10,7 @@ use super::guess::guess;
 use super::health::is_failing;
 use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
 use crate::topology::role::role;
-use crate::topology::{DeviceRef, Namespace, NamespaceKind, Role, Service, Topology};
+use crate::topology::{Mac, Namespace, NamespaceKind, NeighbourState, Role, Service, Topology};
 use std::net::IpAddr;
 
 impl<'a> Case<'a> {
@@ -47,11 +47,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// IP protocol number.
-    pub fn protocol_number(&self) -> u8 {
-        self.timeline.protocol.number()
-    }
-
     /// What the client dialled.
     pub fn dialled(&self) -> Dialled {
         dialled(self)
@@ -59,11 +54,7 @@ impl<'a> Case<'a> {
 
     /// The role of the hop's device.
     pub fn role(&self, hop: &Hop) -> Option<Role> {
-        let at = DeviceRef {
-            namespace: hop.netns,
-            ifindex: hop.ifindex,
-        };
-        let known = self.topology_of(&hop.node).and_then(|t| t.role(at));
+        let known = self.topology_of(&hop.node).and_then(|t| t.role(hop.at()));
         known.or_else(|| guess(hop))
     }
 
@@ -89,10 +80,7 @@ impl<'a> Case<'a> {
     /// The VTEP that an overlay's forwarding table puts that address behind.
     pub fn vtep_of(&self, overlay: &Namespace, address: IpAddr) -> Option<IpAddr> {
         let mac = neighbour_mac(overlay, address)?;
-        let entry = overlay
-            .fdb
-            .iter()
-            .find(|f| f.mac.eq_ignore_ascii_case(mac))?;
+        let entry = overlay.fdb.iter().find(|f| f.mac == mac)?;
         Some(entry.vtep)
     }
 
@@ -212,10 +200,10 @@ impl<'a> Case<'a> {
 }
 
 /// The MAC address that an overlay's neighbour table has for an address.
-pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<&str> {
+pub fn neighbour_mac(overlay: &Namespace, address: IpAddr) -> Option<Mac> {
     (overlay.neighbours.iter())
-        .find(|n| n.address == address && !n.mac.is_empty() && n.state != "failed")
-        .map(|n| n.mac.as_str())
+        .find(|n| n.address == address && n.mac.is_some() && n.state != NeighbourState::Failed)?
+        .mac
 }
 
 /// Whether the drop's reason, or the function where it happened on kernels

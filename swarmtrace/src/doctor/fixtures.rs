@@ -4,6 +4,7 @@
 use super::facts::iptables::{Backend, Ruleset};
 use super::facts::{Listener, NamespaceFacts, Route, Rules};
 use super::{Examined, Facts};
+use crate::sys::protocol::Protocol;
 use crate::topology::fixtures;
 use std::net::IpAddr;
 
@@ -50,15 +51,15 @@ pub fn examined(name: &str) -> Examined {
         source: Some(own),
     });
     facts.listeners = Some(vec![
-        listener(6, 8080, Some("dockerd")),
-        listener(17, 4789, None),
-        listener(17, 7946, Some("dockerd")),
+        listener(Protocol::Tcp, 8080, Some("dockerd")),
+        listener(Protocol::Udp, 4789, None),
+        listener(Protocol::Udp, 7946, Some("dockerd")),
     ]);
     Examined { topology, facts }
 }
 
 /// A listening socket.
-pub fn listener(protocol: u8, port: u16, process: Option<&str>) -> Listener {
+pub fn listener(protocol: Protocol, port: u16, process: Option<&str>) -> Listener {
     Listener {
         protocol,
         port,

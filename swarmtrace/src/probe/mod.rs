@@ -7,16 +7,17 @@
 //! whether something listens, ICMP echoes from a load balancer's namespace
 //! travel the same bridge, VXLAN device and network as its connections do, and
 //! the same echo at the overlay's full MTU tells a hole from a block. What a
-//! [`plan`](plan()) lists is sent by [`run`](run()) and judged by [`judge`](judge()).
+//! [`plan`](plan()) lists is sent by [`run`](run()); [`conclude`] says what the answers
+//! mean.
 
-mod judge;
+mod conclusion;
 mod plan;
 mod run;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub use judge::{Kind, Verdict, judge};
+pub use conclusion::{Conclusion, Kind, conclude};
 pub use plan::{Entry, Plan, Target, plan};
 pub use run::run;
 pub use wire::Answer;
@@ -25,7 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long an answer is waited for, and how often one is asked for.
+/// How long to wait for an answer, and how many to request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// For one answer.
@@ -64,7 +65,7 @@ pub struct Judged {
     #[serde(flatten)]
     pub outcome: Outcome,
     /// What it means.
-    pub verdict: Verdict,
+    pub verdict: Conclusion,
 }
 
 /// The whole answer.
@@ -83,7 +84,7 @@ pub struct Report {
 impl Report {
     /// Judges what came.
     pub fn new(plan: &Plan, outcomes: Vec<Outcome>) -> Self {
-        let verdicts: Vec<Verdict> = outcomes.iter().map(|o| judge(o, &outcomes)).collect();
+        let verdicts: Vec<Conclusion> = outcomes.iter().map(|o| conclude(o, &outcomes)).collect();
         Self {
             node: plan.node.clone(),
             service: plan.service.clone(),

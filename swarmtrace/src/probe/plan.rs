@@ -1,16 +1,15 @@
 //! What will be sent, and from where: nothing but the service's own addresses.
 
 use super::Limits;
-use crate::sys::protocol::port_name;
+use crate::sys::protocol::Protocol;
 use crate::topology::{Namespace, Network, PublishMode, Service, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-/// More are left out, and said to be.
-const MOST: usize = 64;
-const TCP: u8 = 6;
+/// Most targets; the report says how many more were left out.
+const MOST_TARGETS: usize = 64;
 /// Echoes that find the largest size that passes: an MTU's bits.
 const FINDING: u32 = 11;
 /// With and without checksum.
@@ -92,11 +91,12 @@ pub fn plan(topology: &Topology, service: &Service, limits: Limits) -> Plan {
             ));
         }
     }
-    if plan.targets.len() > MOST {
-        let more = plan.targets.len() - MOST;
-        plan.targets.truncate(MOST);
-        plan.not_probed
-            .push(format!("{more} more addresses: {MOST} are enough at once"));
+    if plan.targets.len() > MOST_TARGETS {
+        let more = plan.targets.len() - MOST_TARGETS;
+        plan.targets.truncate(MOST_TARGETS);
+        plan.not_probed.push(format!(
+            "{more} more addresses: {MOST_TARGETS} are enough at once"
+        ));
     }
     plan
 }
@@ -127,8 +127,8 @@ impl Plan {
             .filter(mesh)
             .filter(|p| p.published != 0)
         {
-            let name = port_name(port.protocol, port.published);
-            if port.protocol != TCP {
+            let name = port.protocol.port(port.published);
+            if port.protocol != Protocol::Tcp {
                 self.not_probed.push(format!(
                     "{name} through the mesh: only the application could answer; the path to its \
                      tasks is probed"
@@ -167,7 +167,7 @@ impl Plan {
         let local = topology.local_node();
         // A task is reached on the published port from the mesh, and on its own
         // from other networks.
-        let mut tcp = service.ports.iter().filter(|p| p.protocol == TCP);
+        let mut tcp = service.ports.iter().filter(|p| p.protocol == Protocol::Tcp);
         let port = match network.ingress {
             true => (tcp.find(|p| p.mode == PublishMode::Ingress)).map(|p| p.published),
             false => tcp.next().map(|p| p.target),

@@ -55,7 +55,7 @@ fn mesh(tcp: &[Answer]) -> Outcome {
 fn kind(outcome: &Outcome, others: &[Outcome]) -> Kind {
     let mut all = others.to_vec();
     all.push(outcome.clone());
-    judge(outcome, &all).kind
+    conclude(outcome, &all).kind
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_hole_is_told_from_a_block() {
     one.full = vec![Answer::Silent, Answer::Silent];
     one.largest = Some(1350);
     assert_eq!(kind(&one, &[]), Kind::MtuHole);
-    let said = judge(&one, &[]).text;
+    let said = conclude(&one, &[]).text;
     assert!(said.contains("1400 bytes instead of 1500"), "{said}");
 }
 

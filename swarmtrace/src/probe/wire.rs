@@ -43,7 +43,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// It came.
+    /// Whether an answer came.
     pub fn came(&self) -> bool {
         matches!(self, Self::Answered { .. })
     }

@@ -3,7 +3,7 @@
 
 use super::record::{Format, Record, stamp};
 use super::timeline::TimelineLine;
-use crate::diagnose::{TaskState, Verdict};
+use crate::diagnose::{TaskActivity, Verdict};
 use crate::timeline::{Timeline, Way};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -111,7 +111,7 @@ pub struct Finding {
     /// Where the connection ends.
     pub backend: Option<SocketAddr>,
     /// What the task was doing at that moment, as far as Docker's events say.
-    pub task_state: Option<TaskState>,
+    pub task_state: Option<TaskActivity>,
     /// What went wrong.
     pub verdict: Option<Verdict>,
     /// Every hop that was seen, as a `swarmtrace-timeline`.

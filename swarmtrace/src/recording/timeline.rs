@@ -1,7 +1,7 @@
 //! `swarmtrace-timeline`: a connection, as `follow` and `join` write it.
 
 use super::record::{Format, Record};
-use crate::diagnose::{TaskState, Verdict};
+use crate::diagnose::{TaskActivity, Verdict};
 use crate::timeline::Timeline;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct TimelineLine {
     /// What the backend's task was doing when the connection failed, as far as
     /// Docker's events say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_state: Option<TaskState>,
+    pub task_state: Option<TaskActivity>,
 }
 
 impl From<Timeline> for TimelineLine {

@@ -1,4 +1,4 @@
-//! The addresses and ports that a service wears along the path.
+//! The addresses and ports under which a service is reached along the path.
 //!
 //! A published port is dialled on every address of the node, then on the gateway
 //! address of `ingress_sbox`, then on the task's ingress address, still under the
@@ -6,6 +6,7 @@
 //! it is the virtual address or the task's address, under the task's own port.
 
 use super::{Filter, Ports};
+use crate::sys::protocol::Protocol;
 use crate::topology::{
     Namespace, NamespaceKind, Network, PublishMode, PublishedPort, Service, Topology,
 };
@@ -13,10 +14,6 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use swarmtrace_common::Endpoint;
 
-/// IP protocol number of TCP.
-pub(super) const TCP: u8 = 6;
-/// IP protocol number of UDP.
-pub(super) const UDP: u8 = 17;
 /// Stands for every address.
 pub(super) const ANY_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
@@ -146,24 +143,27 @@ impl<'t> Endpoints<'t> {
     fn add_internal_address(&mut self, address: IpAddr) {
         match self.port {
             Some(port) => {
-                for protocol in [TCP, UDP] {
+                for protocol in [Protocol::Tcp, Protocol::Udp] {
                     self.add(address, port, protocol);
                     self.add_anywhere(port, protocol);
                 }
             }
-            None => self.add(address, 0, 0),
+            None => {
+                self.found.insert(Endpoint::new(address, 0, 0));
+            }
         }
     }
 
-    fn add(&mut self, address: IpAddr, port: u16, protocol: u8) {
-        self.found.insert(Endpoint::new(address, port, protocol));
+    fn add(&mut self, address: IpAddr, port: u16, protocol: Protocol) {
+        self.found
+            .insert(Endpoint::new(address, port, protocol.number()));
     }
 
-    /// A task that started a moment ago is chosen by IPVS before Docker's API
-    /// tells of it, so a dialled port is reported on every address.
-    fn add_anywhere(&mut self, port: u16, protocol: u8) {
+    /// IPVS chooses a task that started a moment ago before Docker's API lists it,
+    /// so a dialled port is reported on every address.
+    fn add_anywhere(&mut self, port: u16, protocol: Protocol) {
         self.anywhere
-            .insert(Endpoint::new(ANY_ADDRESS, port, protocol));
+            .insert(Endpoint::new(ANY_ADDRESS, port, protocol.number()));
     }
 }
 

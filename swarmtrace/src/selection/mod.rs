@@ -1,22 +1,23 @@
-//! Which flows are wanted, and what that means in addresses and ports.
+//! Which flows are selected, and what that means in addresses and ports.
 //!
-//! `--service`, `--port` and `--network` speak of Docker's names; the kernel
-//! side knows only addresses and ports. [`Wanted::compile`] turns one into the
+//! `--service`, `--port` and `--network` are Docker's names; the kernel side
+//! knows only addresses and ports. [`Wanted::compile`] turns one into the
 //! other for the topology of the moment, and is called again whenever that
 //! changes. What addresses cannot express (the client behind an SNAT) is decided
 //! afterwards, on the finished timeline.
 
 mod endpoints;
 
+use crate::sys::protocol::Protocol;
 use crate::topology::{Network, PublishedPort, Service, Topology, UnknownName};
-use endpoints::{ANY_ADDRESS, Endpoints, TCP, UDP};
+use endpoints::{ANY_ADDRESS, Endpoints};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use swarmtrace_common::Endpoint;
 use thiserror::Error;
 
-/// What the user asked for. Empty fields exclude nothing.
+/// What the user selects. Empty fields exclude nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Names or ids of services.
@@ -38,8 +39,8 @@ pub struct Filter {
     /// Addresses and ports that a packet must have on one of its sides; `None`
     /// accepts every address.
     pub endpoints: Option<BTreeSet<Endpoint>>,
-    /// Dialled ports on whatever address: reported too, but that alone makes no
-    /// flow a wanted one.
+    /// Dialled ports on whatever address: reported too, but that alone selects no
+    /// flow.
     pub anywhere: BTreeSet<Endpoint>,
 }
 
@@ -68,7 +69,7 @@ impl Filter {
         self.endpoints.is_none() && matches!(self.ports, Ports::Only(_))
     }
 
-    /// Whether a flow that was sent to `destination` is a wanted one.
+    /// Whether a flow that was sent to `destination` is selected.
     pub fn accepts(&self, destination: SocketAddr, protocol: u8) -> bool {
         let (address, port) = (destination.ip(), destination.port());
         let port_fits = match &self.ports {
@@ -131,12 +132,13 @@ pub enum SelectionError {
 }
 
 impl Wanted {
-    /// Whether neither service nor port nor network is asked for.
+    /// Whether neither service nor port nor network is selected.
     pub fn names_nothing(&self) -> bool {
         self.services.is_empty() && self.port.is_none() && self.network.is_none()
     }
 
-    /// The filter that these wishes mean on that topology.
+    /// The kernel side's filter for that topology. Errors if a name is not known, the
+    /// port is not published, or the service is not on the network.
     pub fn compile(&self, topology: &Topology) -> Result<Filter, SelectionError> {
         let network = self.find_network(topology)?;
         let services = self.find_services(topology)?;
@@ -174,7 +176,7 @@ impl Wanted {
         Ok(found.into_filter())
     }
 
-    /// Whether a flow's client is one of those asked for. A client hidden
+    /// Whether a flow's client is one of those selected. A client hidden
     /// behind an SNAT that this node did not see is judged by what it looks like.
     pub fn wants_client(&self, client: IpAddr) -> bool {
         self.clients.is_empty() || self.clients.iter().any(|net| net.contains(&client))
@@ -182,8 +184,10 @@ impl Wanted {
 
     /// Nothing is known of the services: go by the port alone.
     fn any_address(&self) -> Filter {
-        let on_any_address =
-            |port| [TCP, UDP].map(|protocol| Endpoint::new(ANY_ADDRESS, port, protocol));
+        let on_any_address = |port| {
+            [Protocol::Tcp, Protocol::Udp]
+                .map(|protocol| Endpoint::new(ANY_ADDRESS, port, protocol.number()))
+        };
         Filter {
             ports: self
                 .port
@@ -240,13 +244,7 @@ fn uses(published: &PublishedPort, port: u16) -> bool {
 }
 
 fn describe(port: &PublishedPort) -> String {
-    let protocol = match port.protocol {
-        6 => "tcp",
-        17 => "udp",
-        132 => "sctp",
-        _ => "ip",
-    };
-    format!("{}→{}/{protocol}", port.published, port.target)
+    format!("{}→{}/{}", port.published, port.target, port.protocol)
 }
 
 fn names(services: &[&Service]) -> String {

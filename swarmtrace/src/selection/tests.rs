@@ -15,7 +15,7 @@ fn namespace(inode: u32, kind: NamespaceKind, addresses: &[&str]) -> Namespace {
             ifindex: 2,
             name: "eth0".into(),
             kind: DeviceKind::Physical,
-            mac: String::new(),
+            mac: None,
             mtu: 1500,
             up: true,
             master: None,
@@ -33,7 +33,7 @@ fn swarm() -> Topology {
         task: Some("t1".into()),
     };
     let published = |published, target, mode| PublishedPort {
-        protocol: 6,
+        protocol: Protocol::Tcp,
         published,
         target,
         mode,
@@ -209,9 +209,9 @@ fn clients_are_told_by_their_network() {
 #[test]
 fn a_dialled_port_is_reported_anywhere_but_that_proves_nothing() {
     let filter = wanted("vote", Some(8080)).compile(&swarm()).unwrap();
-    let anywhere = Endpoint::new(ANY_ADDRESS, 8080, TCP);
+    let anywhere = Endpoint::new(ANY_ADDRESS, 8080, Protocol::Tcp.number());
     assert!(filter.kernel_endpoints().unwrap().contains(&anywhere));
-    assert!(filter.accepts("10.0.0.5:8080".parse().unwrap(), TCP));
-    assert!(!filter.accepts("10.0.0.99:8080".parse().unwrap(), TCP));
-    assert!(!filter.accepts("172.18.0.2:9999".parse().unwrap(), TCP));
+    assert!(filter.accepts("10.0.0.5:8080".parse().unwrap(), Protocol::Tcp.number()));
+    assert!(!filter.accepts("10.0.0.99:8080".parse().unwrap(), Protocol::Tcp.number()));
+    assert!(!filter.accepts("172.18.0.2:9999".parse().unwrap(), Protocol::Tcp.number()));
 }

@@ -8,7 +8,7 @@ use super::coverage::{AFTERMATH, both_ways, life, lost};
 use super::judge::{Judged, answer_watched};
 use super::trace::Trace;
 use crate::diagnose::{
-    Case, Coverage, NodeCoverage, PathPosition, Tap, TaskState, Verdict, diagnose,
+    Case, Coverage, NodeCoverage, PathPosition, Tap, TaskActivity, Verdict, diagnose,
     is_plainly_healthy,
 };
 use crate::flow::Options;
@@ -26,7 +26,7 @@ pub struct Part {
     /// What went wrong, as far as that node saw.
     verdict: Option<Verdict>,
     /// What the task was doing, as that node's Docker knows.
-    task_state: Option<TaskState>,
+    task_state: Option<TaskActivity>,
     /// The hop that its verdict points at.
     pointed: Option<Hop>,
 }

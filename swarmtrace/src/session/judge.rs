@@ -2,7 +2,7 @@
 
 use super::coverage::{life, lost};
 use super::trace::Trace;
-use crate::diagnose::{Case, Coverage, Tap, TaskState, Verdict, diagnose, is_plainly_healthy};
+use crate::diagnose::{Case, Coverage, Tap, TaskActivity, Verdict, diagnose, is_plainly_healthy};
 use crate::recording::TimelineLine;
 use crate::sys::clock::Mono;
 use crate::timeline::{Leg, Timeline, Way};
@@ -16,7 +16,7 @@ pub struct Judged {
     /// What went wrong, if anything did.
     pub verdict: Option<Verdict>,
     /// What the task was doing when the flow failed, where it did and that is known.
-    pub task_state: Option<TaskState>,
+    pub task_state: Option<TaskActivity>,
     /// The taps that were in place for the whole of the flow's life and reported it;
     /// `None` of a plainly healthy flow, whose verdict needs none.
     pub coverage: Option<Coverage>,

@@ -3,7 +3,7 @@
 use super::history::History;
 use super::snapshots::Snapshots;
 use super::task_state::TaskStates;
-use crate::diagnose::TaskState;
+use crate::diagnose::TaskActivity;
 use crate::sys::clock::{Mono, Wall};
 use crate::timeline::Timeline;
 use crate::topology::Topology;
@@ -60,7 +60,7 @@ impl NodeView {
     }
 
     /// What a flow's task was doing when the flow failed.
-    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskState> {
+    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskActivity> {
         let topology = self.topology_when(timeline.hops.iter().map(|h| h.netns));
         self.task_states.of(timeline, topology)
     }

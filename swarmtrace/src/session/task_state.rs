@@ -5,7 +5,7 @@
 //! stopped. A container that was there all along and of which no event came ran
 //! all along. Where none of this is known, the state is `None`.
 
-use crate::diagnose::TaskState;
+use crate::diagnose::TaskActivity;
 use crate::sys::clock::{Mono, Wall};
 use crate::timeline::{Hop, Leg, Place, State, Timeline};
 use crate::topology::{Life, Lives, NamespaceKind, Topology};
@@ -64,7 +64,7 @@ impl TaskStates {
 
     /// What the task of a flow was doing when the flow failed. `topology` is that
     /// of the flow's time.
-    pub fn of(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskState> {
+    pub fn of(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskActivity> {
         let (netns, time) = failure(timeline)?;
         let since_start = time - timeline.started_monotonic;
         let time = i64::try_from((timeline.started + since_start).ns()).ok()?;
@@ -99,20 +99,20 @@ fn failure(timeline: &Timeline) -> Option<(Option<u32>, Mono)> {
 }
 
 /// What a container of that life, first seen at `seen`, was doing at `time`.
-fn state(life: Life, seen: Option<i64>, time: i64) -> Option<TaskState> {
+fn state(life: Life, seen: Option<i64>, time: i64) -> Option<TaskActivity> {
     if let Some(stopped) = life.stopped.filter(|stopped| *stopped <= time) {
         let ms_ago = u64::try_from((time - stopped) / 1_000_000).unwrap_or(0);
-        return Some(TaskState::Stopped { ms_ago });
+        return Some(TaskActivity::Stopped { ms_ago });
     }
     let settled = |since: i64| time.saturating_sub(since) >= STARTING;
     match (life.started, life.healthy) {
-        (_, Some(healthy)) if healthy <= time => Some(TaskState::Running),
-        (Some(_), Some(_)) => Some(TaskState::Starting),
-        (Some(started), None) if settled(started) => Some(TaskState::Running),
-        (Some(_), None) => Some(TaskState::Starting),
+        (_, Some(healthy)) if healthy <= time => Some(TaskActivity::Running),
+        (Some(_), Some(_)) => Some(TaskActivity::Starting),
+        (Some(started), None) if settled(started) => Some(TaskActivity::Running),
+        (Some(_), None) => Some(TaskActivity::Starting),
         (None, _) => seen
             .filter(|seen| settled(*seen))
-            .map(|_| TaskState::Running),
+            .map(|_| TaskActivity::Running),
     }
 }
 
@@ -131,19 +131,19 @@ mod tests {
         };
         let at = |life, seconds: i64| state(life, None, seconds * S);
         let ran = life(Some(100), None, Some(200));
-        assert_eq!(at(ran, 105), Some(TaskState::Starting));
-        assert_eq!(at(ran, 150), Some(TaskState::Running));
-        assert_eq!(at(ran, 203), Some(TaskState::Stopped { ms_ago: 3000 }));
+        assert_eq!(at(ran, 105), Some(TaskActivity::Starting));
+        assert_eq!(at(ran, 150), Some(TaskActivity::Running));
+        assert_eq!(at(ran, 203), Some(TaskActivity::Stopped { ms_ago: 3000 }));
         let checked = life(Some(100), Some(130), None);
-        assert_eq!(at(checked, 120), Some(TaskState::Starting));
-        assert_eq!(at(checked, 130), Some(TaskState::Running));
+        assert_eq!(at(checked, 120), Some(TaskActivity::Starting));
+        assert_eq!(at(checked, 130), Some(TaskActivity::Running));
     }
 
     #[test]
     fn without_events_only_what_was_met_long_before_ran() {
         let seen = |seconds: i64| state(Life::default(), Some(100 * S), seconds * S);
         assert_eq!(seen(105), None);
-        assert_eq!(seen(110), Some(TaskState::Running));
+        assert_eq!(seen(110), Some(TaskActivity::Running));
         assert_eq!(state(Life::default(), None, 110 * S), None);
     }
 }

@@ -10,7 +10,7 @@ use super::node_view::NodeView;
 use super::options::TraceOptions;
 use super::taps::Taps;
 use crate::capture::{BATCH, Capture, Event, LoadOptions, Reader};
-use crate::diagnose::TaskState;
+use crate::diagnose::TaskActivity;
 use crate::flow::{Flow, Leg, Lost, Phase};
 use crate::selection::Filter;
 use crate::sys::clock::{Mono, Wall, wall_offset};
@@ -143,7 +143,7 @@ impl Trace {
     }
 
     /// What a flow's task was doing when the flow failed.
-    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskState> {
+    pub fn task_state(&self, timeline: &Timeline) -> Option<TaskActivity> {
         self.node.task_state(timeline)
     }
 

@@ -34,6 +34,11 @@ impl Protocol {
         Self::ALL.into_iter().find(|p| p.number() == number)
     }
 
+    /// A port with the protocol, as Docker writes it: `tcp/8080`.
+    pub fn port(self, port: u16) -> String {
+        format!("{self}/{port}")
+    }
+
     /// As Docker, nftables and our JSON write it: `tcp`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,12 +55,6 @@ impl Display for Protocol {
     }
 }
 
-/// A port with the protocol of that number, as Docker writes it: `tcp/8080`.
-pub fn port_name(protocol: u8, port: u16) -> String {
-    let protocol = Protocol::from_number(protocol).map_or("ip", Protocol::name);
-    format!("{protocol}/{port}")
-}
-
 /// No protocol has that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a protocol (tcp, udp, sctp)")]
@@ -68,6 +67,30 @@ impl FromStr for Protocol {
     fn from_str(name: &str) -> Result<Self, UnknownProtocol> {
         let is = |p: &Self| p.name().eq_ignore_ascii_case(name);
         Self::ALL.into_iter().find(is).ok_or(UnknownProtocol)
+    }
+}
+
+/// In JSON a protocol that is its number: `#[serde(with = "as_number")]`.
+pub mod as_number {
+    use super::Protocol;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the IP protocol number.
+    ///
+    /// # Errors
+    /// If the serializer fails.
+    pub fn serialize<S: Serializer>(protocol: &Protocol, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u8(protocol.number())
+    }
+
+    /// Reads an IP protocol number.
+    ///
+    /// # Errors
+    /// If it is none of a [`Protocol`].
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Protocol, D::Error> {
+        let number = u8::deserialize(d)?;
+        Protocol::from_number(number)
+            .ok_or_else(|| serde::de::Error::custom(format!("no transport protocol: {number}")))
     }
 }
 

@@ -79,7 +79,7 @@ impl Ends {
             .or_else(|| task.map(|t| t.service.clone()).filter(|s| !s.is_empty()))
             .or_else(|| endpoint.and_then(|e| e.service.clone()))
             .or_else(|| {
-                let service = names.service_of_port(flow.protocol.number(), self.entry.port());
+                let service = names.service_of_port(flow.protocol, self.entry.port());
                 service.map(|s| s.name.clone())
             });
         let name = task

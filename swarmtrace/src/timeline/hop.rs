@@ -3,6 +3,7 @@
 use super::rewrite::Rewrite;
 use crate::flow::{Leg, Phase, Way};
 use crate::sys::clock::{Mono, Nanos};
+use crate::topology::DeviceRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -65,6 +66,16 @@ pub struct Hop {
     pub then: Vec<Rewrite>,
     /// How the hop is known to follow the one before.
     pub proof: Proof,
+}
+
+impl Hop {
+    /// The device that the packet crossed.
+    pub fn at(&self) -> DeviceRef {
+        DeviceRef {
+            namespace: self.netns,
+            ifindex: self.ifindex,
+        }
+    }
 }
 
 /// What identifies one transmission of a packet: fields that no rewrite

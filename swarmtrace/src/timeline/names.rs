@@ -8,6 +8,7 @@
 
 use super::hop::{Place, Vxlan};
 use super::model::Peer;
+use crate::sys::protocol::Protocol;
 use crate::topology::role::role;
 use crate::topology::{
     Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Role, Service,
@@ -150,15 +151,13 @@ impl<'a> Names<'a> {
         let DeviceKind::Vxlan { vni, .. } = device.kind else {
             return None;
         };
-        let mac = &namespace
-            .neighbours
-            .iter()
-            .find(|n| n.address == inner && !n.mac.is_empty())?
-            .mac;
+        let mac = (namespace.neighbours.iter())
+            .filter(|n| n.address == inner)
+            .find_map(|n| n.mac)?;
         let entry = namespace
             .fdb
             .iter()
-            .find(|f| f.ifindex == at.ifindex && f.mac.eq_ignore_ascii_case(mac))?;
+            .find(|f| f.ifindex == at.ifindex && f.mac == mac)?;
         Some(Peer {
             vtep: entry.vtep,
             node: self.node_of(entry.vtep),
@@ -210,7 +209,7 @@ impl<'a> Names<'a> {
         services.find(|s| mark != 0 && s.fwmarks.iter().any(|f| f.mark == mark))
     }
 
-    pub fn service_of_port(self, protocol: u8, port: u16) -> Option<&'a Service> {
+    pub fn service_of_port(self, protocol: Protocol, port: u16) -> Option<&'a Service> {
         self.0.services.iter().find(|s| {
             let mut ports = s.ports.iter();
             ports.any(|p| p.published == port && p.protocol == protocol)

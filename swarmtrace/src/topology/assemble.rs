@@ -1,6 +1,6 @@
 //! One snapshot out of the kernel's half and Docker's.
 //!
-//! Where both speak of a thing they are joined by identity (VNI, namespace
+//! What both know is joined by identity (VNI, namespace
 //! file, address). What only one of them knows is kept as well: a Swarm whose
 //! Docker does not answer is still a set of overlays and load balancers.
 
@@ -8,7 +8,8 @@ use super::classify::{self, is_of};
 use super::docker::{Container, View};
 use super::kernel::Kernel;
 use super::{
-    Device, DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, Node, Topology, Vip,
+    Device, DeviceKind, Endpoint, Fwmark, IpvsMatch, NamespaceKind, Network, NetworkDriver, Node,
+    Topology, Vip,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -39,7 +40,7 @@ pub(super) fn assemble(kernel: Kernel, docker: Option<&View>) -> Topology {
     topology
 }
 
-/// Overlays that only a VXLAN device speaks of.
+/// Overlays of which only the VXLAN device is known.
 fn add_networks(topology: &mut Topology) {
     let mut found = Vec::new();
     for namespace in &topology.namespaces {
@@ -54,7 +55,7 @@ fn add_networks(topology: &mut Topology) {
             if topology.network_by_vni(vni).is_none() {
                 found.push(Network {
                     name: format!("vni-{vni}"),
-                    driver: "overlay".to_owned(),
+                    driver: NetworkDriver::Overlay,
                     vnis: vec![vni],
                     subnets: subnets(bridge),
                     ..Network::default()
@@ -119,10 +120,9 @@ fn load_balancers(topology: &mut Topology) {
     }
 }
 
-/// Endpoints on other nodes that the kernel was told of and the gossip does not
-/// name. A node's load balancer is the one thing on an overlay without a name:
-/// an only nameless address is its; of several (entries of tasks that are gone
-/// may linger) none can be told to be.
+/// Endpoints on other nodes that the kernel has entries for and the gossip does not
+/// name. Only a node's load balancer has no name: a single nameless address of a
+/// node is that. Of several none is: entries of tasks that are gone may linger.
 fn remote_endpoints(topology: &mut Topology) {
     let mut found = Vec::new();
     for namespace in &topology.namespaces {
@@ -131,9 +131,10 @@ fn remote_endpoints(topology: &mut Topology) {
             let Some(DeviceKind::Vxlan { vni, .. }) = device.map(|d| &d.kind) else {
                 continue;
             };
-            let entry = namespace.fdb.iter().find(|e| {
-                e.ifindex == neighbour.ifindex && !e.mac.is_empty() && e.mac == neighbour.mac
-            });
+            let entry = namespace
+                .fdb
+                .iter()
+                .find(|e| e.ifindex == neighbour.ifindex && Some(e.mac) == neighbour.mac);
             if let Some(entry) = entry {
                 found.push((*vni, neighbour.address, entry.vtep));
             }
@@ -170,7 +171,7 @@ fn remote_endpoints(topology: &mut Topology) {
     }
 }
 
-/// Nodes that only a forwarding entry speaks of.
+/// Nodes of which only a forwarding entry is known.
 fn add_nodes(topology: &mut Topology) {
     let vteps: Vec<IpAddr> = (topology.namespaces.iter())
         .flat_map(|n| n.fdb.iter().map(|e| e.vtep))
@@ -230,7 +231,7 @@ fn fwmarks(topology: &mut Topology) {
     }
 }
 
-/// A worker is not told the port; its VXLAN devices have it.
+/// On a worker Docker does not give the port; the VXLAN devices have it.
 fn data_path_port(topology: &mut Topology) {
     let mut devices = topology.namespaces.iter().flat_map(|n| &n.devices);
     let port = devices.find_map(|d| match d.kind {

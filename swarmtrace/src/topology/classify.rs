@@ -102,7 +102,7 @@ pub(super) fn is_of(namespace: &Namespace, container: &Container) -> bool {
 }
 
 /// `1-f0l1ik19u8`: the start of the network's id. The number counts how often
-/// the namespace was made anew.
+/// the namespace was created again.
 fn overlay_file(name: &str) -> Option<&str> {
     let (epoch, id) = name.split_once('-')?;
     let digits = !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_digit());
@@ -116,7 +116,7 @@ fn at(namespace: &Namespace, ifindex: u32) -> DeviceRef {
     }
 }
 
-/// The overlays that its devices belong to.
+/// The overlays that its devices are part of.
 fn attached<'a>(
     topology: &'a Topology,
     namespace: &'a Namespace,

@@ -1,5 +1,4 @@
-//! A part of a snapshot: some services, some networks, and what belongs to
-//! them.
+//! A part of a snapshot: some services, some networks, and what is theirs.
 
 use super::{DeviceKind, IpvsMatch, NamespaceKind, Network, Service, Topology, UnknownName};
 use std::collections::BTreeSet;

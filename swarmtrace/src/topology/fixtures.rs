@@ -142,16 +142,16 @@ pub fn kernel(name: &str) -> Kernel {
                 .map(|w| Neighbour {
                     ifindex: index(&after(w, "dev").unwrap()).unwrap(),
                     address: w[0].parse().unwrap(),
-                    mac: after(w, "lladdr").unwrap_or_default(),
-                    state: w.last().unwrap().to_lowercase(),
+                    mac: after(w, "lladdr").map(|mac| mac.parse().unwrap()),
+                    state: w.last().unwrap().to_lowercase().as_str().into(),
                 })
                 .collect(),
             fdb: (lines("fdb").iter())
                 .map(|w| FdbEntry {
                     ifindex: index(&after(w, "dev").unwrap()).unwrap(),
-                    mac: w[0].clone(),
+                    mac: w[0].parse().unwrap(),
                     vtep: after(w, "dst").unwrap().parse().unwrap(),
-                    state: w.last().unwrap().clone(),
+                    state: w.last().unwrap().as_str().into(),
                 })
                 .collect(),
         });
@@ -202,7 +202,7 @@ fn device(link: &Link, index: impl Fn(&str) -> Option<u32>) -> Device {
                 ethernet: ty == "ether",
             },
         },
-        mac: link.address.clone(),
+        mac: link.address.parse().ok(),
         mtu: link.mtu,
         up: link.flags.iter().any(|f| f == "UP"),
         master: link.master.as_deref().and_then(index),

@@ -9,6 +9,7 @@
 //! libnetwork/service_linux.go: `addLBBackend`).
 
 use super::{IpvsDestination, IpvsMatch, IpvsService};
+use crate::sys::protocol::Protocol;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,11 +23,11 @@ pub fn read() -> io::Result<Vec<IpvsService>> {
     }
 }
 
-/// Parses the text of `/proc/net/ip_vs`. Lines that are not understood are
-/// passed over; so are the destinations of a service that is not.
+/// Parses the text of `/proc/net/ip_vs`. Skips lines that it does not understand,
+/// and the destinations of a service that it does not.
 pub fn parse(text: &str) -> Vec<IpvsService> {
     let mut services: Vec<IpvsService> = Vec::new();
-    // Whether destination lines belong to the service parsed last.
+    // Whether destination lines are of the service parsed last.
     let mut known = false;
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
@@ -56,12 +57,7 @@ fn matcher(kind: &str, what: Option<&str>) -> Option<IpvsMatch> {
     if kind == "FWM" {
         return Some(IpvsMatch::Fwmark(u32::from_str_radix(what?, 16).ok()?));
     }
-    let protocol = match kind {
-        "TCP" => 6,
-        "UDP" => 17,
-        "SCTP" => 132,
-        _ => return None,
-    };
+    let protocol = kind.parse::<Protocol>().ok()?;
     let (address, port) = socket(what?)?;
     Some(IpvsMatch::Address {
         protocol,
@@ -73,7 +69,7 @@ fn matcher(kind: &str, what: Option<&str>) -> Option<IpvsMatch> {
 /// `0A000006:0000      Masq    1      0          4`
 fn destination<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<IpvsDestination> {
     let (address, port) = socket(words.next()?)?;
-    let forwarding = words.next()?.to_owned();
+    let forwarding = words.next()?.into();
     let mut number = || words.next()?.parse().ok();
     Some(IpvsDestination {
         address,
@@ -98,6 +94,7 @@ fn socket(text: &str) -> Option<(IpAddr, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topology::IpvsForwarding;
     use proptest::prelude::*;
 
     const HEADER: &str = "IP Virtual Server version 1.2.1 (size=4096)\n\
@@ -122,7 +119,7 @@ mod tests {
             IpvsDestination {
                 address: "10.0.1.4".parse().unwrap(),
                 port: 0,
-                forwarding: "Masq".into(),
+                forwarding: IpvsForwarding::Masq,
                 weight: 1,
                 active: 0,
                 inactive: 2,
@@ -141,13 +138,16 @@ mod tests {
         assert_eq!(
             services[0].matches,
             IpvsMatch::Address {
-                protocol: 6,
+                protocol: Protocol::Tcp,
                 address: "2001:db8::1".parse().unwrap(),
                 port: 80
             }
         );
         assert_eq!(services[0].destinations[0].port, 8080);
-        assert_eq!(services[0].destinations[0].forwarding, "Route");
+        assert_eq!(
+            services[0].destinations[0].forwarding,
+            IpvsForwarding::Route
+        );
         assert_eq!(services[1].destinations[0].weight, 0);
     }
 

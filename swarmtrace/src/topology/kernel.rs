@@ -1,7 +1,7 @@
-//! What the kernel says of this node, without Docker: every namespace with its
-//! devices and IPVS services.
+//! The kernel's half of a snapshot: every namespace with its devices and IPVS
+//! services.
 //!
-//! This is the quick half of a snapshot, for keeping taps current: a few
+//! It takes milliseconds, so taps are kept current with it alone: a few
 //! threads walk from namespace to namespace, each is read in one go. A
 //! namespace that disappears meanwhile is left out, which is the truth by
 //! then; anything else that fails becomes a gap.

@@ -12,7 +12,7 @@
 //! drivers/net/vxlan/vxlan_core.c `vxlan_fdb_info`.
 
 use super::nsid::nsid;
-use super::{Device, DeviceKind, DeviceRef, FdbEntry, Namespace, Neighbour};
+use super::{Device, DeviceKind, DeviceRef, FdbEntry, Mac, Namespace, Neighbour, NeighbourState};
 use crate::sys::netlink::{Dump, Family, Netlink};
 use crate::sys::netns::Netns;
 use ipnet::IpNet;
@@ -22,7 +22,7 @@ use netlink_packet_route::link::{
     LinkLayerType, LinkMessage,
 };
 use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState as KernelState,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +170,7 @@ fn device(message: LinkMessage) -> (Device, Option<Peer>) {
         ifindex: message.header.index,
         name: String::new(),
         kind: DeviceKind::Physical,
-        mac: String::new(),
+        mac: None,
         mtu: 0,
         up: message.header.flags.contains(LinkFlags::Up),
         master: None,
@@ -235,10 +235,10 @@ fn vni_and_port(infos: &[InfoVxlan]) -> (u32, u16) {
 
 fn neighbour(message: NeighbourMessage) -> Option<Neighbour> {
     // Multicast and broadcast "neighbours" that no one ever resolved.
-    if message.header.state == NeighbourState::Noarp {
+    if message.header.state == KernelState::Noarp {
         return None;
     }
-    let (mut address, mut mac_address) = (None, String::new());
+    let (mut address, mut mac_address) = (None, None);
     for attribute in message.attributes {
         match attribute {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(a)) => {
@@ -255,20 +255,20 @@ fn neighbour(message: NeighbourMessage) -> Option<Neighbour> {
         ifindex: message.header.ifindex,
         address: address?,
         mac: mac_address,
-        state: message.header.state.to_string(),
+        state: state(message.header.state),
     })
 }
 
-/// A bridge's own entries have no destination and are passed over.
+/// `None` for a bridge's own entry, which has no destination.
 fn fdb_entry(message: NeighbourMessage) -> Option<FdbEntry> {
-    let (mut vtep, mut mac_address) = (None, String::new());
+    let (mut vtep, mut mac_address) = (None, None);
     for attribute in message.attributes {
         match attribute {
             NeighbourAttribute::Destination(address) => {
                 vtep = match address {
                     NeighbourAddress::Inet(a) => Some(IpAddr::from(a)),
                     NeighbourAddress::Inet6(a) => Some(IpAddr::from(a)),
-                    // The family is AF_BRIDGE: only the length tells.
+                    // The family is AF_BRIDGE: the length decides.
                     NeighbourAddress::Other(bytes) => (<[u8; 4]>::try_from(&bytes[..]))
                         .map(IpAddr::from)
                         .or_else(|_| <[u8; 16]>::try_from(&bytes[..]).map(IpAddr::from))
@@ -282,15 +282,30 @@ fn fdb_entry(message: NeighbourMessage) -> Option<FdbEntry> {
     }
     Some(FdbEntry {
         ifindex: message.header.ifindex,
-        mac: mac_address,
+        mac: mac_address?,
         vtep: vtep?,
-        state: message.header.state.to_string(),
+        state: state(message.header.state),
     })
 }
 
-fn mac(bytes: &[u8]) -> String {
-    let hex: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    hex.join(":")
+/// `None` for a link layer whose addresses are not Ethernet's.
+fn mac(bytes: &[u8]) -> Option<Mac> {
+    Mac::try_from(bytes).ok()
+}
+
+fn state(state: KernelState) -> NeighbourState {
+    match state {
+        KernelState::Incomplete => NeighbourState::Incomplete,
+        KernelState::Reachable => NeighbourState::Reachable,
+        KernelState::Stale => NeighbourState::Stale,
+        KernelState::Delay => NeighbourState::Delay,
+        KernelState::Probe => NeighbourState::Probe,
+        KernelState::Failed => NeighbourState::Failed,
+        KernelState::Noarp => NeighbourState::Noarp,
+        KernelState::Permanent => NeighbourState::Permanent,
+        KernelState::None => NeighbourState::None,
+        _ => NeighbourState::Unknown,
+    }
 }
 
 /// Points each veth at its other end, once all namespaces are read. A peer

@@ -1,7 +1,7 @@
 //! When each container of this node started and stopped, by Docker's events.
 //!
 //! A snapshot says what runs now; why a connection was refused is often that
-//! its container had been told to stop a second before, or had not yet come up.
+//! its container was asked to stop a second before, or was not ready yet.
 //! Docker replays its last 256 events to whoever asks, so containers that
 //! started shortly before the trace are known, too.
 //!
@@ -11,12 +11,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long an ended container is remembered.
-const REMEMBERED: i64 = 15 * 60 * 1_000_000_000;
-/// Most containers that are remembered.
-const MOST: usize = 4096;
+/// How long an ended container is kept, in nanoseconds.
+const RETENTION: i64 = 15 * 60 * 1_000_000_000;
+/// Most containers that are kept.
+const MOST_CONTAINERS: usize = 4096;
 
-/// Signals that tell a process something else than to stop: HUP, USR1, USR2.
+/// Signals that request something else than a stop: HUP, USR1, USR2.
 const NO_STOP: [&str; 3] = ["1", "10", "12"];
 
 /// What happened to a container.
@@ -26,7 +26,7 @@ pub enum Happening {
     Started,
     /// Its health check passed.
     Healthy,
-    /// It was told to stop, or ended by itself.
+    /// It got a stop signal, or ended by itself.
     Stopped,
 }
 
@@ -61,7 +61,7 @@ pub struct Life {
     pub started: Option<i64>,
     /// When its health check first passed since.
     pub healthy: Option<i64>,
-    /// When it was first told to stop, or ended, since.
+    /// When it first got a stop signal, or ended, since.
     pub stopped: Option<i64>,
 }
 
@@ -76,12 +76,12 @@ impl Lives {
     pub fn note(&self, event: &ContainerEvent) {
         let mut known = self.lock();
         if !known.contains_key(&event.container) {
-            if known.len() >= MOST {
+            if known.len() >= MOST_CONTAINERS {
                 known.pop_first();
             }
             let kept = |life: &Life| {
                 let end = life.stopped.filter(|_| life.started < life.stopped);
-                end.is_none_or(|end| event.time.saturating_sub(end) < REMEMBERED)
+                end.is_none_or(|end| event.time.saturating_sub(end) < RETENTION)
             };
             known.retain(|_, life| kept(life));
         }
@@ -173,12 +173,12 @@ mod tests {
         };
         note("old".into(), 1, Happening::Stopped);
         note("runs".into(), 1, Happening::Started);
-        note("new".into(), REMEMBERED + 1, Happening::Started);
+        note("new".into(), RETENTION + 1, Happening::Started);
         assert_eq!(lives.of("old"), None);
         assert!(lives.of("runs").is_some());
         for n in 0..5000 {
             note(format!("c{n}"), 2, Happening::Started);
         }
-        assert_eq!(lives.lock().len(), MOST);
+        assert_eq!(lives.lock().len(), MOST_CONTAINERS);
     }
 }

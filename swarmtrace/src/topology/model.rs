@@ -4,6 +4,9 @@
 //! device its index within a namespace, a network its Docker id and VNI. Names
 //! are for people.
 
+use super::mac::{Mac, mac_or_empty};
+use super::words::{IpvsForwarding, NeighbourState, NetworkDriver, TaskState};
+use crate::sys::protocol::{Protocol, as_number};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,7 +128,9 @@ pub struct Device {
     /// What it is.
     pub kind: DeviceKind,
     /// `02:42:0a:00:00:05`; empty where it has none.
-    pub mac: String,
+    #[serde(with = "mac_or_empty")]
+    #[schemars(with = "String")]
+    pub mac: Option<Mac>,
     /// Bytes.
     pub mtu: u32,
     /// Administratively up.
@@ -200,7 +205,9 @@ pub enum IpvsMatch {
     /// By address and port.
     Address {
         /// IP protocol number.
-        protocol: u8,
+        #[serde(with = "as_number")]
+        #[schemars(with = "u8")]
+        protocol: Protocol,
         /// Virtual address.
         address: IpAddr,
         /// Virtual port.
@@ -216,7 +223,8 @@ pub struct IpvsDestination {
     /// Port; 0 keeps the packet's.
     pub port: u16,
     /// `Masq`, `Route` (DSR), `Tunnel`.
-    pub forwarding: String,
+    #[schemars(with = "String")]
+    pub forwarding: IpvsForwarding,
     /// Weight; 0 takes no new connections.
     pub weight: u32,
     /// Active connections.
@@ -233,9 +241,12 @@ pub struct Neighbour {
     /// Address.
     pub address: IpAddr,
     /// Link-layer address; empty where none was resolved.
-    pub mac: String,
+    #[serde(with = "mac_or_empty")]
+    #[schemars(with = "String")]
+    pub mac: Option<Mac>,
     /// `permanent`, `reachable`, `stale`, `failed`, …
-    pub state: String,
+    #[schemars(with = "String")]
+    pub state: NeighbourState,
 }
 
 /// A forwarding database entry of a VXLAN device.
@@ -244,11 +255,13 @@ pub struct FdbEntry {
     /// VXLAN device, within its namespace.
     pub ifindex: u32,
     /// Destination MAC.
-    pub mac: String,
+    #[schemars(with = "String")]
+    pub mac: Mac,
     /// The VTEP it is behind: another node's data-path address.
     pub vtep: IpAddr,
     /// `permanent`, `reachable` (learned), …
-    pub state: String,
+    #[schemars(with = "String")]
+    pub state: NeighbourState,
 }
 
 /// A Docker network.
@@ -259,7 +272,8 @@ pub struct Network {
     /// Docker's name.
     pub name: String,
     /// `overlay`, `bridge`, …
-    pub driver: String,
+    #[schemars(with = "String")]
+    pub driver: NetworkDriver,
     /// The routing mesh's network.
     pub ingress: bool,
     /// VXLAN network identifiers, one a subnet.
@@ -342,7 +356,9 @@ pub struct Fwmark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedPort {
     /// IP protocol number: 6, 17 or 132.
-    pub protocol: u8,
+    #[serde(with = "as_number")]
+    #[schemars(with = "u8")]
+    pub protocol: Protocol,
     /// Port that clients use.
     pub published: u16,
     /// Port inside the task.
@@ -377,7 +393,8 @@ pub struct Task {
     /// Its addresses on overlay and ingress networks.
     pub addresses: Vec<TaskAddress>,
     /// `running`, …
-    pub state: String,
+    #[schemars(with = "String")]
+    pub state: TaskState,
 }
 
 /// A task's address on one network.

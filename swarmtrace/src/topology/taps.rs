@@ -41,7 +41,7 @@ pub enum Scope {
     #[default]
     All,
     /// Those with one of these VNIs; the underlay, the gateway bridge and the
-    /// routing mesh's sandbox always belong to it.
+    /// routing mesh's sandbox are always included.
     Vnis(BTreeSet<u32>),
 }
 

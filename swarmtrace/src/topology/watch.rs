@@ -43,9 +43,9 @@ const RESCAN: Duration = Duration::from_secs(10);
 /// how long.
 const MOUNT_POLL: Duration = Duration::from_millis(10);
 const MOUNT_PATIENCE: Duration = Duration::from_secs(5);
-/// How much of its past Docker is asked for, in seconds.
+/// How far back Docker's events are requested, in seconds.
 const HISTORY: i64 = 15 * 60;
-/// Pause before Docker is asked for events again.
+/// Pause before Docker's events are requested again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
 /// Larger than any notification.
@@ -106,7 +106,7 @@ impl Watch {
             state: state.clone(),
             directories,
             pending: BTreeMap::new(),
-            heard: BTreeMap::new(),
+            listening: BTreeMap::new(),
             listeners: JoinSet::new(),
         };
         tasks.spawn(namespaces.run(files));
@@ -150,7 +150,7 @@ struct Namespaces {
     /// Files on which nothing is mounted yet, and until when to look.
     pending: BTreeMap<PathBuf, Instant>,
     /// Namespaces with a socket in them.
-    heard: BTreeMap<PathBuf, AbortHandle>,
+    listening: BTreeMap<PathBuf, AbortHandle>,
     listeners: JoinSet<()>,
 }
 
@@ -190,7 +190,7 @@ impl Namespaces {
             let path = directory.join(name);
             if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
                 self.pending.remove(&path);
-                if let Some(listener) = self.heard.remove(&path) {
+                if let Some(listener) = self.listening.remove(&path) {
                     listener.abort();
                 }
                 self.state.kernel_changed();
@@ -210,7 +210,7 @@ impl Namespaces {
             let _ = watches.add(directory, mask);
             present.extend(discover::names(directory).unwrap_or_default());
         }
-        self.heard.retain(|path, listener| {
+        self.listening.retain(|path, listener| {
             let keep = present.contains(path) && !listener.is_finished();
             if !keep {
                 listener.abort();
@@ -218,7 +218,7 @@ impl Namespaces {
             keep
         });
         for path in present {
-            if !self.heard.contains_key(&path) {
+            if !self.listening.contains_key(&path) {
                 self.pending.insert(path, Instant::now() + MOUNT_PATIENCE);
             }
         }
@@ -238,7 +238,7 @@ impl Namespaces {
                 Ok(Ok(socket)) => {
                     if let Ok(socket) = asynchronous(socket) {
                         let listener = self.listeners.spawn(hear(socket, self.state.clone()));
-                        if let Some(old) = self.heard.insert(path.clone(), listener) {
+                        if let Some(old) = self.listening.insert(path.clone(), listener) {
                             old.abort();
                         }
                     }
@@ -305,7 +305,7 @@ async fn hear(socket: AsyncFd<Socket>, state: Arc<State>) {
                 }
                 None => {}
             },
-            // ENOBUFS: more was said than the socket could hold.
+            // ENOBUFS: messages exceeded the socket's buffer.
             Ok(Err(_)) => state.kernel_changed(),
             Err(_would_block) => {}
         }

@@ -4,10 +4,11 @@
 
 use ipnet::IpNet;
 use std::net::IpAddr;
+use swarmtrace::sys::protocol::Protocol;
 use swarmtrace::topology::{
-    Device, DeviceKind, DeviceRef, FdbEntry, Fwmark, IpvsDestination, IpvsMatch, IpvsService,
-    Namespace, NamespaceKind, Neighbour, Network, Node, PublishMode, PublishedPort, Service, Task,
-    TaskAddress, Topology, Vip,
+    Device, DeviceKind, DeviceRef, FdbEntry, Fwmark, IpvsDestination, IpvsForwarding, IpvsMatch,
+    IpvsService, Mac, Namespace, NamespaceKind, Neighbour, NeighbourState, Network, Node,
+    PublishMode, PublishedPort, Service, Task, TaskAddress, TaskState, Topology, Vip,
 };
 
 /// Inodes of node A's namespaces; node B's are 100 more.
@@ -279,18 +280,18 @@ pub fn topology(at: At) -> Topology {
     )];
     let other = if at == At::A { At::B } else { At::A };
     for (index, address) in [(2, ingress_task(other)), (3, overlay_task(other))] {
-        let mac = "02:42:0a:00:00:07".to_owned();
+        let mac = Mac([0x02, 0x42, 0x0a, 0, 0, 0x07]);
         namespaces[index].neighbours = vec![Neighbour {
             ifindex: VXLAN,
             address,
-            mac: mac.clone(),
-            state: "permanent".to_owned(),
+            mac: Some(mac),
+            state: NeighbourState::Permanent,
         }];
         namespaces[index].fdb = vec![FdbEntry {
             ifindex: VXLAN,
             mac,
             vtep: node(other),
-            state: "permanent".to_owned(),
+            state: NeighbourState::Permanent,
         }];
     }
     let task = |at: At, name: &str| Task {
@@ -308,7 +309,7 @@ pub fn topology(at: At) -> Topology {
                 address: overlay_task(at),
             },
         ],
-        state: "running".to_owned(),
+        state: TaskState::Running,
         ..Task::default()
     };
     let swarm_node = |which: At, hostname: &str| Node {
@@ -362,9 +363,9 @@ fn vote(marks: [u32; 2]) -> Service {
         id: "vote-id".to_owned(),
         name: "vote".to_owned(),
         ports: vec![
-            port(8080, PublishMode::Ingress, 6),
-            port(8080, PublishMode::Ingress, 17),
-            port(9090, PublishMode::Host, 6),
+            port(8080, PublishMode::Ingress, Protocol::Tcp),
+            port(8080, PublishMode::Ingress, Protocol::Udp),
+            port(9090, PublishMode::Host, Protocol::Tcp),
         ],
         vips: vec![
             Vip {
@@ -414,7 +415,9 @@ fn device(ifindex: u32, name: &str, kind: DeviceKind, addresses: Vec<IpNet>) -> 
         ifindex,
         name: name.to_owned(),
         kind,
-        mac: format!("02:42:00:00:00:{ifindex:02x}"),
+        mac: u8::try_from(ifindex)
+            .ok()
+            .map(|index| Mac([0x02, 0x42, 0, 0, 0, index])),
         mtu: 1500,
         up: true,
         master: None,
@@ -426,7 +429,7 @@ fn network(id: &str, name: &str, driver: &str, vnis: Vec<u32>, subnets: Vec<IpNe
     Network {
         id: id.to_owned(),
         name: name.to_owned(),
-        driver: driver.to_owned(),
+        driver: driver.into(),
         ingress: name == "ingress",
         vnis,
         subnets,
@@ -438,7 +441,7 @@ fn balanced(mark: u32, backends: [IpAddr; 2]) -> IpvsService {
     let destination = |address| IpvsDestination {
         address,
         port: 0,
-        forwarding: "Masq".to_owned(),
+        forwarding: IpvsForwarding::Masq,
         weight: 1,
         active: 0,
         inactive: 0,

@@ -10,16 +10,12 @@ use crate::diagnose::path::Next;
 use crate::diagnose::verdict::at_stop;
 use crate::failure::{Certainty, Diagnosis, OVERLAY_ENCRYPTION};
 use crate::timeline::Way;
-use crate::topology::Role;
-use crate::topology::{DeviceKind, DeviceRef};
+use crate::topology::{DeviceKind, Role};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
     let topology = case.topology_of(&stop.hop.node)?;
-    let at = DeviceRef {
-        namespace: stop.hop.netns,
-        ifindex: stop.hop.ifindex,
-    };
+    let at = stop.hop.at();
     let (_, device) = topology.device(at)?;
     let DeviceKind::Vxlan { vni, .. } = device.kind else {
         return None;

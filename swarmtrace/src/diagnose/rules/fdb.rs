@@ -9,9 +9,8 @@ use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::{name, seen};
 use crate::failure::{Certainty, Diagnosis, FDB_MISSING, FDB_WRONG_NODE};
 use crate::timeline::Way;
-use crate::topology::Role;
 use crate::topology::shell::quoted;
-use crate::topology::{DeviceRef, Namespace};
+use crate::topology::{Mac, Namespace, Role};
 use std::net::IpAddr;
 
 pub(super) fn missing(case: &Case<'_>) -> Option<Diagnosis> {
@@ -124,10 +123,7 @@ fn home_of(case: &Case<'_>, address: IpAddr) -> Vec<IpAddr> {
 
 fn overlay<'a>(case: &Case<'a>, stop: &Stop<'_>) -> Option<&'a Namespace> {
     let topology = case.topology_of(&stop.hop.node)?;
-    let at = DeviceRef {
-        namespace: stop.hop.netns,
-        ifindex: stop.hop.ifindex,
-    };
+    let at = stop.hop.at();
     topology
         .gaps
         .is_empty()
@@ -137,9 +133,9 @@ fn overlay<'a>(case: &Case<'a>, stop: &Stop<'_>) -> Option<&'a Namespace> {
 }
 
 /// The MAC of the address, if the forwarding table has nothing for it.
-fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<&str> {
+fn unlisted(overlay: &Namespace, address: IpAddr) -> Option<Mac> {
     let mac = neighbour_mac(overlay, address)?;
-    let listed = overlay.fdb.iter().any(|f| f.mac.eq_ignore_ascii_case(mac));
+    let listed = overlay.fdb.iter().any(|f| f.mac == mac);
     (!listed).then_some(mac)
 }
 

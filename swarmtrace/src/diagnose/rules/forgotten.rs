@@ -4,7 +4,7 @@
 //! The next packet of the connection then goes to the sandbox's own stack, which
 //! answers it with a reset.
 
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::questions::born_in_sandbox;
 use crate::diagnose::verdict::at_hop;
@@ -35,7 +35,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         idle.map(|ns| format!("nothing was seen of it for {} s before", ns / 1_000_000_000));
     let old = case.timeline.gaps.contains(&Gap::StartNotSeen);
     let stopped = match case.task_state {
-        Some(state @ TaskState::Stopped { .. }) => Some(format!("its task: {}", state.describe())),
+        Some(state @ TaskActivity::Stopped { .. }) => {
+            Some(format!("its task: {}", state.describe()))
+        }
         _ => None,
     };
     let sent = case

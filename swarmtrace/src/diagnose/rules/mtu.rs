@@ -10,8 +10,7 @@ use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::name;
 use crate::failure::{Certainty, Diagnosis, MTU_BLACK_HOLE};
 use crate::timeline::{Hop, State, Way};
-use crate::topology::Role;
-use crate::topology::{DeviceKind, DeviceRef};
+use crate::topology::{DeviceKind, Role};
 
 /// What VXLAN adds over IPv4.
 const VXLAN_OVERHEAD: u32 = 50;
@@ -68,10 +67,7 @@ fn confirmed(case: &Case<'_>, verdict: Diagnosis, hop: &Hop) -> Diagnosis {
 /// That the hop's VXLAN device is larger than every interface can carry.
 fn misfit(case: &Case<'_>, hop: &Hop) -> Option<String> {
     let topology = case.topology_of(&hop.node)?;
-    let at = DeviceRef {
-        namespace: hop.netns,
-        ifindex: hop.ifindex,
-    };
+    let at = hop.at();
     let (_, device) = topology.device(at)?;
     let DeviceKind::Vxlan { .. } = device.kind else {
         return None;

@@ -1,6 +1,6 @@
 //! Open connections that one of the two ends reset.
 
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
@@ -13,14 +13,14 @@ use crate::topology::shell::quoted;
 
 pub(super) fn task(case: &Case<'_>) -> Option<Diagnosis> {
     match case.task_state {
-        Some(TaskState::Stopped { .. }) => None,
+        Some(TaskActivity::Stopped { .. }) => None,
         _ => by_task(&TASK_RESET, case),
     }
 }
 
 pub(super) fn task_stopped(case: &Case<'_>) -> Option<Diagnosis> {
     match case.task_state {
-        Some(TaskState::Stopped { .. }) => by_task(&TASK_STOPPED_MIDSTREAM, case),
+        Some(TaskActivity::Stopped { .. }) => by_task(&TASK_STOPPED_MIDSTREAM, case),
         _ => None,
     }
 }

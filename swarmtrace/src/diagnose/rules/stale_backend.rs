@@ -5,7 +5,7 @@
 //! into the overlay and nowhere, or not even out of the sandbox once the
 //! neighbour entry is gone too.
 
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::questions::unresolved;
 use crate::diagnose::stop::Stop;
@@ -13,16 +13,15 @@ use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::name;
 use crate::failure::{Certainty, Diagnosis, STALE_BACKEND};
 use crate::timeline::{Leg, Phase, Way};
-use crate::topology::Role;
-use crate::topology::Topology;
 use crate::topology::shell::quoted;
+use crate::topology::{Role, TaskState, Topology};
 use std::net::IpAddr;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
     let backend = chosen(case, &stop)?;
     let stopped = match case.task_state {
-        Some(state @ TaskState::Stopped { .. }) => Some(state),
+        Some(state @ TaskActivity::Stopped { .. }) => Some(state),
         _ => None,
     };
     if stopped.is_none() && !unknown_to_docker(case.topology, backend) {
@@ -76,7 +75,10 @@ pub(super) fn unknown_to_docker(topology: &Topology, address: IpAddr) -> bool {
     let task = topology.task_by_address(address);
     let endpoint = network.is_some_and(|n| n.endpoints.iter().any(|e| e.address == address));
     let asked = topology.docker.is_some() && !topology.tasks.is_empty();
-    asked && topology.gaps.is_empty() && task.is_none_or(|t| t.state != "running") && !endpoint
+    asked
+        && topology.gaps.is_empty()
+        && task.is_none_or(|t| t.state != TaskState::Running)
+        && !endpoint
 }
 
 fn choice(case: &Case<'_>, backend: IpAddr) -> Option<String> {

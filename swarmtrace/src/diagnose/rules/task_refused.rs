@@ -5,14 +5,13 @@
 //! mistake from a rolling update.
 
 use super::duplicate::is_shared;
-use crate::diagnose::case::{Case, TaskState};
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::within;
 use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
 use crate::failure::{Certainty, Diagnosis, Failure, NO_LISTENER, TASK_STARTING, TASK_STOPPING};
 use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
-use crate::topology::DeviceRef;
 use crate::topology::Role;
 use crate::topology::role::role;
 use crate::topology::shell::quoted;
@@ -20,18 +19,18 @@ use std::net::SocketAddr;
 
 pub(super) fn no_listener(case: &Case<'_>) -> Option<Diagnosis> {
     match case.task_state {
-        Some(TaskState::Starting | TaskState::Stopped { .. }) => None,
-        Some(TaskState::Running) | None => verdict(&NO_LISTENER, case),
+        Some(TaskActivity::Starting | TaskActivity::Stopped { .. }) => None,
+        Some(TaskActivity::Running) | None => verdict(&NO_LISTENER, case),
     }
 }
 
 pub(super) fn starting(case: &Case<'_>) -> Option<Diagnosis> {
-    let starting = case.task_state == Some(TaskState::Starting);
+    let starting = case.task_state == Some(TaskActivity::Starting);
     starting.then(|| verdict(&TASK_STARTING, case)).flatten()
 }
 
 pub(super) fn stopping(case: &Case<'_>) -> Option<Diagnosis> {
-    let stopped = matches!(case.task_state, Some(TaskState::Stopped { .. }));
+    let stopped = matches!(case.task_state, Some(TaskActivity::Stopped { .. }));
     stopped.then(|| verdict(&TASK_STOPPING, case)).flatten()
 }
 
@@ -110,10 +109,7 @@ fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
         return inside.then_some(hop.netns);
     }
     let topology = case.topology_of(&hop.node)?;
-    let at = DeviceRef {
-        namespace: hop.netns,
-        ifindex: hop.ifindex,
-    };
+    let at = hop.at();
     let (_, device) = topology.device(at)?;
     let (namespace, device) = topology.peer_of(device)?;
     let part = role(topology, namespace, device);
@@ -142,7 +138,7 @@ fn target_port(case: &Case<'_>, hop: &Hop) -> u16 {
         .conntrack
         .filter(|c| c.reply.0.ip() == server.ip() && c.original.1 == server);
     let published = || {
-        let protocol = case.protocol_number();
+        let protocol = case.timeline.protocol;
         let mut ports = case.service()?.ports.iter();
         let port = ports.find(|p| p.published == server.port() && p.protocol == protocol)?;
         (case.dialled() == Dialled::Published).then_some(port.target)

@@ -3,7 +3,8 @@
 use crate::diagnose::Tap;
 use crate::timeline::Way;
 use crate::topology::{
-    Device, DeviceKind, Docker, FdbEntry, NamespaceKind, Neighbour, SwarmRole, Topology,
+    Device, DeviceKind, Docker, FdbEntry, Mac, NamespaceKind, Neighbour, NeighbourState, SwarmRole,
+    Topology,
 };
 use std::net::IpAddr;
 
@@ -29,14 +30,8 @@ pub fn address(text: &str) -> IpAddr {
 }
 
 /// The MAC that Docker gives an address.
-pub fn mac(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-        }
-        IpAddr::V6(_) => String::new(),
-    }
+pub fn mac(address: IpAddr) -> Mac {
+    Mac::derived_from(address).unwrap_or_default()
 }
 
 /// Completes what the synthetic topology leaves out: bridges, virtual addresses
@@ -70,7 +65,7 @@ pub fn real(mut topology: Topology) -> Topology {
                     ifindex: 1,
                     name: "br0".to_owned(),
                     kind: DeviceKind::Bridge,
-                    mac: String::new(),
+                    mac: None,
                     mtu: 1450,
                     up: true,
                     master: None,
@@ -82,8 +77,8 @@ pub fn real(mut topology: Topology) -> Topology {
                     .map(|address| Neighbour {
                         ifindex: 15,
                         address,
-                        mac: mac(address),
-                        state: "permanent".to_owned(),
+                        mac: Some(mac(address)),
+                        state: NeighbourState::Permanent,
                     })
                     .to_vec();
                 namespace.fdb = far
@@ -91,7 +86,7 @@ pub fn real(mut topology: Topology) -> Topology {
                         ifindex: 15,
                         mac: mac(far),
                         vtep: address(other),
-                        state: "permanent".to_owned(),
+                        state: NeighbourState::Permanent,
                     })
                     .to_vec();
             }

@@ -4,7 +4,7 @@ use super::cases::{Expect, broken, mesh, unanswered};
 use super::rewritten::{by_ipv6, hairpin, untranslated, untranslated_vip, without_snat};
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven};
-use crate::diagnose::TaskState;
+use crate::diagnose::TaskActivity;
 use crate::synthetic::{Connection, Ending, Route};
 use swarmtrace_common::{PacketEvent, Tuple};
 
@@ -200,7 +200,7 @@ fn balancer() -> Vec<Expect> {
             "stale-backend",
             Proven,
             "eth0 out",
-            remote().state(TaskState::Stopped { ms_ago: 3200 }),
+            remote().state(TaskActivity::Stopped { ms_ago: 3200 }),
         ),
         broken(
             "stale-backend",

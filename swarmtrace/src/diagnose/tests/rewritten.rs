@@ -92,7 +92,7 @@ pub fn hairpin() -> Scene {
             ifindex,
             name: name.to_owned(),
             kind,
-            mac: String::new(),
+            mac: None,
             mtu: 1500,
             up: true,
             master,

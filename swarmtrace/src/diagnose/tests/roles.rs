@@ -165,7 +165,7 @@ prop_compose! {
                 4 => DeviceKind::Physical,
                 _ => DeviceKind::Other { kind: "macvlan".to_owned(), ethernet: true },
             },
-            mac: String::new(),
+            mac: None,
             mtu: 1500,
             up,
             master,

@@ -8,7 +8,7 @@
 
 use super::bed::{address, all_taps, node, real};
 use crate::diagnose::{
-    Case, Coverage, Diagnosis, NodeCoverage, PacketDrop, ResetSent, Tap, TaskState, verdicts,
+    Case, Coverage, Diagnosis, NodeCoverage, PacketDrop, ResetSent, Tap, TaskActivity, verdicts,
 };
 use crate::flow::{Correlator, Lost, Options};
 use crate::synthetic::{At, Connection, topology};
@@ -49,7 +49,7 @@ pub struct Scene {
     pub untapped: Vec<String>,
     pub a: Topology,
     pub b: Topology,
-    pub task_state: Option<TaskState>,
+    pub task_state: Option<TaskActivity>,
 }
 
 impl Scene {
@@ -73,7 +73,7 @@ impl Scene {
         self
     }
 
-    pub fn state(self, state: TaskState) -> Self {
+    pub fn state(self, state: TaskActivity) -> Self {
         self.with(|s| s.task_state = Some(state))
     }
 

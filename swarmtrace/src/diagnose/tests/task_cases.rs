@@ -4,7 +4,7 @@ use super::cases::{Expect, broken, mesh, unanswered};
 use super::overlay_cases::data;
 use super::scene::{Kind, Scene, View};
 use crate::diagnose::Certainty::{Likely, Proven, Unknown};
-use crate::diagnose::TaskState::{Running, Starting, Stopped};
+use crate::diagnose::TaskActivity::{Running, Starting, Stopped};
 use crate::synthetic::{Connection, Ending, Route};
 use crate::topology::{Device, DeviceKind, DeviceRef};
 
@@ -97,7 +97,9 @@ pub fn cases() -> Vec<Expect> {
             "neighbour-missing-return",
             Proven,
             "vote.2 eth0 in",
-            remote().with(|s| s.b.namespaces[2].neighbours.remove(1).mac.clear()),
+            remote().with(|s| {
+                s.b.namespaces[2].neighbours.remove(1);
+            }),
         ),
         broken("task-reset", Proven, "vote.1 eth0 out", mesh(Ending::Reset)),
         broken(
@@ -190,7 +192,7 @@ fn shared(scene: Scene) -> Scene {
             ifindex: 61,
             name: "eth6".to_owned(),
             kind: veth(overlay, 60),
-            mac: String::new(),
+            mac: None,
             mtu: 1450,
             up: true,
             master: None,

@@ -4,13 +4,18 @@ use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
 use crate::failure::{Certainty, DUPLICATE_ADDRESS, Location};
-use crate::topology::{Device, DeviceKind, Namespace, NamespaceKind, Network, Topology};
+use crate::topology::{
+    Device, DeviceKind, Namespace, NamespaceKind, NeighbourState, Network, NetworkDriver, Topology,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
-    let overlays = topology.networks.iter().filter(|n| n.driver == "overlay");
+    let overlays = topology
+        .networks
+        .iter()
+        .filter(|n| n.driver == NetworkDriver::Overlay);
     let mut found = Vec::new();
     for network in overlays {
         let mut owners: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
@@ -138,10 +143,10 @@ fn on_device<'a>(
                         .nic_on(n, network)
                         .is_some_and(|d| d.addresses.iter().any(|a| a.addr() == entry.address))
             });
-            let fdb = namespace.fdb.iter().find(|e| e.mac == entry.mac);
+            let fdb = namespace.fdb.iter().find(|e| Some(e.mac) == entry.mac);
             if local
                 && let Some(fdb) = fdb
-                && entry.state == "permanent"
+                && entry.state == NeighbourState::Permanent
             {
                 let node = topology.node_by_address(fdb.vtep);
                 let task = topology.task_by_address(entry.address);

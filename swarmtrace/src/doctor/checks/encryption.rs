@@ -6,7 +6,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{Certainty, ENCRYPTION_MARK_MISSING, Location, OVERLAY_ENCRYPTION};
-use crate::topology::Network;
+use crate::topology::{NeighbourState, Network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -27,7 +27,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         any = Some(network);
         for entry in namespace.fdb.iter().filter(|e| e.ifindex == device.ifindex) {
-            if entry.state == "permanent" && !entry.vtep.is_unspecified() {
+            if entry.state == NeighbourState::Permanent && !entry.vtep.is_unspecified() {
                 peers.entry(entry.vtep).or_default().insert(&network.name);
             }
         }

@@ -6,11 +6,15 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{Certainty, Failure, Location, NODE_FIREWALL_DROPS, VXLAN_BLOCKED_ON_NODE};
+use crate::sys::protocol::Protocol;
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Table, chain, "from" or "to", and the rule itself.
 type Rule = (&'static str, &'static str, &'static str, String);
+
+/// IP protocol number of ESP.
+const ESP: u8 = 50;
 
 struct Traffic {
     what: String,
@@ -122,7 +126,7 @@ fn blocked(
     let accept: Vec<String> = (traffic.iter())
         .map(|t| {
             let port = t.port.map_or(String::new(), |p| format!(" --dport {p}"));
-            let protocol = protocol(t.protocol);
+            let protocol = Protocol::from_number(t.protocol).map_or("esp", Protocol::name);
             format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
         })
         .collect();
@@ -182,21 +186,21 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     let mut all = vec![
         Traffic {
             what: format!("VXLAN (udp/{port})"),
-            protocol: 17,
+            protocol: Protocol::Udp.number(),
             port: Some(port),
             failure: &VXLAN_BLOCKED_ON_NODE,
             why: "Nothing passes between the two nodes on any overlay.",
         },
         Traffic {
             what: "gossip (tcp/7946)".to_owned(),
-            protocol: 6,
+            protocol: Protocol::Tcp.number(),
             port: Some(7946),
             failure: &NODE_FIREWALL_DROPS,
             why: "The nodes do not learn of each other's tasks.",
         },
         Traffic {
             what: "gossip (udp/7946)".to_owned(),
-            protocol: 17,
+            protocol: Protocol::Udp.number(),
             port: Some(7946),
             failure: &NODE_FIREWALL_DROPS,
             why: "The nodes do not learn of each other's tasks.",
@@ -205,7 +209,7 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     if topology.networks.iter().any(|n| n.encrypted) {
         all.push(Traffic {
             what: "ESP (ip protocol 50)".to_owned(),
-            protocol: 50,
+            protocol: ESP,
             port: None,
             failure: &NODE_FIREWALL_DROPS,
             why: "Nothing passes between the two nodes on encrypted overlays.",
@@ -214,19 +218,11 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     if docker.role == SwarmRole::Manager {
         all.push(Traffic {
             what: "the manager's API (tcp/2377)".to_owned(),
-            protocol: 6,
+            protocol: Protocol::Tcp.number(),
             port: Some(2377),
             failure: &NODE_FIREWALL_DROPS,
             why: "Other nodes cannot reach this manager.",
         });
     }
     all
-}
-
-fn protocol(number: u8) -> &'static str {
-    match number {
-        6 => "tcp",
-        17 => "udp",
-        _ => "esp",
-    }
 }

@@ -7,7 +7,7 @@ use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
 use crate::failure::{Certainty, FORWARD_DROP, Location};
-use crate::sys::protocol::port_name;
+use crate::sys::protocol::Protocol;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -37,13 +37,13 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             output: client.input.clone(),
             source: Some(gateway),
             source_port: Some(port.published),
-            protocol: port.protocol,
+            protocol: port.protocol.number(),
             established: true,
             ..Packet::default()
         };
         for (packet, which) in [(there, "to"), (back, "from")] {
             let walk = rules.walk("filter", "FORWARD", &packet);
-            let name = port_name(port.protocol, port.published);
+            let name = port.protocol.port(port.published);
             if let Some(doubt) = walk.doubt() {
                 let what = format!("FORWARD drops some packets {which} {name}");
                 let place = Location::namespace("host").service(&service.name);
@@ -94,11 +94,7 @@ fn fix(by: &str, packet: &Packet) -> String {
              sudo iptables -D {rule}"
         );
     }
-    let protocol = match packet.protocol {
-        17 => "udp",
-        132 => "sctp",
-        _ => "tcp",
-    };
+    let protocol = Protocol::from_number(packet.protocol).unwrap_or(Protocol::Tcp);
     let device = |option: &str, name: &Option<String>| match name {
         Some(name) => format!(" {option} {name}"),
         None => String::new(),

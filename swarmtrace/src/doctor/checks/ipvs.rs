@@ -8,7 +8,8 @@ use crate::failure::{
     Certainty, IPVS_DESTINATION_MISSING, IPVS_NO_DESTINATION, Location, STALE_BACKEND,
 };
 use crate::topology::{
-    EndpointMode, IpvsMatch, IpvsService, Namespace, Network, Service, Topology,
+    EndpointMode, IpvsForwarding, IpvsMatch, IpvsService, Namespace, Network, Service, TaskState,
+    Topology,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -155,7 +156,11 @@ fn compare(
 /// destination or not.
 fn coming_or_going(topology: &Topology, service: &Service, address: IpAddr) -> bool {
     topology.task_by_address(address).is_some_and(|t| {
-        t.service == service.name && !matches!(t.state.as_str(), "failed" | "rejected" | "complete")
+        t.service == service.name
+            && !matches!(
+                t.state,
+                TaskState::Failed | TaskState::Rejected | TaskState::Complete
+            )
     })
 }
 
@@ -165,7 +170,10 @@ fn edit(sandbox: &Namespace, ipvs: &IpvsService, option: &str, addresses: &[Stri
         return format!("ipvsadm {option}");
     };
     // The forwarding method of the other destinations; NAT without any.
-    let route = ipvs.destinations.iter().any(|d| d.forwarding == "Route");
+    let route = ipvs
+        .destinations
+        .iter()
+        .any(|d| d.forwarding == IpvsForwarding::Route);
     let how = match (option, route) {
         ("-a", true) => " -g -w 1",
         ("-a", false) => " -m -w 1",

@@ -10,7 +10,7 @@ use crate::doctor::swarm::command;
 use crate::failure::{
     Certainty, IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, VIRTUAL_ADDRESS_MISSING,
 };
-use crate::sys::protocol::port_name;
+use crate::sys::protocol::Protocol;
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -51,7 +51,7 @@ pub(super) fn of_vip(rules: &Rules, vip: IpAddr) -> Option<u32> {
         // No device: no rule of Docker's asks for it.
         destination: Some(vip),
         destination_local: true,
-        protocol: 6,
+        protocol: Protocol::Tcp.number(),
         ..Packet::default()
     };
     let mark = rules.walk("mangle", "INPUT", &packet).mark;
@@ -74,14 +74,14 @@ impl Sandbox<'_> {
                 input: gateway.map(|(d, _)| d.name.clone()),
                 destination: gateway.map(|(_, a)| a),
                 destination_local: true,
-                protocol: port.protocol,
+                protocol: port.protocol.number(),
                 destination_port: Some(port.published),
                 ..Packet::default()
             };
             let walk = self.rules.walk("mangle", "PREROUTING", &packet);
             packet.mark = walk.mark;
             let walk = self.rules.walk("mangle", "INPUT", &packet);
-            let name = port_name(port.protocol, port.published);
+            let name = port.protocol.port(port.published);
             let protocol = name.split('/').next().unwrap_or_default();
             let rule = format!("PREROUTING -p {protocol} --dport {}", port.published);
             found.extend(self.judge(service, &name, walk.mark, &rule));

@@ -11,7 +11,7 @@ use crate::failure::{
     Certainty, INGRESS_DNAT_ELSEWHERE, INGRESS_DNAT_MISSING, INGRESS_DROPPED,
     LOCAL_MASQUERADE_MISSING, Location,
 };
-use crate::sys::protocol::port_name;
+use crate::sys::protocol::Protocol;
 use crate::topology::{PublishedPort, Service};
 use std::net::Ipv4Addr;
 
@@ -56,7 +56,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         let walk = rules.walk("nat", "PREROUTING", &packet);
         if let Some(doubt) = walk.doubt() {
-            let name = port_name(port.protocol, port.published);
+            let name = port.protocol.port(port.published);
             let what = format!("whether {name} goes to ingress_sbox depends on the packet");
             let place = Location::namespace("host").service(&service.name);
             found.push(doubtful(what, place, doubt, "sudo iptables -t nat -S"));
@@ -130,7 +130,7 @@ fn absent(
     let jump_to =
         format!("sudo iptables -t nat -I {from} -m addrtype --dst-type LOCAL -j DOCKER-INGRESS");
     let dnat = |port: &PublishedPort| {
-        let protocol = port_name(port.protocol, port.published);
+        let protocol = port.protocol.port(port.published);
         let protocol = protocol.split('/').next().unwrap_or_default();
         let port = port.published;
         format!(
@@ -175,7 +175,7 @@ fn absent(
             one(
                 format!(
                     "no DNAT of {} to {gateway} ({from})",
-                    port_name(port.protocol, port.published)
+                    port.protocol.port(port.published)
                 ),
                 Location::namespace("host").service(&service.name),
                 vec![dnat(port)],
@@ -185,7 +185,7 @@ fn absent(
 }
 
 fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &str) -> Finding {
-    let name = port_name(port.protocol, port.published);
+    let name = port.protocol.port(port.published);
     Finding::new(
         &INGRESS_DNAT_ELSEWHERE,
         Severity::Broken,
@@ -211,7 +211,7 @@ fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
         Certainty::Proven,
         format!(
             "{} is dropped in raw PREROUTING",
-            port_name(port.protocol, port.published)
+            port.protocol.port(port.published)
         ),
         Location::namespace("host").service(&service.name),
     )
@@ -231,7 +231,7 @@ fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<F
         source: Some(Ipv4Addr::LOCALHOST),
         source_local: true,
         destination: Some(gateway),
-        protocol: 6,
+        protocol: Protocol::Tcp.number(),
         ..Packet::default()
     };
     let walk = rules.walk("nat", "POSTROUTING", &packet);

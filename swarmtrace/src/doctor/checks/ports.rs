@@ -5,7 +5,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::Listener;
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{Certainty, DATA_PATH_PORT_TAKEN, Location, PUBLISHED_PORT_TAKEN};
-use crate::sys::protocol::port_name;
+use crate::sys::protocol::Protocol;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -17,7 +17,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let Some((name, pid)) = taken(listeners, port.protocol, port.published) else {
             continue;
         };
-        let port = port_name(port.protocol, port.published);
+        let port = port.protocol.port(port.published);
         found.push(
             Finding::new(
                 &PUBLISHED_PORT_TAKEN,
@@ -39,7 +39,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     }
     let port = topology.docker.as_ref().map_or(0, |d| d.data_path_port);
     if port != 0
-        && let Some((name, pid)) = taken(listeners, 17, port)
+        && let Some((name, pid)) = taken(listeners, Protocol::Udp, port)
     {
         found.push(
             Finding::new(
@@ -48,7 +48,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 Certainty::Proven,
                 format!(
                     "{} (data path) is bound by {name} (pid {pid})",
-                    port_name(17, port)
+                    Protocol::Udp.port(port)
                 ),
                 Location::namespace("host"),
             )
@@ -67,7 +67,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 }
 
 /// The process that listens on the port, unless it is Docker or the kernel.
-fn taken(listeners: &[Listener], protocol: u8, port: u16) -> Option<(&str, u32)> {
+fn taken(listeners: &[Listener], protocol: Protocol, port: u16) -> Option<(&str, u32)> {
     let mut on = listeners
         .iter()
         .filter(|l| l.protocol == protocol && l.port == port);

@@ -7,7 +7,10 @@ use crate::doctor::swarm::command;
 use crate::failure::{
     Certainty, DEVICE_DOWN, INGRESS_SANDBOX_GONE, LOAD_BALANCER_MISSING, Location, SANDBOX_DETACHED,
 };
-use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Network, Topology};
+use crate::topology::{
+    Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, NeighbourState, Network,
+    NetworkDriver, Topology,
+};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -50,8 +53,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             }
             if let Some(address) = topology.gateway_nic(sandbox).map(|(_, a)| a)
                 && let Some(host) = topology.host()
-                && let Some(failed) =
-                    (host.neighbours.iter()).find(|n| n.address == address && n.state == "failed")
+                && let Some(failed) = (host.neighbours.iter())
+                    .find(|n| n.address == address && n.state == NeighbourState::Failed)
             {
                 found.push(
                     Finding::new(
@@ -123,7 +126,7 @@ fn missing_balancers(topology: &Topology) -> Vec<Finding> {
             matches!(n.kind, NamespaceKind::Container { .. })
                 && topology.nic_on(n, network).is_some()
         });
-        network.driver == "overlay" && !network.ingress && wanted && here && !balanced
+        network.driver == NetworkDriver::Overlay && !network.ingress && wanted && here && !balanced
     };
     (topology.networks.iter())
         .filter(missing)

@@ -7,6 +7,8 @@ use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{Certainty, Failure, Location, SNAT_MISSING, SNAT_WRONG_ADDRESS};
+use crate::sys::protocol::Protocol;
+use crate::topology::IpvsForwarding;
 use std::net::IpAddr;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -20,7 +22,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             continue;
         };
         let destination = (sandbox.ipvs.iter().flat_map(|s| &s.destinations))
-            .filter(|d| d.forwarding == "Masq")
+            .filter(|d| d.forwarding == IpvsForwarding::Masq)
             .find_map(|d| match d.address {
                 IpAddr::V4(address) => Some(address),
                 IpAddr::V6(_) => None,
@@ -34,7 +36,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let packet = Packet {
             output: Some(device.name.clone()),
             destination: Some(destination),
-            protocol: 6,
+            protocol: Protocol::Tcp.number(),
             ipvs: true,
             ..Packet::default()
         };

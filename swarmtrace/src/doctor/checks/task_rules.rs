@@ -7,8 +7,7 @@ use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{Certainty, Location, TASK_FIREWALL, TASK_REDIRECT_MISSING};
-use crate::sys::protocol::port_name;
-use crate::topology::PublishMode;
+use crate::topology::{PublishMode, TaskState};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -16,7 +15,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     for namespace in &topology.namespaces {
         let Some(task) = topology
             .task_of_namespace(namespace)
-            .filter(|t| t.state == "running")
+            .filter(|t| t.state == TaskState::Running)
         else {
             continue;
         };
@@ -43,11 +42,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 }),
                 destination: device.ipv4(),
                 destination_local: true,
-                protocol: port.protocol,
+                protocol: port.protocol.number(),
                 destination_port: Some(port.published),
                 ..Packet::default()
             };
-            let name = port_name(port.protocol, port.published);
+            let name = port.protocol.port(port.published);
             let place = Location::namespace(&namespace.name)
                 .device(&device.name)
                 .service(&service.name);
@@ -90,7 +89,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         format!(
                             "{} drops its target port {}",
                             task.name,
-                            port_name(port.protocol, port.target)
+                            port.protocol.port(port.target)
                         ),
                         place,
                     )

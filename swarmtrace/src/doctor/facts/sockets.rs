@@ -4,6 +4,7 @@
 //! that a process has open. A socket without a process is the kernel's own (as that of
 //! a VXLAN device), or that of a process in another pid namespace.
 
+use crate::sys::protocol::Protocol;
 use procfs::net::{TcpNetEntries, TcpState, UdpNetEntries, UdpState};
 use procfs::process::{FDTarget, all_processes};
 use procfs::{FromReadSI, ProcError, current_system_info};
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 /// A listening socket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listener {
-    /// IP protocol number: 6 or 17.
-    pub protocol: u8,
+    /// TCP or UDP.
+    pub protocol: Protocol,
     /// Port.
     pub port: u16,
     /// The process' name and id, if one was found.
@@ -26,12 +27,12 @@ pub(super) fn read() -> Result<Vec<Listener>, ProcError> {
     for file in ["tcp", "tcp6"] {
         let entries = table::<TcpNetEntries>(file)?.map_or_else(Vec::new, |table| table.0);
         let listening = entries.iter().filter(|e| e.state == TcpState::Listen);
-        found.extend(listening.map(|e| (6, e.local_address.port(), e.inode)));
+        found.extend(listening.map(|e| (Protocol::Tcp, e.local_address.port(), e.inode)));
     }
     for file in ["udp", "udp6"] {
         let entries = table::<UdpNetEntries>(file)?.map_or_else(Vec::new, |table| table.0);
         let unconnected = entries.iter().filter(|e| e.state == UdpState::Close);
-        found.extend(unconnected.map(|e| (17, e.local_address.port(), e.inode)));
+        found.extend(unconnected.map(|e| (Protocol::Udp, e.local_address.port(), e.inode)));
     }
     let owners = owners()?;
     Ok((found.into_iter())
@@ -86,7 +87,9 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let all = read().unwrap();
-        let found = all.iter().find(|l| l.protocol == 17 && l.port == port);
+        let found = all
+            .iter()
+            .find(|l| l.protocol == Protocol::Udp && l.port == port);
         assert_eq!(
             found.unwrap().process.as_ref().unwrap().1,
             std::process::id()
@@ -99,7 +102,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let client = std::net::TcpStream::connect(address).unwrap();
         let ports: Vec<u16> = (read().unwrap().iter())
-            .filter(|l| l.protocol == 6)
+            .filter(|l| l.protocol == Protocol::Tcp)
             .map(|l| l.port)
             .collect();
         assert!(ports.contains(&address.port()));

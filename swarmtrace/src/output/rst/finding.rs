@@ -1,6 +1,6 @@
 //! One failed connection: what happened, where it began, and who did it.
 
-use crate::diagnose::{TaskState, Verdict};
+use crate::diagnose::{TaskActivity, Verdict};
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Gap, Hop, Leg, Phase, State, Timeline};
@@ -14,7 +14,7 @@ impl Finding {
     pub fn of(
         timeline: Timeline,
         verdict: Option<Verdict>,
-        task_state: Option<TaskState>,
+        task_state: Option<TaskActivity>,
     ) -> Option<Self> {
         let (kind, index, side) = match timeline.state {
             State::Refused { by } => (FailureKind::Refused, Some(by), Some(Side::Server)),

@@ -2,7 +2,7 @@
 
 use super::Groups;
 use super::text::headline;
-use crate::diagnose::TaskState;
+use crate::diagnose::TaskActivity;
 use crate::flow::{Correlator, Options};
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side, write_line};
 use crate::session::is_of_swarm;
@@ -71,7 +71,7 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
         reason: Some("SK_RST_REASON_NO_SOCKET".to_owned()),
     };
     told.resets.push(sent.clone());
-    let stopped = Some(TaskState::Stopped { ms_ago: 1200 });
+    let stopped = Some(TaskActivity::Stopped { ms_ago: 1200 });
     let same = Finding::of(told.clone(), None, stopped).unwrap();
     assert_eq!(same.reason.as_deref(), Some("NO_SOCKET"));
     assert_eq!(
@@ -159,7 +159,7 @@ fn what_works_is_no_finding_and_the_node_s_own_is_not_the_swarm_s() {
 #[test]
 fn the_json_has_what_happened_beside_the_timeline() {
     let refused = timeline(Route::MeshLocal, Ending::Refused, 1);
-    let found = Finding::of(refused, None, Some(TaskState::Starting)).unwrap();
+    let found = Finding::of(refused, None, Some(TaskActivity::Starting)).unwrap();
     let json = write_line(&found).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["format"], "swarmtrace-rst");

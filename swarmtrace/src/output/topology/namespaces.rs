@@ -4,7 +4,9 @@
 use super::names::{host_name, who};
 use crate::output::style::{FAINT, HEADING, NAME, NOTE, PLAIN, WRONG, paint};
 use crate::output::table::Table;
-use crate::topology::{Device, DeviceKind, IpvsMatch, Namespace, NamespaceKind, Network, Topology};
+use crate::topology::{
+    Device, DeviceKind, IpvsMatch, Namespace, NamespaceKind, NeighbourState, Network, Topology,
+};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -186,31 +188,36 @@ fn beyond(topology: &Topology, namespace: &Namespace) -> Table {
         sorted.sort_by_key(|n| n.address);
         for neighbour in sorted {
             let to: Vec<String> = entries()
-                .filter(|e| e.mac == neighbour.mac)
+                .filter(|e| Some(e.mac) == neighbour.mac)
                 .map(|e| node_at(topology, e.vtep))
                 .collect();
             table.row([
                 (PLAIN, neighbour.address.to_string()),
                 (NAME, who_or_empty(topology, network, neighbour.address)),
-                (FAINT, neighbour.mac.clone()),
+                (
+                    FAINT,
+                    neighbour
+                        .mac
+                        .map_or_else(String::new, |mac| mac.to_string()),
+                ),
                 match to.is_empty() {
                     true => (WRONG, "! no forwarding entry".to_owned()),
                     false => (PLAIN, format!("→ {}", to.join(", "))),
                 },
-                match neighbour.state.as_str() {
-                    "permanent" => (FAINT, String::new()),
-                    other => (NOTE, other.to_owned()),
+                match neighbour.state {
+                    NeighbourState::Permanent => (FAINT, String::new()),
+                    other => (NOTE, other.to_string()),
                 },
             ]);
         }
         for entry in entries() {
             // Learned entries need no neighbour, and flood entries have none.
-            let flood = entry.mac.bytes().all(|b| matches!(b, b'0' | b':'));
-            if entry.state == "permanent" && !flood && !neighbours().any(|n| n.mac == entry.mac) {
+            let set = entry.state == NeighbourState::Permanent && !entry.mac.is_zero();
+            if set && !neighbours().any(|n| n.mac == Some(entry.mac)) {
                 table.row([
                     (PLAIN, String::new()),
                     (PLAIN, String::new()),
-                    (FAINT, entry.mac.clone()),
+                    (FAINT, entry.mac.to_string()),
                     (PLAIN, format!("→ {}", node_at(topology, entry.vtep))),
                     (WRONG, "! no neighbour entry".to_owned()),
                 ]);

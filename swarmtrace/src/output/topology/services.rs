@@ -5,8 +5,8 @@ use super::names::{heading, host_name, who};
 use crate::output::style::{FAINT, NAME, PLAIN, WRONG, paint};
 use crate::output::table::Table;
 use crate::topology::{
-    EndpointMode, IpvsMatch, IpvsService, Namespace, NamespaceKind, Network, PublishMode,
-    PublishedPort, Service, Task, Topology,
+    EndpointMode, IpvsForwarding, IpvsMatch, IpvsService, Namespace, NamespaceKind, Network,
+    PublishMode, PublishedPort, Service, Task, TaskState, Topology,
 };
 use std::net::IpAddr;
 
@@ -22,20 +22,11 @@ pub(super) fn published(topology: &Topology) -> String {
             PublishMode::Host => (host_way(topology, service), String::new()),
             PublishMode::Ingress => mesh_way(topology, service, port),
         };
-        let name = paint(NAME, label(port.protocol, port.published));
+        let name = paint(NAME, port.protocol.port(port.published));
         let to = format!("{}:{}", service.name, port.target);
         out.push_str(&format!("  {name} → {to}   {way}\n{backends}"));
     }
     out
-}
-
-fn label(protocol: u8, port: u16) -> String {
-    match protocol {
-        6 => format!("tcp/{port}"),
-        17 => format!("udp/{port}"),
-        132 => format!("sctp/{port}"),
-        other => format!("protocol {other}/{port}"),
-    }
 }
 
 fn host_way(topology: &Topology, service: &Service) -> String {
@@ -130,16 +121,16 @@ fn backends(
             (FAINT, format!("{} inactive", to.inactive)),
             (
                 FAINT,
-                match to.forwarding.as_str() {
-                    "Masq" => String::new(),
-                    other => other.to_owned(),
+                match to.forwarding {
+                    IpvsForwarding::Masq => String::new(),
+                    other => other.to_string(),
                 },
             ),
         ]);
     }
     for (task, address) in tasks_on(topology, service, network) {
         let known = ipvs.destinations.iter().any(|d| Some(d.address) == address);
-        if let (Some(address), false, "running") = (address, known, task.state.as_str()) {
+        if let (Some(address), false, TaskState::Running) = (address, known, task.state) {
             table.row([
                 (PLAIN, address.to_string()),
                 (NAME, task.name.clone()),
@@ -194,7 +185,7 @@ pub(super) fn services(topology: &Topology) -> Table {
                         task.name.clone(),
                         address.map_or("-".to_owned(), |a| a.to_string()),
                         node_of(topology, task),
-                        task.state.clone(),
+                        task.state.to_string(),
                     ]
                 })
                 .collect();

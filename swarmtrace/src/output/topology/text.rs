@@ -10,7 +10,7 @@ use super::names::{heading, host_name};
 use super::{namespaces, services};
 use crate::output::style::{FAINT, HEADING, NAME, PLAIN, WRONG, paint};
 use crate::output::table::Table;
-use crate::topology::{Network, SwarmRole, Topology};
+use crate::topology::{Network, NetworkDriver, SwarmRole, Topology};
 use std::net::IpAddr;
 
 /// The text, with ANSI styles.
@@ -65,7 +65,7 @@ fn nodes(topology: &Topology) -> Table {
 fn networks(topology: &Topology) -> Table {
     let mut table = Table::default();
     let shown: Vec<_> = (topology.networks.iter())
-        .filter(|n| n.driver == "overlay")
+        .filter(|n| n.driver == NetworkDriver::Overlay)
         .collect();
     if shown.is_empty() {
         return table;

@@ -222,7 +222,7 @@ pub(in crate::topology) struct Answers {
     pub containers: Vec<Container>,
     /// Process and sandbox of each container.
     pub sandboxes: BTreeMap<String, ContainerInspect>,
-    /// Empty on a worker: only managers are told.
+    /// Empty on a worker: only managers can list them.
     pub services: Vec<Service>,
     pub tasks: Vec<Task>,
     pub nodes: Vec<Node>,

@@ -380,8 +380,8 @@ impl<T> OrGap<T> for Result<T, (Option<T>, DockerError)> {
     }
 }
 
-/// Ports bound with UDP in this process' namespace: a worker is not told a
-/// published port's protocol, but dockerd holds the port itself.
+/// Ports bound with UDP in this process' namespace: the gossip has no protocol for
+/// a published port, but dockerd binds the port itself.
 fn udp_ports() -> Vec<u16> {
     ["/proc/self/net/udp", "/proc/self/net/udp6"]
         .iter()

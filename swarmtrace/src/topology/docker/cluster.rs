@@ -1,5 +1,5 @@
-//! What the cluster's store says: only managers are told, on a worker these
-//! find nothing but the node itself and its managers.
+//! The cluster's store, which only managers can read: on a worker these find
+//! nothing but the node itself and its managers.
 
 use super::api::Answers;
 use super::{View, address, node_name, protocol, task_address};
@@ -111,7 +111,7 @@ pub(super) fn tasks(answers: &Answers, view: &mut View) {
                         .filter_map(|text| Some(task_address(&a.network.id, address(text)?)))
                 })
                 .collect(),
-            state: task.status.state.clone(),
+            state: task.status.state.as_str().into(),
         });
     }
 }

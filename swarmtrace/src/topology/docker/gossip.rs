@@ -6,11 +6,13 @@
 use super::api::{self, Answers, Container, NetworkService, NetworkTask};
 use super::cluster::{add, node};
 use super::{TaskName, View, address, merge, merge_endpoint, protocol, task_address};
+use crate::sys::protocol::Protocol;
 use crate::topology::{
-    Endpoint, EndpointMode, Fwmark, Node, PublishMode, PublishedPort, Service, SwarmRole, Task, Vip,
+    Endpoint, EndpointMode, Fwmark, NetworkDriver, Node, PublishMode, PublishedPort, Service,
+    SwarmRole, Task, TaskState, Vip,
 };
 
-/// Tasks and services of the containers that run here, by their labels.
+/// Tasks and services of the containers that run here, by their Docker labels.
 pub(super) fn local_containers(answers: &Answers, view: &mut View) {
     for container in &answers.containers {
         let label = |name: &str| {
@@ -30,7 +32,7 @@ pub(super) fn local_containers(answers: &Answers, view: &mut View) {
             })
             .filter(|a| {
                 let network = view.networks.iter().find(|n| n.id == a.network);
-                network.is_some_and(|n| n.driver == "overlay")
+                network.is_some_and(|n| n.driver == NetworkDriver::Overlay)
             })
             .collect();
         let task = Task {
@@ -40,7 +42,7 @@ pub(super) fn local_containers(answers: &Answers, view: &mut View) {
             node: label("node.id").to_owned(),
             container: Some(container.id.clone()),
             addresses,
-            state: "running".to_owned(),
+            state: TaskState::Running,
         };
         merge(&mut view.tasks, task);
         let service = service(&mut view.services, label("service.name"));
@@ -75,17 +77,17 @@ fn host_ports(service: &mut Service, container: &Container) {
 pub(super) fn networks(answers: &Answers, view: &mut View) {
     let overlays = || answers.networks.iter().filter(|n| n.driver == "overlay");
     for network in overlays() {
-        for (name, said) in &network.services {
+        for (name, gossip) in &network.services {
             if !name.is_empty() {
-                a_service(answers, view, &network.id, name, said);
+                a_service(answers, view, &network.id, name, gossip);
             }
-            for task in &said.tasks {
+            for task in &gossip.tasks {
                 a_task(view, network, name, task);
             }
         }
         local_endpoints(view, network);
     }
-    // Only now, when every task has said where it is.
+    // Only now: the node of every task is known.
     for peer in overlays().flat_map(|n| &n.peers) {
         if let Some(address) = address(&peer.ip)
             && !view.nodes.iter().any(|n| n.addresses.contains(&address))
@@ -109,12 +111,12 @@ pub(super) fn networks(answers: &Answers, view: &mut View) {
     }
 }
 
-fn a_task(view: &mut View, network: &api::Network, service: &str, said: &NetworkTask) {
-    let Some(address_of_task) = address(&said.endpoint_ip) else {
+fn a_task(view: &mut View, network: &api::Network, service: &str, gossip: &NetworkTask) {
+    let Some(address_of_task) = address(&gossip.endpoint_ip) else {
         return;
     };
-    let host = said.info.get("Host IP").and_then(|text| address(text));
-    let parsed = TaskName::parse(&said.name);
+    let host = gossip.info.get("Host IP").and_then(|text| address(text));
+    let parsed = TaskName::parse(&gossip.name);
     if let (Some(parsed), false) = (parsed, service.is_empty()) {
         let task = Task {
             id: parsed.id.to_owned(),
@@ -123,10 +125,10 @@ fn a_task(view: &mut View, network: &api::Network, service: &str, said: &Network
             node: parsed.node().unwrap_or_default().to_owned(),
             container: None,
             addresses: vec![task_address(&network.id, address_of_task)],
-            state: "running".to_owned(),
+            state: TaskState::Running,
         };
         merge(&mut view.tasks, task);
-        // A task whose node is known has said where that node's data path ends.
+        // The address is that node's data path's.
         let known = view.tasks.iter().find(|t| t.id == parsed.id);
         if let Some(known) = known.filter(|t| !t.node.is_empty()) {
             add(node(&mut view.nodes, &known.node), host);
@@ -135,8 +137,8 @@ fn a_task(view: &mut View, network: &api::Network, service: &str, said: &Network
     let endpoint = Endpoint {
         name: match parsed {
             Some(parsed) => parsed.for_people(&view.nodes),
-            None if said.name == format!("{}-endpoint", network.name) => "lb".into(),
-            None => said.name.clone(),
+            None if gossip.name == format!("{}-endpoint", network.name) => "lb".into(),
+            None => gossip.name.clone(),
         },
         service: Some(service.to_owned()).filter(|n| !n.is_empty()),
         address: address_of_task,
@@ -180,36 +182,42 @@ fn local_endpoints(view: &mut View, network: &api::Network) {
     }
 }
 
-fn a_service(answers: &Answers, view: &mut View, network: &str, name: &str, said: &NetworkService) {
+fn a_service(
+    answers: &Answers,
+    view: &mut View,
+    network: &str,
+    name: &str,
+    gossip: &NetworkService,
+) {
     let service = service(&mut view.services, name);
     // A service without a virtual address is counted a mark too, and has no
     // use for it.
-    if let Some(address) = address(&said.vip) {
+    if let Some(address) = address(&gossip.vip) {
         let network = network.to_owned();
-        if said.local_lb_index != 0 {
+        if gossip.local_lb_index != 0 {
             service.fwmarks.push(Fwmark {
                 network: network.clone(),
-                mark: said.local_lb_index,
+                mark: gossip.local_lb_index,
             });
         }
         if !service.vips.iter().any(|v| v.address == address) {
             service.vips.push(Vip { network, address });
         }
     }
-    // On a manager the store has said the rest, a port's protocol included.
+    // On a manager the rest is from the store, a port's protocol included.
     if view.docker.role != SwarmRole::Manager {
         service.endpoint_mode = match service.vips.is_empty() {
             true => EndpointMode::Dnsrr,
             false => EndpointMode::Vip,
         };
-        mesh_ports(service, &said.ports, &answers.udp_ports);
+        mesh_ports(service, &gossip.ports, &answers.udp_ports);
     }
 }
 
-/// The gossip leaves a port's protocol out. Said twice, it is both; said once,
-/// it is what this node is bound to the port with.
-fn mesh_ports(service: &mut Service, said: &[String], udp_ports: &[u16]) {
-    let ports: Vec<(u16, u16)> = said
+/// The gossip has no protocol for a port. A port that it lists twice is TCP and
+/// UDP; one that it lists once is what this node is bound to it with.
+fn mesh_ports(service: &mut Service, gossip: &[String], udp_ports: &[u16]) {
+    let ports: Vec<(u16, u16)> = gossip
         .iter()
         .filter_map(|p| target_and_published(p))
         .collect();
@@ -223,7 +231,7 @@ fn mesh_ports(service: &mut Service, said: &[String], udp_ports: &[u16]) {
         add_port(
             service,
             PublishedPort {
-                protocol: if udp { 17 } else { 6 },
+                protocol: if udp { Protocol::Udp } else { Protocol::Tcp },
                 published,
                 target,
                 mode: PublishMode::Ingress,

@@ -1,6 +1,6 @@
-//! What Docker says of this node and its Swarm.
+//! Docker's half of a snapshot: this node and its Swarm.
 //!
-//! A manager is told everything by the cluster's store. A worker is not: its
+//! A manager reads everything from the cluster's store. A worker cannot: its
 //! services and tasks come from the labels of local containers and from the
 //! gossip that each attached network keeps (`docker network inspect
 //! --verbose`). The gossip also gives what no store has: the firewall mark
@@ -20,6 +20,7 @@ pub use client::{Client, DockerError};
 pub use plain::PlainError;
 
 use super::{Docker, Endpoint, Network, Node, Service, SwarmRole, Task, TaskAddress};
+use crate::sys::protocol::Protocol;
 use api::Answers;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -117,7 +118,7 @@ fn networks(answers: &Answers) -> Vec<Network> {
         .map(|n| Network {
             id: n.id.clone(),
             name: n.name.clone(),
-            driver: n.driver.clone(),
+            driver: n.driver.as_str().into(),
             ingress: n.ingress,
             vnis: (n
                 .options
@@ -173,13 +174,11 @@ fn address(text: &str) -> Option<IpAddr> {
     (!address.is_unspecified()).then_some(address)
 }
 
-/// IP protocol number of Docker's name for it.
-fn protocol(name: &str) -> Option<u8> {
+/// A port's protocol by Docker's name for it; empty is TCP.
+fn protocol(name: &str) -> Option<Protocol> {
     match name {
-        "tcp" | "" => Some(6),
-        "udp" => Some(17),
-        "sctp" => Some(132),
-        _ => None,
+        "" => Some(Protocol::Tcp),
+        name => name.parse().ok(),
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const VOTE_8080: PublishedPort = PublishedPort {
-    protocol: 6,
+    protocol: Protocol::Tcp,
     published: 8080,
     target: 80,
     mode: PublishMode::Ingress,
@@ -142,7 +142,7 @@ fn modes_and_options() {
     let db = view.services.iter().find(|s| s.name == "db").unwrap();
     assert_eq!(db.endpoint_mode, EndpointMode::Dnsrr);
     assert_eq!(db.ports[0].mode, PublishMode::Host);
-    assert_eq!(db.ports[0].protocol, 17);
+    assert_eq!(db.ports[0].protocol, Protocol::Udp);
 }
 
 #[test]
@@ -160,13 +160,13 @@ fn a_worker_tells_udp_by_what_is_bound() {
     answers.udp_ports = local_ports(
         "  sl  local_address rem_address   st\n  12: 00000000:1F90 00000000:0000 07 0 0\n",
     );
-    assert_eq!(ports(&answers), [17]);
+    assert_eq!(ports(&answers), [Protocol::Udp]);
     for network in &mut answers.networks {
         if let Some(vote) = network.services.get_mut("vote") {
             vote.ports.push("Target: 80, Publish: 8080".into());
         }
     }
-    assert_eq!(ports(&answers), [6, 17]);
+    assert_eq!(ports(&answers), [Protocol::Tcp, Protocol::Udp]);
 }
 
 #[test]

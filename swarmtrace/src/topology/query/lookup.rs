@@ -1,8 +1,8 @@
 //! Things by what identifies them: inode, index, VNI, id, address, mark.
 
 use crate::topology::{
-    Device, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Node, PublishedPort, Service,
-    Task, Topology,
+    Device, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, NetworkDriver, Node,
+    PublishedPort, Service, Task, Topology,
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -143,7 +143,7 @@ impl Namespace {
 impl Network {
     /// Whether it is an overlay: Docker says so, or it has a VNI.
     pub fn is_overlay(&self) -> bool {
-        self.driver == "overlay" || !self.vnis.is_empty()
+        self.driver == NetworkDriver::Overlay || !self.vnis.is_empty()
     }
 
     /// Whether the address is in one of its subnets.

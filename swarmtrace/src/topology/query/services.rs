@@ -1,7 +1,8 @@
 //! What services consist of: networks, load balancers, backends, ports.
 
 use crate::topology::{
-    Namespace, NamespaceKind, Network, PublishMode, PublishedPort, Service, Task, Topology,
+    Namespace, NamespaceKind, Network, PublishMode, PublishedPort, Service, Task, TaskState,
+    Topology,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -39,7 +40,7 @@ impl Topology {
         network: &'a str,
     ) -> impl Iterator<Item = (&'a Task, IpAddr)> {
         (self.tasks_of(service))
-            .filter(|t| t.state == "running")
+            .filter(|t| t.state == TaskState::Running)
             .flat_map(move |t| {
                 let here = t.addresses.iter().filter(move |a| a.network == network);
                 here.map(move |a| (t, a.address))

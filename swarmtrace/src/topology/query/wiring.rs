@@ -1,7 +1,7 @@
 //! What devices are attached to.
 
 use crate::topology::role::is_gateway;
-use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, Network, Topology};
+use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, Network, NetworkDriver, Topology};
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Topology {
@@ -34,7 +34,7 @@ impl Topology {
         own(at).or_else(|| own(self.peer(at)?))
     }
 
-    /// The VNI of the overlay that a device belongs to: the VXLAN device
+    /// The VNI of the overlay that a device is part of: the VXLAN device
     /// itself, its bridge, the bridge's ports and what they lead to.
     pub fn vni(&self, at: DeviceRef) -> Option<u32> {
         let (namespace, device) = self.device(at)?;
@@ -51,7 +51,7 @@ impl Topology {
         })
     }
 
-    /// The overlay network that a device belongs to: see [`Topology::vni`].
+    /// The overlay network that a device is part of: see [`Topology::vni`].
     pub fn network_of_device(&self, at: DeviceRef) -> Option<&Network> {
         self.network_by_vni(self.vni(at)?)
     }
@@ -65,7 +65,7 @@ impl Topology {
                     return None;
                 };
                 let network = self.network_by_vni(vni)?;
-                (network.driver == "overlay").then_some((n, d, network))
+                (network.driver == NetworkDriver::Overlay).then_some((n, d, network))
             })
         })
     }

@@ -100,7 +100,7 @@ fn underlays_of_other_makes() {
             ifindex,
             name: name.into(),
             kind,
-            mac: String::new(),
+            mac: None,
             mtu: 1500,
             up,
             master,

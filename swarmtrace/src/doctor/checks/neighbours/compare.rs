@@ -1,11 +1,10 @@
 //! The tables of an overlay against the endpoints on other nodes.
 
 use super::findings::Entry;
-use super::mac::mac_of;
 use super::overlay::Overlay;
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{Certainty, NEIGHBOUR_MISSING_RETURN};
-use crate::topology::Neighbour;
+use crate::topology::{Mac, Neighbour, NeighbourState};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -19,10 +18,10 @@ impl Overlay<'_> {
                 continue;
             };
             if let Some(mac) = self.mistaken(neighbour) {
-                found.push(self.wrong_mac(neighbour, &mac, name, *host));
+                found.push(self.wrong_mac(neighbour, mac, name, *host));
                 continue;
             }
-            let Some(entries) = self.forwards.get(neighbour.mac.as_str()) else {
+            let Some(entries) = self.forwards_of(neighbour) else {
                 found.push(self.missing(Entry::Forwarding, *address, name, *host));
                 continue;
             };
@@ -37,25 +36,30 @@ impl Overlay<'_> {
         // balancer. One entry without the other shows which is missing.
         let named = |address: &IpAddr| elsewhere.contains_key(address);
         for (address, neighbour) in &self.neighbours {
-            if neighbour.state != "permanent" || named(address) {
+            if neighbour.state != NeighbourState::Permanent || named(address) {
                 continue;
             }
             if let Some(mac) = self.mistaken(neighbour) {
-                found.push(self.wrong_mac(neighbour, &mac, "", None));
-            } else if !self.forwards.contains_key(neighbour.mac.as_str()) {
+                found.push(self.wrong_mac(neighbour, mac, "", None));
+            } else if self.forwards_of(neighbour).is_none() {
                 found.push(self.missing(Entry::Forwarding, *address, "", None));
             }
         }
-        let macs: BTreeSet<&str> = self.neighbours.values().map(|n| n.mac.as_str()).collect();
+        let macs: BTreeSet<Mac> = self.neighbours.values().filter_map(|n| n.mac).collect();
         // Where the neighbour entry of a named address is missing, its MAC is
         // not known here; Docker derives it from the address.
-        let derived: BTreeSet<String> = elsewhere.keys().filter_map(|a| mac_of(*a)).collect();
+        let derived: BTreeSet<Mac> = elsewhere
+            .keys()
+            .filter_map(|a| Mac::derived_from(*a))
+            .collect();
         for (mac, entries) in &self.forwards {
-            let permanent = entries.iter().find(|e| e.state == "permanent");
+            let permanent = entries
+                .iter()
+                .find(|e| e.state == NeighbourState::Permanent);
             if let Some(entry) = permanent
                 && !macs.contains(mac)
-                && !derived.contains(*mac)
-                && !mac.starts_with("00:00:00:00")
+                && !derived.contains(mac)
+                && !mac.is_zero()
             {
                 found.push(self.without_neighbour(entry));
             }
@@ -67,12 +71,14 @@ impl Overlay<'_> {
     /// it has another entry's MAC, or the MAC that Docker derives from the
     /// address is forwarded and no entry has it. A container whose MAC the user
     /// chose is neither.
-    fn mistaken(&self, neighbour: &Neighbour) -> Option<String> {
-        let derived = mac_of(neighbour.address).filter(|mac| *mac != neighbour.mac)?;
+    fn mistaken(&self, neighbour: &Neighbour) -> Option<Mac> {
+        let derived = Mac::derived_from(neighbour.address)?;
+        if neighbour.mac == Some(derived) {
+            return None;
+        }
         let others = || (self.neighbours.values()).filter(|n| n.address != neighbour.address);
         let shared = others().any(|n| n.mac == neighbour.mac);
-        let idle =
-            self.forwards.contains_key(derived.as_str()) && others().all(|n| n.mac != derived);
+        let idle = self.forwards.contains_key(&derived) && others().all(|n| n.mac != Some(derived));
         (shared || idle).then_some(derived)
     }
 
@@ -96,22 +102,23 @@ impl Overlay<'_> {
             .map(|e| e.address)
             .collect();
         let behind = |host: &IpAddr| {
-            let macs: BTreeSet<&str> = (self.forwards.iter())
+            let macs: BTreeSet<Mac> = (self.forwards.iter())
                 .filter(|(_, entries)| entries.iter().any(|e| e.vtep == *host))
                 .map(|(mac, _)| *mac)
                 .collect();
             // A lone forwarding entry is a finding of its own.
             macs.iter().any(
-                |mac| match self.neighbours.values().find(|n| n.mac == **mac) {
+                |mac| match self.neighbours.values().find(|n| n.mac == Some(*mac)) {
                     Some(n) => !named.contains(&n.address),
-                    None => !named.iter().any(|a| mac_of(*a).as_deref() == Some(*mac)),
+                    None => !named.iter().any(|a| Mac::derived_from(*a) == Some(*mac)),
                 },
             )
         };
         // A neighbour that lost its forwarding entry may be any node's.
-        let orphans = self.neighbours.iter().any(|(address, n)| {
-            !named.contains(address) && !self.forwards.contains_key(n.mac.as_str())
-        });
+        let orphans = self
+            .neighbours
+            .iter()
+            .any(|(address, n)| !named.contains(address) && self.forwards_of(n).is_none());
         (hosts.iter())
             .filter(|host| !orphans && !behind(host))
             .map(|host| {

@@ -1,6 +1,5 @@
 //! Findings about an overlay's entries that are missing or wrong.
 
-use super::mac::{ip_of, mac_of};
 use super::overlay::Overlay;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
@@ -8,7 +7,7 @@ use crate::failure::{
     Certainty, FDB_MISSING, FDB_WRONG_NODE, Failure, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN,
     NEIGHBOUR_WRONG,
 };
-use crate::topology::{FdbEntry, Neighbour};
+use crate::topology::{FdbEntry, Mac, Neighbour};
 use std::net::IpAddr;
 
 const WHY: &str = "This node cannot send to that address: connections to it stop here, and \
@@ -83,13 +82,13 @@ impl Overlay<'_> {
     pub(super) fn wrong_mac(
         &self,
         neighbour: &Neighbour,
-        mac: &str,
+        mac: Mac,
         name: &str,
         host: Option<IpAddr>,
     ) -> Finding {
         let address = neighbour.address;
         let name = self.name(address, name, host);
-        let goes = match self.forwards.get(neighbour.mac.as_str()) {
+        let goes = match self.forwards_of(neighbour) {
             Some(_) => "arrives at something else and is dropped there",
             None => "is known to no node",
         };
@@ -99,7 +98,7 @@ impl Overlay<'_> {
             Certainty::Likely,
             format!(
                 "the neighbour entry of {name} says {} instead of {mac}",
-                neighbour.mac
+                neighbour.mac.unwrap_or_default()
             ),
             self.place_of(address, host),
         )
@@ -114,7 +113,7 @@ impl Overlay<'_> {
     /// that of another node's load balancer.
     pub(super) fn without_neighbour(&self, entry: &FdbEntry) -> Finding {
         let node = self.topology.node_name_at(entry.vtep);
-        let address = ip_of(&entry.mac).filter(|address| self.serves(*address));
+        let address = entry.mac.source().filter(|address| self.serves(*address));
         let who = match address {
             Some(address) => format!("{address}, behind {node}"),
             None => format!("{}, behind {node}", entry.mac),
@@ -129,7 +128,7 @@ impl Overlay<'_> {
         .why(WHY)
         .confirm_all(self.confirm())
         .fix(match address {
-            Some(address) => self.repair(address, Some(&entry.mac), Some(entry.vtep)),
+            Some(address) => self.repair(address, Some(entry.mac), Some(entry.vtep)),
             None => format!("Restart dockerd on {node}, so that it is announced again."),
         })
     }
@@ -155,7 +154,7 @@ impl Overlay<'_> {
 
     /// The lasting repair, and commands that help at once where MAC address and
     /// node are known.
-    fn repair(&self, address: IpAddr, mac: Option<&str>, host: Option<IpAddr>) -> String {
+    fn repair(&self, address: IpAddr, mac: Option<Mac>, host: Option<IpAddr>) -> String {
         let lasting = match self.topology.task_by_address(address) {
             Some(task) => format!(
                 "docker service update --force {}: its tasks are announced again.",
@@ -165,8 +164,8 @@ impl Overlay<'_> {
                      again."
                 .to_owned(),
         };
-        let known = self.neighbours.get(&address).map(|n| n.mac.clone());
-        let mac = mac.map(str::to_owned).or(known).or_else(|| mac_of(address));
+        let known = || self.neighbours.get(&address)?.mac;
+        let mac = mac.or_else(known).or_else(|| Mac::derived_from(address));
         let (Some(mac), Some(host)) = (mac, host) else {
             return lasting;
         };

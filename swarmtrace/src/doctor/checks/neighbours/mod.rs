@@ -6,7 +6,6 @@
 
 mod compare;
 mod findings;
-mod mac;
 mod overlay;
 
 use crate::doctor::examined::Examined;

@@ -1,7 +1,7 @@
 //! One overlay on this node, with its tables by address and MAC.
 
 use crate::failure::Location;
-use crate::topology::{Device, FdbEntry, Namespace, Neighbour, Network, Topology};
+use crate::topology::{Device, FdbEntry, Mac, Namespace, Neighbour, Network, TaskState, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ pub(super) struct Overlay<'a> {
     /// Neighbour entries by address.
     pub(super) neighbours: BTreeMap<IpAddr, &'a Neighbour>,
     /// Forwarding entries by MAC address.
-    pub(super) forwards: BTreeMap<&'a str, Vec<&'a FdbEntry>>,
+    pub(super) forwards: BTreeMap<Mac, Vec<&'a FdbEntry>>,
 }
 
 impl<'a> Overlay<'a> {
@@ -24,9 +24,9 @@ impl<'a> Overlay<'a> {
         device: &'a Device,
         network: &'a Network,
     ) -> Self {
-        let mut forwards: BTreeMap<&str, Vec<&FdbEntry>> = BTreeMap::new();
+        let mut forwards: BTreeMap<Mac, Vec<&FdbEntry>> = BTreeMap::new();
         for entry in namespace.fdb.iter().filter(|e| e.ifindex == device.ifindex) {
-            forwards.entry(&entry.mac).or_default().push(entry);
+            forwards.entry(entry.mac).or_default().push(entry);
         }
         Self {
             topology,
@@ -34,11 +34,16 @@ impl<'a> Overlay<'a> {
             device,
             network,
             neighbours: (namespace.neighbours.iter())
-                .filter(|n| n.ifindex == device.ifindex && !n.mac.is_empty())
+                .filter(|n| n.ifindex == device.ifindex && n.mac.is_some())
                 .map(|n| (n.address, n))
                 .collect(),
             forwards,
         }
+    }
+
+    /// The forwarding entries of a neighbour's MAC address, if there are any.
+    pub(super) fn forwards_of(&self, neighbour: &Neighbour) -> Option<&Vec<&'a FdbEntry>> {
+        self.forwards.get(&neighbour.mac?)
     }
 
     /// Addresses on other nodes, with a name and the node's address where known.
@@ -55,7 +60,12 @@ impl<'a> Overlay<'a> {
             }
         }
         // Tasks of Docker's store: the gossip may have lost one.
-        for task in self.topology.tasks.iter().filter(|t| t.state == "running") {
+        for task in self
+            .topology
+            .tasks
+            .iter()
+            .filter(|t| t.state == TaskState::Running)
+        {
             let remote = local.is_some_and(|n| !task.node.is_empty() && n.id != task.node);
             for address in task
                 .addresses

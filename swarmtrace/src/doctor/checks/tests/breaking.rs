@@ -4,7 +4,7 @@ use crate::doctor::Examined;
 use crate::doctor::facts::iptables::Ruleset;
 use crate::doctor::facts::{Association, Xfrm};
 use crate::doctor::fixtures::address;
-use crate::topology::{Namespace, Neighbour};
+use crate::topology::{Mac, Namespace, Neighbour};
 
 pub fn namespace<'a>(examined: &'a mut Examined, name: &str) -> &'a mut Namespace {
     let mut all = examined.topology.namespaces.iter_mut();
@@ -58,6 +58,10 @@ pub fn set(examined: &mut Examined, name: &str, sysctl: &str, value: &str) {
     let inode = namespace(examined, name).inode;
     let facts = examined.facts.namespaces.get_mut(&inode).unwrap();
     facts.sysctls.insert(sysctl.into(), value.into());
+}
+
+pub fn mac(text: &str) -> Mac {
+    text.parse().unwrap()
 }
 
 pub fn neighbour_of<'a>(examined: &'a mut Examined, of: &str) -> &'a mut Neighbour {

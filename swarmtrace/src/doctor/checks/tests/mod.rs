@@ -11,7 +11,7 @@ use crate::doctor::finding::Severity;
 use crate::doctor::fixtures::examined;
 use crate::doctor::need::Need;
 use crate::failure::{FORWARD_DROP, Failure, NEIGHBOUR_WRONG, SANDBOX_IP_FORWARD};
-use breaking::{encrypt, namespace, neighbour_of, replace, rules, set};
+use breaking::{encrypt, mac, namespace, neighbour_of, replace, rules, set};
 
 const NODES: [&str; 3] = ["swarm/a", "swarm/b", "host-mode/a"];
 
@@ -153,7 +153,7 @@ fn a_fix_sets_what_was_found() {
         "net.ipv4.conf.eth0.forwarding",
         "0",
     );
-    neighbour_of(&mut examined, "10.0.0.6").mac = "02:42:0a:00:00:63".into();
+    neighbour_of(&mut examined, "10.0.0.6").mac = Some(mac("02:42:0a:00:00:63"));
     replace(
         &mut examined,
         "host",

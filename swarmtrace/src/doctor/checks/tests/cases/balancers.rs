@@ -4,6 +4,8 @@ use super::Case;
 use crate::doctor::checks::tests::breaking::{encrypt, namespace, replace, set};
 use crate::doctor::facts::Modules;
 use crate::doctor::fixtures::{address, listener};
+use crate::sys::protocol::Protocol;
+use crate::topology::NeighbourState;
 use std::collections::BTreeSet;
 
 pub const CASES: &[Case] = &[
@@ -26,8 +28,8 @@ pub const CASES: &[Case] = &[
                 .iter_mut()
                 .find(|n| n.address == address("172.18.0.2"));
             let entry = entry.unwrap();
-            entry.state = "failed".into();
-            entry.mac.clear();
+            entry.state = NeighbourState::Failed;
+            entry.mac = None;
         },
         "sandboxes",
         "does not answer ARP",
@@ -148,7 +150,7 @@ pub const CASES: &[Case] = &[
         "another process on a published port",
         "swarm/a",
         |e| {
-            e.facts.listeners = Some(vec![listener(6, 8080, Some("nginx"))]);
+            e.facts.listeners = Some(vec![listener(Protocol::Tcp, 8080, Some("nginx"))]);
         },
         "port-conflicts",
         "also bound by nginx",
@@ -157,7 +159,7 @@ pub const CASES: &[Case] = &[
         "another process on the data-path port",
         "swarm/a",
         |e| {
-            e.facts.listeners = Some(vec![listener(17, 4789, Some("flanneld"))]);
+            e.facts.listeners = Some(vec![listener(Protocol::Udp, 4789, Some("flanneld"))]);
         },
         "port-conflicts",
         "bound by flanneld",

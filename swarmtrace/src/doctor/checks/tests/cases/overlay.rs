@@ -1,10 +1,12 @@
 //! The overlay: where its frames are sent, and whether they arrive whole.
 
 use super::Case;
-use crate::doctor::checks::tests::breaking::{encrypt, forget, namespace, neighbour_of, remove};
+use crate::doctor::checks::tests::breaking::{
+    encrypt, forget, mac, namespace, neighbour_of, remove,
+};
 use crate::doctor::facts::{Association, Nic, Xfrm};
 use crate::doctor::fixtures::address;
-use crate::topology::{DeviceKind, TaskAddress};
+use crate::topology::{DeviceKind, TaskAddress, TaskState};
 
 pub const CASES: &[Case] = &[
     (
@@ -23,7 +25,7 @@ pub const CASES: &[Case] = &[
         |e| {
             namespace(e, "1-qookufxbbm")
                 .fdb
-                .retain(|f| f.mac != "02:42:0a:00:01:03");
+                .retain(|f| f.mac != mac("02:42:0a:00:01:03"));
         },
         "neighbours",
         "no forwarding entry for",
@@ -34,7 +36,7 @@ pub const CASES: &[Case] = &[
         |e| {
             namespace(e, "1-f0l1ik19u8")
                 .fdb
-                .retain(|f| f.mac != "02:42:0a:00:00:03");
+                .retain(|f| f.mac != mac("02:42:0a:00:00:03"));
         },
         "neighbours",
         "no forwarding entry for the load balancer of b (10.0.0.3)",
@@ -56,7 +58,7 @@ pub const CASES: &[Case] = &[
         |e| {
             let ns = namespace(e, "1-f0l1ik19u8");
             ns.neighbours.retain(|n| n.address != address("10.0.0.3"));
-            ns.fdb.retain(|f| f.mac != "02:42:0a:00:00:03");
+            ns.fdb.retain(|f| f.mac != mac("02:42:0a:00:00:03"));
             forget(e, "10.0.0.3");
         },
         "neighbours",
@@ -70,7 +72,7 @@ pub const CASES: &[Case] = &[
             let entry = ns
                 .fdb
                 .iter_mut()
-                .find(|f| f.mac == "02:42:0a:00:01:04")
+                .find(|f| f.mac == mac("02:42:0a:00:01:04"))
                 .unwrap();
             entry.vtep = address("192.168.90.77");
         },
@@ -80,14 +82,14 @@ pub const CASES: &[Case] = &[
     (
         "neighbour with a MAC address that nobody has",
         "swarm/a",
-        |e| neighbour_of(e, "10.0.0.6").mac = "02:42:0a:00:00:63".into(),
+        |e| neighbour_of(e, "10.0.0.6").mac = Some(mac("02:42:0a:00:00:63")),
         "neighbours",
         "neighbour entry of vote.b (10.0.0.6) says 02:42:0a:00:00:63 instead of 02:42:0a:00:00:06",
     ),
     (
         "neighbour with another's MAC address",
         "swarm/a",
-        |e| neighbour_of(e, "10.0.0.6").mac = "02:42:0a:00:00:03".into(),
+        |e| neighbour_of(e, "10.0.0.6").mac = Some(mac("02:42:0a:00:00:03")),
         "neighbours",
         "says 02:42:0a:00:00:03 instead of 02:42:0a:00:00:06",
     ),
@@ -176,7 +178,7 @@ pub const CASES: &[Case] = &[
             let mut twin = e.topology.tasks[0].clone();
             twin.id = "twin".into();
             twin.service = "twin".into();
-            twin.state = "starting".into();
+            twin.state = TaskState::Starting;
             twin.addresses = vec![taken];
             e.topology.tasks.push(twin);
         },

@@ -45,7 +45,8 @@ impl Kind {
 
 /// A kind, and one line that says it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Verdict {
+#[schemars(rename = "Verdict")]
+pub struct Conclusion {
     /// Which.
     pub kind: Kind,
     /// For people.
@@ -53,12 +54,12 @@ pub struct Verdict {
 }
 
 /// Judges one outcome in the light of all.
-pub fn judge(outcome: &Outcome, all: &[Outcome]) -> Verdict {
+pub fn conclude(outcome: &Outcome, all: &[Outcome]) -> Conclusion {
     let (kind, text) = match outcome.target.entry {
         Entry::Mesh => mesh(outcome),
         Entry::Direct => direct(outcome, all),
     };
-    Verdict { kind, text }
+    Conclusion { kind, text }
 }
 
 fn mesh(outcome: &Outcome) -> (Kind, String) {
