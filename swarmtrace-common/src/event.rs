@@ -15,14 +15,40 @@ pub enum EventKind {
     ResetSent = 3,
 }
 
-/// Which way a packet crossed a device, as tc sees it.
+/// Which way a packet crossed a device.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "user",
+    derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema),
+    schemars(rename = "Way")
+)]
 pub enum Direction {
-    /// tc ingress: the packet came in from the device.
+    /// tc ingress.
+    #[cfg_attr(feature = "user", serde(rename = "in"))]
     Ingress = 0,
-    /// tc egress: the packet is about to go out through the device.
+    /// tc egress.
+    #[cfg_attr(feature = "user", serde(rename = "out"))]
     Egress = 1,
+}
+
+impl Direction {
+    /// `in` or `out`, as output and JSON have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "in",
+            Self::Egress => "out",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Ingress => Self::Egress,
+            Self::Egress => Self::Ingress,
+        }
+    }
 }
 
 /// A number that is none of an enum's.

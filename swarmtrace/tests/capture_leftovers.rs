@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use support::everything;
 use support::nets::{Net, Pair};
 use support::taps::{BOTH, attach, drain, load};
-use swarmtrace::capture::{AttachMode, TapSite, cleanup};
+use swarmtrace::capture::{AttachMode, cleanup};
+use swarmtrace::topology::taps::TapSite;
 use swarmtrace_programs as programs;
 
 /// Somebody else's filter, which matches every packet, counts it, and copies it

@@ -7,7 +7,8 @@ use needs::needs;
 use std::time::{Duration, Instant};
 use support::everything;
 use support::nets::Net;
-use swarmtrace::capture::{AttachMode, Capture, LoadOptions, TapSite};
+use swarmtrace::capture::{AttachMode, Capture, LoadOptions};
+use swarmtrace::topology::taps::TapSite;
 
 #[test]
 fn two_hundred_devices_in_a_second() {

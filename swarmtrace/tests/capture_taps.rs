@@ -13,7 +13,8 @@ use support::everything;
 use support::frames::{IPV4, ethernet, tag, udp, v4};
 use support::nets::{Net, Pair};
 use support::taps::{BOTH, attach, drain, load};
-use swarmtrace::capture::{AttachMode, Capture, LoadOptions, POLL, TapSite};
+use swarmtrace::capture::{AttachMode, Capture, LoadOptions, POLL};
+use swarmtrace::topology::taps::TapSite;
 use swarmtrace_common::{Direction, PacketEvent, PacketFlags, Settings, TcpFlags};
 
 /// How many TCP events have these flags, at a tap, in a direction.

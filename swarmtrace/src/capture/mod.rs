@@ -55,7 +55,7 @@ pub use journal::RUN_DIR;
 pub use kernel_types::KernelTypes;
 pub use loader::{BPF_TOOLCHAIN, Capture, LoadOptions, object};
 pub use reader::{BATCH, Events, POLL, Reader};
-pub use tap::{AttachMode, Changes, TapSite};
+pub use tap::{AttachMode, Changes};
 
 #[cfg(test)]
 mod tests {

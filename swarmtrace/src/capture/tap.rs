@@ -1,20 +1,7 @@
 //! The shapes in which callers request taps and are answered.
 
 use crate::topology::DeviceRef;
-use std::path::PathBuf;
-
-/// A device to tap.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TapSite {
-    /// Which device: namespace inode and device index.
-    pub at: DeviceRef,
-    /// A file that opens its namespace: an nsfs mount or `/proc/PID/ns/net`.
-    pub netns_path: PathBuf,
-    /// The device's name, for messages.
-    pub device: String,
-    /// Whether its frames begin with an Ethernet header.
-    pub has_ethernet: bool,
-}
+use crate::topology::taps::TapSite;
 
 /// How programs are attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -33,7 +33,7 @@ fn fit(point: &PathPoint, name: &str) -> Option<u8> {
     let (namespace, device) = (&*point.namespace, &*point.device);
     let both = format!("{namespace} {device}");
     let levels: [&[&str]; 3] = [&[&point.role], &[owner, namespace, &both], &[part, device]];
-    let way = |text: &str| name.strip_prefix(text).map(str::trim) == Some(point.way);
+    let way = |text: &str| name.strip_prefix(text).map(str::trim) == Some(point.way.name());
     (0_u8..).zip(levels).find_map(|(level, texts)| {
         let fits = |text: &&str| !text.is_empty() && (**text == *name || way(text));
         texts.iter().any(fits).then_some(level)

@@ -4,7 +4,9 @@
 //! hop are kept; the hops' names are shared.
 
 use crate::sys::clock::Nanos;
-use crate::timeline::{DatagramKey, Hop, Leg, Phase, Protocol, State, Timeline, Way, same_packet};
+use crate::timeline::{
+    DatagramKey, Direction, Hop, Leg, Phase, Protocol, State, Timeline, same_packet,
+};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +26,8 @@ pub struct Target {
 pub struct PathPoint {
     /// The device's part on the path: `ingress vxlan`.
     pub role: Arc<str>,
-    /// `in` or `out`.
-    pub way: &'static str,
+    /// Which way the packet crossed the device.
+    pub way: Direction,
     /// Name of the namespace.
     pub namespace: Arc<str>,
     /// Name of the device.
@@ -35,7 +37,7 @@ pub struct PathPoint {
 impl PathPoint {
     /// The name that the latency table prints: `ingress vxlan out`.
     pub fn label(&self) -> String {
-        format!("{} {}", self.role, self.way)
+        format!("{} {}", self.role, self.way.name())
     }
 }
 
@@ -198,10 +200,7 @@ impl Observations {
     fn point(&mut self, hop: &Hop) -> u32 {
         let point = PathPoint {
             role: Arc::clone(&hop.role),
-            way: match hop.way {
-                Way::In => "in",
-                Way::Out => "out",
-            },
+            way: hop.way,
             namespace: Arc::clone(&hop.namespace),
             device: Arc::clone(&hop.device),
         };

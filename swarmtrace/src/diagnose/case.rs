@@ -5,9 +5,9 @@
 //! The drops and resets are those that were matched to this flow; rules work out
 //! their leg and their place on the path.
 
+use crate::timeline::{Direction, Timeline};
 pub use crate::timeline::{PacketDrop, ResetSent};
-use crate::timeline::{Timeline, Way};
-use crate::topology::Topology;
+use crate::topology::{DeviceRef, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,14 +33,14 @@ pub struct Case<'a> {
 
 /// The taps and the loss while the flow lived, by node. A node that is missing
 /// was not watched.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// By name of the node.
     pub nodes: BTreeMap<String, NodeCoverage>,
 }
 
 /// What was watched on one node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeCoverage {
     /// The taps that were attached during the flow's whole life.
     pub taps: BTreeSet<Tap>,
@@ -49,16 +49,12 @@ pub struct NodeCoverage {
 }
 
 /// Where a tap is attached.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tap {
-    /// Inode of the namespace.
-    pub netns: u32,
-    /// Index of the device in the namespace.
-    pub ifindex: u32,
+    /// The device.
+    pub at: DeviceRef,
     /// Direction.
-    pub way: Way,
+    pub way: Direction,
 }
 
 impl Coverage {

@@ -1,13 +1,13 @@
 //! The role of a device that is in no topology: guessed from the hop.
 
-use crate::timeline::{Hop, Leg, Place, Way};
+use crate::timeline::{Direction, Hop, Leg, Place};
 use crate::topology::Role;
 
 /// The role of a hop's device by what the hop says of itself; `None` if that is
 /// not enough.
 pub fn guess(hop: &Hop) -> Option<Role> {
     let device = &*hop.device;
-    let forward_in = (hop.leg == Leg::Forward) == (hop.way == Way::In);
+    let forward_in = (hop.leg == Leg::Forward) == (hop.way == Direction::Ingress);
     match hop.place {
         Place::Host if device == "docker_gwbridge" => Some(Role::GatewayBridge),
         Place::Host if device.starts_with("vx-") => Some(Role::Vxlan),

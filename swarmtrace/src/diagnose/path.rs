@@ -10,9 +10,9 @@
 
 use super::case::{Case, Tap};
 use super::dialled::{Dialled, dialled, holds};
-use crate::timeline::{Hop, Leg, Way};
+use crate::timeline::{Direction, Hop, Leg};
 use crate::topology::role::role;
-use crate::topology::{Device, DeviceKind, Namespace, NamespaceKind, Role, Topology};
+use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Role, Topology};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -39,7 +39,7 @@ pub struct Expected {
     /// The role of each device.
     pub role: Role,
     /// Direction.
-    pub way: Way,
+    pub way: Direction,
     /// The devices where it may be seen, never empty.
     pub devices: Vec<ExpectedDevice>,
 }
@@ -47,12 +47,10 @@ pub struct Expected {
 /// A device that a packet should cross.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedDevice {
-    /// Inode of its namespace.
-    pub netns: u32,
+    /// Which device.
+    pub at: DeviceRef,
     /// Name of its namespace.
     pub namespace: String,
-    /// Its index there.
-    pub ifindex: u32,
     /// Its name there.
     pub device: String,
 }
@@ -62,12 +60,7 @@ impl Expected {
     pub fn tapped(&self, case: &Case<'_>) -> bool {
         let way = self.way;
         self.devices.iter().all(|d| {
-            let (netns, ifindex) = (d.netns, d.ifindex);
-            let tap = Tap {
-                netns,
-                ifindex,
-                way,
-            };
+            let tap = Tap { at: d.at, way };
             case.coverage.tapped(&self.node, tap)
         })
     }
@@ -93,25 +86,24 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
         device,
     };
     match (role(topology, namespace, device), hop.way) {
-        (Role::Vxlan, Way::Out) => step.through_tunnel(),
-        (Role::Underlay, Way::Out) => step.onto_wire(),
-        (Role::Underlay, Way::In) => step.off_wire(),
-        (Role::Vxlan | Role::OverlayPort, Way::In) => step.bridged(),
-        (Role::GatewayBridge, Way::Out) => step.gateway_port(hop.destination.ip()),
-        (Role::GatewayBridge, Way::In) => step.leaving_gateway(),
-        (Role::GatewayPort, Way::In) => step.onto_gateway(),
-        (Role::IngressGateway, Way::In) => step.within(Role::IngressOverlay),
-        (Role::IngressOverlay, Way::In) if hop.leg == Leg::Reply => {
+        (Role::Vxlan, Direction::Egress) => step.through_tunnel(),
+        (Role::Underlay, Direction::Egress) => step.onto_wire(),
+        (Role::Underlay, Direction::Ingress) => step.off_wire(),
+        (Role::Vxlan | Role::OverlayPort, Direction::Ingress) => step.bridged(),
+        (Role::GatewayBridge, Direction::Egress) => step.gateway_port(hop.destination.ip()),
+        (Role::GatewayBridge, Direction::Ingress) => step.leaving_gateway(),
+        (Role::GatewayPort, Direction::Ingress) => step.onto_gateway(),
+        (Role::IngressGateway, Direction::Ingress) => step.within(Role::IngressOverlay),
+        (Role::IngressOverlay, Direction::Ingress) if hop.leg == Leg::Reply => {
             step.within(Role::IngressGateway)
         }
-        (Role::IngressOverlay, Way::In) => Next::Unknown,
-        (Role::LoadBalancer, Way::In) => step.within(Role::LoadBalancer),
-        (Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal, Way::In) => Next::End,
-        (Role::LocalBridge | Role::LocalPort, Way::In) | (Role::LocalBridge, Way::Out) => {
-            Next::Unknown
-        }
+        (Role::IngressOverlay, Direction::Ingress) => Next::Unknown,
+        (Role::LoadBalancer, Direction::Ingress) => step.within(Role::LoadBalancer),
+        (Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal, Direction::Ingress) => Next::End,
+        (Role::LocalBridge | Role::LocalPort, Direction::Ingress)
+        | (Role::LocalBridge, Direction::Egress) => Next::Unknown,
         (Role::OverlayBridge | Role::Loopback | Role::Other, _) => Next::Unknown,
-        (_, Way::Out) => step.across_veth(),
+        (_, Direction::Egress) => step.across_veth(),
     }
 }
 
@@ -128,13 +120,13 @@ impl Step<'_> {
     /// Out of one end of a veth pair, into the other.
     fn across_veth(&self) -> Next {
         let other: Vec<_> = self.topology.peer_of(self.device).into_iter().collect();
-        self.expect(&other, Way::In)
+        self.expect(&other, Direction::Ingress)
     }
 
     /// From a sandbox's one device to its device of the given part.
     fn within(&self, part: Role) -> Next {
         let out = self.parts_of(self.namespace, part);
-        self.expect(&out, Way::Out)
+        self.expect(&out, Direction::Egress)
     }
 
     /// Across an overlay's bridge: to the port that leads to the destination,
@@ -157,7 +149,7 @@ impl Step<'_> {
             }
         }
         if !ports.is_empty() {
-            return self.expect(&ports, Way::Out);
+            return self.expect(&ports, Direction::Egress);
         }
         if matches!(self.device.kind, DeviceKind::Vxlan { .. }) {
             return Next::Unknown;
@@ -166,7 +158,7 @@ impl Step<'_> {
             .filter(|d| d.master == self.device.master && is_vxlan(d))
             .map(|d| (self.namespace, d))
             .collect();
-        self.expect(&tunnels, Way::Out)
+        self.expect(&tunnels, Direction::Egress)
     }
 
     /// Out of the VXLAN device: in a datagram through one of the node's own
@@ -183,7 +175,7 @@ impl Step<'_> {
         match (encrypted, behind) {
             (true, Some(vtep)) => self.tunnel_of(vtep, vni),
             (true, None) => Next::Unknown,
-            (false, _) => self.expect(&self.underlay(behind), Way::Out),
+            (false, _) => self.expect(&self.underlay(behind), Direction::Egress),
         }
     }
 
@@ -200,14 +192,14 @@ impl Step<'_> {
             .filter(|(n, d)| role(topology, n, d) == Role::Underlay)
             .filter(|(n, d)| addresses(n, d).any(|a| a.addr() == vxlan.to))
             .collect();
-        expected(node, topology, &devices, Way::In).unwrap_or(Next::Node(vxlan.to))
+        expected(node, topology, &devices, Direction::Ingress).unwrap_or(Next::Node(vxlan.to))
     }
 
     /// Into the node, in a VXLAN datagram or to a published port.
     fn off_wire(&self) -> Next {
         if let Some(vxlan) = &self.hop.vxlan {
             let tunnels = tunnels(self.topology, vxlan.vni);
-            return self.expect(&tunnels, Way::In);
+            return self.expect(&tunnels, Direction::Ingress);
         }
         let published = matches!(
             dialled(self.case),
@@ -222,7 +214,7 @@ impl Step<'_> {
             return Next::Unknown;
         }
         let bridges = self.parts_of(self.namespace, Role::GatewayBridge);
-        self.expect(&bridges, Way::Out)
+        self.expect(&bridges, Direction::Egress)
     }
 
     /// Out of `docker_gwbridge`: to the port that leads to the address.
@@ -231,7 +223,7 @@ impl Step<'_> {
             .filter_map(|(_, d)| self.topology.peer_of(d))
             .filter(|(n, d)| role(self.topology, n, d) == Role::GatewayPort)
             .collect();
-        self.expect(&ports, Way::Out)
+        self.expect(&ports, Direction::Egress)
     }
 
     /// From a sandbox into `docker_gwbridge`: to another port of it (a container
@@ -239,14 +231,14 @@ impl Step<'_> {
     fn onto_gateway(&self) -> Next {
         if self.hop.leg == Leg::Forward {
             let ports = self.ports_to(&NamespaceKind::IngressSandbox);
-            return self.expect(&ports, Way::Out);
+            return self.expect(&ports, Direction::Egress);
         }
         let local = self.gateway_port(self.hop.destination.ip());
         if let Next::Hop(_) = local {
             return local;
         }
         let bridges = self.parts_of(self.namespace, Role::GatewayBridge);
-        self.expect(&bridges, Way::In)
+        self.expect(&bridges, Direction::Ingress)
     }
 
     /// From `docker_gwbridge` into the node: out of the node, or to the node's
@@ -262,7 +254,7 @@ impl Step<'_> {
         if holds(self.namespace, self.hop.destination.ip()) {
             return Next::Unknown;
         }
-        self.expect(&self.underlay(Some(client)), Way::Out)
+        self.expect(&self.underlay(Some(client)), Direction::Egress)
     }
 
     /// The other node's VXLAN device, where its topology is known.
@@ -271,7 +263,7 @@ impl Step<'_> {
             return Next::Node(vtep);
         };
         let tunnels = tunnels(topology, vni);
-        expected(node, topology, &tunnels, Way::In).unwrap_or(Next::Node(vtep))
+        expected(node, topology, &tunnels, Direction::Ingress).unwrap_or(Next::Node(vtep))
     }
 
     /// The node's interfaces that packets to `towards` may leave by.
@@ -331,7 +323,7 @@ impl Step<'_> {
             .collect()
     }
 
-    fn expect(&self, devices: &[(&Namespace, &Device)], way: Way) -> Next {
+    fn expect(&self, devices: &[(&Namespace, &Device)], way: Direction) -> Next {
         expected(&self.hop.node, self.topology, devices, way).unwrap_or(Next::Unknown)
     }
 }
@@ -340,7 +332,7 @@ fn expected(
     node: &str,
     topology: &Topology,
     devices: &[(&Namespace, &Device)],
-    way: Way,
+    way: Direction,
 ) -> Option<Next> {
     let mut roles = devices.iter().map(|(n, d)| role(topology, n, d));
     let first = roles.next()?;
@@ -354,9 +346,8 @@ fn expected(
         devices: devices
             .iter()
             .map(|(n, d)| ExpectedDevice {
-                netns: n.inode,
+                at: n.at(d),
                 namespace: n.name.clone(),
-                ifindex: d.ifindex,
                 device: d.name.clone(),
             })
             .collect(),

@@ -8,7 +8,7 @@ use super::case::{Case, PacketDrop, ResetSent, Tap};
 use super::dialled::{Dialled, dialled};
 use super::guess::guess;
 use super::health::is_failing;
-use crate::timeline::{Gap, Hop, Leg, Phase, Protocol, State, Way};
+use crate::timeline::{Direction, Gap, Hop, Leg, Phase, Protocol, State};
 use crate::topology::role::role;
 use crate::topology::{Mac, Namespace, NamespaceKind, NeighbourState, Role, Service, Topology};
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ impl<'a> Case<'a> {
 
     /// The first hop of that leg at that role and direction, in any phase, and its
     /// index.
-    pub fn at(&self, leg: Leg, role: Role, way: Way) -> Option<(usize, &'a Hop)> {
+    pub fn at(&self, leg: Leg, role: Role, way: Direction) -> Option<(usize, &'a Hop)> {
         self.hops()
             .find(|(_, h)| h.leg == leg && h.way == way && self.role(h) == Some(role))
     }
@@ -133,26 +133,16 @@ impl<'a> Case<'a> {
 
     /// Whether the node has devices of that role, and each was tapped in that
     /// direction.
-    pub fn watched(&self, node: &str, wanted: Role, way: Way) -> bool {
+    pub fn watched(&self, node: &str, wanted: Role, way: Direction) -> bool {
         let Some(topology) = self.topology_of(node) else {
             return false;
         };
         let mut devices = (topology.namespaces.iter())
             .flat_map(|n| n.devices.iter().map(move |d| (n, d)))
             .filter(|(n, d)| role(topology, n, d) == wanted)
-            .map(|(n, d)| (n.inode, d.ifindex))
+            .map(|(n, d)| n.at(d))
             .peekable();
-        devices.peek().is_some()
-            && devices.all(|(netns, ifindex)| {
-                self.coverage.tapped(
-                    node,
-                    Tap {
-                        netns,
-                        ifindex,
-                        way,
-                    },
-                )
-            })
+        devices.peek().is_some() && devices.all(|at| self.coverage.tapped(node, Tap { at, way }))
     }
 
     /// The first drop for which `fits` holds.
@@ -238,7 +228,7 @@ pub fn born_in_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
         _ => return false,
     };
     let sent = case.reset_sent(hop).is_some();
-    sent || case.lossless() && case.watched(&hop.node, inner, Way::In)
+    sent || case.lossless() && case.watched(&hop.node, inner, Direction::Ingress)
 }
 
 fn is_of(topology: &Topology, node: &str) -> bool {

@@ -9,7 +9,7 @@
 use super::case::{Case, PacketDrop};
 use super::path::{Expected, Next, next};
 use crate::failure::Certainty;
-use crate::timeline::{Hop, Leg, Phase, Protocol, State, Way};
+use crate::timeline::{Direction, Hop, Leg, Phase, Protocol, State};
 use crate::topology::Role;
 
 /// Where a packet was last seen, and what should have followed.
@@ -31,7 +31,7 @@ pub struct Stop<'a> {
 
 impl Stop<'_> {
     /// Whether the last hop is at a device of that role, in that direction.
-    pub fn is_at(&self, role: Role, way: Way) -> bool {
+    pub fn is_at(&self, role: Role, way: Direction) -> bool {
         self.role == Some(role) && self.hop.way == way
     }
 
@@ -174,7 +174,7 @@ impl<'a> Case<'a> {
     /// hop's device, or on another node.
     fn drop_after(&self, hop: &Hop) -> Option<&'a PacketDrop> {
         let drops = self.drops;
-        let place = |h: &Hop| (h.netns, h.ifindex, h.way, h.leg, h.phase);
+        let place = |h: &Hop| (h.at(), h.way, h.leg, h.phase);
         let since = (self.timeline.hops.iter())
             .filter(|h| h.node == hop.node && place(h) == place(hop))
             .map(|h| h.time_ns)
@@ -214,6 +214,6 @@ impl<'a> Case<'a> {
 }
 
 /// Whether addresses may change behind a device of that role.
-fn rewrites(role: Role, way: Way) -> bool {
-    way == Way::In && !matches!(role, Role::OverlayPort | Role::Vxlan)
+fn rewrites(role: Role, way: Direction) -> bool {
+    way == Direction::Ingress && !matches!(role, Role::OverlayPort | Role::Vxlan)
 }

@@ -5,15 +5,15 @@
 
 use super::case::{Case, PacketDrop};
 use super::path::Expected;
-use crate::timeline::{Hop, Phase, Place, Way};
+use crate::timeline::{Hop, Phase, Place};
 use crate::topology::Role;
 
 /// A hop as the path is printed, without its node: `ingress_sbox eth1 in`;
 /// the node's own devices go by their name alone.
 pub fn place(hop: &Hop) -> String {
     match hop.place {
-        Place::Host => format!("{} {}", hop.device, way(hop.way)),
-        _ => format!("{} {} {}", hop.namespace, hop.device, way(hop.way)),
+        Place::Host => format!("{} {}", hop.device, hop.way.name()),
+        _ => format!("{} {} {}", hop.namespace, hop.device, hop.way.name()),
     }
 }
 
@@ -40,7 +40,7 @@ pub fn expected(case: &Case<'_>, next: &Expected) -> String {
 pub fn place_of(next: &Expected) -> String {
     use Role::{GatewayBridge, GatewayPort, Underlay};
     let devices: Vec<&str> = next.devices.iter().map(|d| d.device.as_str()).collect();
-    let (devices, way) = (devices.join("/"), way(next.way));
+    let (devices, way) = (devices.join("/"), next.way.name());
     match next.devices.first() {
         Some(first) if !matches!(next.role, Underlay | GatewayBridge | GatewayPort) => {
             format!("{} {devices} {way}", first.namespace)
@@ -83,12 +83,5 @@ pub fn events(count: u64) -> String {
     match count {
         1 => "1 event was".to_owned(),
         _ => format!("{count} events were"),
-    }
-}
-
-fn way(way: Way) -> &'static str {
-    match way {
-        Way::In => "in",
-        Way::Out => "out",
     }
 }

@@ -1,19 +1,18 @@
 //! Small numbers for what many flows share: where packets are seen and how they
 //! look there, and VXLAN tunnels.
 
-use super::leg::Way;
 use super::tuples::TupleRef;
+use crate::sys::device::DeviceRef;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
-use swarmtrace_common::Tuple;
+use swarmtrace_common::{Direction, Tuple};
 
 /// A tap: where and which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tap {
-    pub netns: u32,
-    pub ifindex: u32,
-    pub way: Way,
+    pub at: DeviceRef,
+    pub way: Direction,
 }
 
 /// A tap and a packet's looks at it. Addresses are numbers within the flow,

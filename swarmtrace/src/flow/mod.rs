@@ -26,7 +26,7 @@ mod tuples;
 
 pub use conntrack::{Side, side_of};
 pub use correlator::Correlator;
-pub use leg::{Leg, Way};
+pub use leg::Leg;
 pub use model::{Flow, FlowDrop, FlowPacket, FlowReset, Sighting};
 pub use options::Options;
 pub use phase::Phase;

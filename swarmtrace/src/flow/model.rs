@@ -4,11 +4,12 @@
 //! Nothing here is inferred beyond "these sightings are one packet" and "these
 //! packets are one flow". Names, edges and states are the timeline's.
 
-use super::leg::{Leg, Way};
+use super::leg::Leg;
 use super::phase::Phase;
 use crate::sys::clock::Mono;
+use crate::sys::device::DeviceRef;
 use crate::sys::protocol::Protocol;
-use swarmtrace_common::Tuple;
+use swarmtrace_common::{Direction, Tuple};
 
 /// One TCP connection or UDP exchange.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,12 +103,10 @@ pub struct FlowPacket {
 pub struct Sighting {
     /// When.
     pub time: Mono,
-    /// Inode of the namespace.
-    pub netns: u32,
-    /// Index of the device.
-    pub ifindex: u32,
+    /// The device.
+    pub at: DeviceRef,
     /// Which way it crossed the device.
-    pub way: Way,
+    pub way: Direction,
     /// The packet's addresses (ICMP error: the quoted packet's).
     pub tuple: Tuple,
     /// `skb->mark`
@@ -133,13 +132,6 @@ impl Flow {
     /// floods them while it has not learnt a MAC.
     pub fn is_for_others(&self) -> bool {
         let mut all = self.packets.iter().flat_map(|p| &p.sightings);
-        all.all(|s| s.other_host && s.way == Way::In)
-    }
-}
-
-impl Sighting {
-    /// Whether it was made at the same device as another, whichever way.
-    pub fn same_device(&self, other: &Self) -> bool {
-        self.netns == other.netns && self.ifindex == other.ifindex
+        all.all(|s| s.other_host && s.way == Direction::Ingress)
     }
 }

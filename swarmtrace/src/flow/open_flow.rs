@@ -12,6 +12,7 @@ use super::packet::{Packet, TCP, UDP, numbers};
 use super::phase::Phase;
 use super::tuples::{TupleRef, Tuples};
 use crate::sys::clock::{Mono, Nanos};
+use crate::sys::device::DeviceRef;
 use swarmtrace_common::{PacketEvent, PacketFlags, Tuple};
 
 /// Most packets that are kept of one flow.
@@ -119,7 +120,7 @@ impl OpenFlow {
                 let packet = self.packets.get(usize::from(seen.packet))?;
                 let tap = shared.spots.get(seen.spot)?.tap;
                 let time = packet.base + Nanos::new(i64::from(seen.delta));
-                (packet.phase == phase).then_some((time, (tap.netns, tap.ifindex)))
+                (packet.phase == phase).then_some((time, tap.at))
             })
         };
         let home = of(Phase::Syn).min().map(|(_, device)| device);
@@ -132,7 +133,7 @@ impl OpenFlow {
         let index = pair.index();
         self.seen.iter().any(|seen| {
             shared.spots.get(seen.spot).is_some_and(|spot| {
-                spot.tap.netns == netns
+                spot.tap.at.namespace == netns
                     && (spot.tuple.index() == index
                         || spot.original.index() == index
                         || spot.reply.index() == index)
@@ -176,9 +177,8 @@ impl OpenFlow {
             _ => tuple.leg(),
         };
         let tap = Tap {
-            netns: event.netns,
-            ifindex: event.ifindex,
-            way: event.direction().into(),
+            at: DeviceRef::of(event),
+            way: event.direction(),
         };
         let time = Mono::of(event);
         let mut chosen = None;

@@ -65,8 +65,7 @@ impl OpenFlow {
         let reply = self.tuples.get(spot.reply);
         Some(Sighting {
             time: packet.base + Nanos::new(i64::from(seen.delta)),
-            netns: spot.tap.netns,
-            ifindex: spot.tap.ifindex,
+            at: spot.tap.at,
             way: spot.tap.way,
             tuple: self.tuples.get(spot.tuple)?,
             mark: spot.mark,

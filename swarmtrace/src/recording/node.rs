@@ -1,7 +1,7 @@
 //! `swarmtrace-node`: what one node was, and which of its devices were tapped.
 
 use super::record::{Format, Record};
-use crate::topology::Topology;
+use crate::topology::{DeviceRef, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,16 @@ pub struct TapSpan {
     pub from: u64,
     /// Until when, at least.
     pub until: u64,
+}
+
+impl TapSpan {
+    /// The device.
+    pub fn at(&self) -> DeviceRef {
+        DeviceRef {
+            namespace: self.netns,
+            ifindex: self.ifindex,
+        }
+    }
 }
 
 impl Record for NodeLine {

@@ -4,7 +4,7 @@
 use super::record::{Format, Record, stamp};
 use super::timeline::TimelineLine;
 use crate::diagnose::{TaskActivity, Verdict};
-use crate::timeline::{Timeline, Way};
+use crate::timeline::{Direction, Timeline};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use std::net::SocketAddr;
@@ -64,7 +64,7 @@ pub struct Origin {
     /// Name of the device, where a tap saw the packet in that namespace.
     pub device: Option<String>,
     /// Which way the packet crossed that device.
-    pub way: Option<Way>,
+    pub way: Option<Direction>,
     /// How the origin is known.
     pub by: KnownBy,
 }
@@ -72,11 +72,7 @@ pub struct Origin {
 impl Origin {
     /// `vote.1 eth0 out`, `in vote.1`
     pub fn describe(&self) -> String {
-        let way = match self.way {
-            Some(Way::In) => "in",
-            Some(Way::Out) => "out",
-            None => "",
-        };
+        let way = self.way.map_or("", Direction::name);
         match &self.device {
             Some(device) => format!("{} {device} {way}", self.namespace),
             None => format!("in {}", self.namespace),

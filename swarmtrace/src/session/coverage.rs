@@ -9,7 +9,7 @@ use crate::capture::Changes;
 use crate::diagnose::Tap;
 use crate::recording::TapSpan;
 use crate::sys::clock::{Mono, Nanos};
-use crate::timeline::{Gap, State, Timeline, Way};
+use crate::timeline::{Direction, Gap, State, Timeline};
 use crate::topology::DeviceRef;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -82,7 +82,7 @@ impl TapSpans {
         let (from, until) = life.into_inner();
         let whole = move |s: &Span| s.from <= from && until <= s.until;
         let covered = self.spans.iter().filter(move |(_, s)| s.iter().any(whole));
-        covered.flat_map(|(at, _)| both_ways(at.namespace, at.ifindex))
+        covered.flat_map(|(at, _)| both_ways(*at))
     }
 
     /// When each tap was in place, as far as that is remembered.
@@ -107,12 +107,8 @@ impl TapSpans {
 }
 
 /// Both taps of a device, one for each direction.
-pub fn both_ways(netns: u32, ifindex: u32) -> [Tap; 2] {
-    [Way::In, Way::Out].map(|way| Tap {
-        netns,
-        ifindex,
-        way,
-    })
+pub fn both_ways(at: DeviceRef) -> [Tap; 2] {
+    [Direction::Ingress, Direction::Egress].map(|way| Tap { at, way })
 }
 
 /// From a flow's first packet to a little after its last, by the clock of its
@@ -139,7 +135,7 @@ pub fn lost(timeline: &Timeline) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::TapSite;
+    use crate::topology::taps::TapSite;
 
     fn at(ns: u64) -> Mono {
         Mono::from_ns(ns)
@@ -160,7 +156,7 @@ mod tests {
 
     fn covers(spans: &TapSpans, life: RangeInclusive<Mono>) -> bool {
         let found: Vec<Tap> = spans.throughout(life).collect();
-        let both = both_ways(AT.namespace, AT.ifindex).map(|tap| found.contains(&tap));
+        let both = both_ways(AT).map(|tap| found.contains(&tap));
         assert_eq!(both[0], both[1]);
         both[0]
     }

@@ -1,9 +1,9 @@
 //! The kernel filter for a selection on a topology.
 
 use super::options::TraceOptions;
-use crate::capture::{Capture, TapSite};
+use crate::capture::Capture;
 use crate::selection::{Filter, Ports, SelectionError, Wanted};
-use crate::topology::taps::{Scope, Site, sites};
+use crate::topology::taps::{Scope, TapSite, sites};
 use crate::topology::{DeviceKind, Topology};
 use anyhow::Result;
 use swarmtrace_common::{PortSet, Settings};
@@ -45,8 +45,7 @@ pub fn apply(capture: &mut Capture, filter: &Filter, settings: Settings) -> Resu
 
 /// The devices to tap for what is selected.
 pub fn tap_sites(wanted: &Wanted, topology: &Topology) -> Vec<TapSite> {
-    let sites = sites(topology, &scope(wanted, topology));
-    sites.into_iter().map(tap_site).collect()
+    sites(topology, &scope(wanted, topology))
 }
 
 /// Docker's data-path port: as Docker says, else as the VXLAN devices say.
@@ -74,14 +73,5 @@ fn scope(wanted: &Wanted, topology: &Topology) -> Scope {
             Scope::Vnis(network.vnis.iter().copied().collect())
         }
         _ => Scope::All,
-    }
-}
-
-fn tap_site(site: Site) -> TapSite {
-    TapSite {
-        at: site.at(),
-        netns_path: site.path,
-        device: site.device,
-        has_ethernet: site.ethernet,
     }
 }

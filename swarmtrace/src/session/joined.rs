@@ -81,7 +81,7 @@ impl NodeLine {
             .is_some_and(|since| Mono::from_ns(since) <= *life.start());
         let whole = |s: &&TapSpan| s.from <= life.start().ns() && life.end().ns() <= s.until;
         let spans = self.taps.iter().filter(move |_| steady).filter(whole);
-        spans.flat_map(|s| both_ways(s.netns, s.ifindex)).collect()
+        spans.flat_map(|s| both_ways(s.at())).collect()
     }
 }
 
@@ -165,6 +165,5 @@ fn coverage(timeline: &Timeline, nodes: &BTreeMap<String, NodeLine>) -> Coverage
 
 /// Whether two timelines of a flow mean the same hop.
 fn same_place(a: &Hop, b: &Hop) -> bool {
-    (&a.node, a.netns, a.ifindex, a.way, a.time_ns)
-        == (&b.node, b.netns, b.ifindex, b.way, b.time_ns)
+    (&a.node, a.at(), a.way, a.time_ns) == (&b.node, b.at(), b.way, b.time_ns)
 }

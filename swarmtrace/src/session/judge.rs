@@ -5,7 +5,7 @@ use super::trace::Trace;
 use crate::diagnose::{Case, Coverage, Tap, TaskActivity, Verdict, diagnose, is_plainly_healthy};
 use crate::recording::TimelineLine;
 use crate::sys::clock::Mono;
-use crate::timeline::{Leg, Timeline, Way};
+use crate::timeline::{Leg, Timeline};
 use anyhow::Result;
 
 /// A timeline and what is known of its flow.
@@ -106,12 +106,8 @@ pub fn answer_watched(timeline: &Timeline, coverage: &Coverage) -> bool {
     let first = timeline.hops.iter().find(|h| h.leg == Leg::Forward);
     first.is_some_and(|hop| {
         let tap = Tap {
-            netns: hop.netns,
-            ifindex: hop.ifindex,
-            way: match hop.way {
-                Way::In => Way::Out,
-                Way::Out => Way::In,
-            },
+            at: hop.at(),
+            way: hop.way.opposite(),
         };
         coverage.tapped(&hop.node, tap)
     })

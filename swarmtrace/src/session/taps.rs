@@ -1,10 +1,11 @@
 //! The taps of a running trace: which are in place, and when each was.
 
 use super::coverage::TapSpans;
-use crate::capture::{Capture, TapSite};
+use crate::capture::Capture;
 use crate::flow::Lost;
 use crate::sys::clock::Mono;
 use crate::topology::DeviceRef;
+use crate::topology::taps::TapSite;
 use anyhow::{Context as _, Result};
 use std::collections::{BTreeMap, BTreeSet};
 

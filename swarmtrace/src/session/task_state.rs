@@ -90,8 +90,8 @@ fn failure(timeline: &Timeline) -> Option<(Option<u32>, Mono)> {
     let hop = timeline.hops.get(hop?)?;
     // The server's container, not one that a client lives in.
     let serves = |h: &&Hop| {
-        let arrives = h.leg == Leg::Forward && h.way == crate::timeline::Way::In;
-        let leaves = h.leg == Leg::Reply && h.way == crate::timeline::Way::Out;
+        let arrives = h.leg == Leg::Forward && h.way == crate::timeline::Direction::Ingress;
+        let leaves = h.leg == Leg::Reply && h.way == crate::timeline::Direction::Egress;
         h.place == Place::Container && (arrives || leaves)
     };
     let container = timeline.hops.iter().find(serves).map(|h| h.netns);

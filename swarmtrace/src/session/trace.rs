@@ -155,7 +155,7 @@ impl Trace {
     /// A flow's timeline, with the names of its time.
     pub fn timeline(&self, flow: &Flow) -> Timeline {
         let sightings = flow.packets.iter().flat_map(|p| &p.sightings);
-        let topology = self.topology_when(sightings.map(|s| s.netns));
+        let topology = self.topology_when(sightings.map(|s| s.at.namespace));
         flow.timeline_with(topology, wall_offset(), &self.kernel_names())
     }
 

@@ -61,7 +61,7 @@ fn is_here(flow: &Flow, names: Names<'_>, netns: u32) -> bool {
             .packets
             .iter()
             .flat_map(|p| &p.sightings)
-            .any(|s| s.netns == netns)
+            .any(|s| s.at.namespace == netns)
 }
 
 fn namespace(names: Names<'_>, netns: u32) -> String {

@@ -9,9 +9,8 @@
 use super::hop::{Place, Proof};
 use super::names::Names;
 use super::rewrite::Rewrite;
-use crate::flow::{Flow, Leg, Side, Sighting, Way, side_of};
-use crate::topology::DeviceRef;
-use swarmtrace_common::Tuple;
+use crate::flow::{Flow, Leg, Side, Sighting, side_of};
+use swarmtrace_common::{Direction, Tuple};
 
 /// What one conntrack entry translates, in the forward leg's direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ impl Translations {
                     Leg::Reply => (reply, original.reversed()),
                 };
                 let translation = Translation {
-                    netns: sighting.netns,
+                    netns: sighting.at.namespace,
                     before,
                     after,
                 };
@@ -90,19 +89,19 @@ impl Translations {
     /// What an entry in the first hop's namespace did before a packet left it.
     fn before(&self, leg: Leg, first: &Sighting) -> Option<Translation> {
         let mut here = self.along(leg);
-        here.find(|t| t.netns == first.netns && t.after == first.tuple)
+        here.find(|t| t.netns == first.at.namespace && t.after == first.tuple)
     }
 
     /// What an entry in the last hop's namespace did after a packet entered it.
     pub fn after(&self, leg: Leg, last: &Sighting) -> Option<(Tuple, Tuple)> {
         let mut here = self.along(leg);
-        let found = here.find(|t| t.netns == last.netns && t.before == last.tuple)?;
+        let found = here.find(|t| t.netns == last.at.namespace && t.before == last.tuple)?;
         Some((found.before, found.after))
     }
 
     /// The addresses before whatever an entry did before a packet's first hop.
     pub fn origin(&self, leg: Leg, first: &Sighting) -> Tuple {
-        if first.way == Way::Out {
+        if first.way == Direction::Egress {
             self.before(leg, first).map_or(first.tuple, |t| t.before)
         } else {
             first.tuple
@@ -118,7 +117,7 @@ pub(super) fn first(
     first: &Sighting,
 ) -> (Vec<Rewrite>, Proof) {
     let mut rewrites = Vec::new();
-    if first.way == Way::Out
+    if first.way == Direction::Egress
         && let Some(step) = known.before(leg, first)
     {
         translated(names, leg, &step, first.mark, &mut rewrites);
@@ -154,9 +153,9 @@ pub(super) fn between(
         // that made it; where that tap's event is missing it was made in the
         // namespace that the packet had come into.
         let netns = match (from.way, to.way) {
-            (_, Way::Out) => to.netns,
-            (Way::In, Way::In) => from.netns,
-            (Way::Out, Way::In) => 0,
+            (_, Direction::Egress) => to.at.namespace,
+            (Direction::Ingress, Direction::Ingress) => from.at.namespace,
+            (Direction::Egress, Direction::Ingress) => 0,
         };
         let step = Translation {
             netns,
@@ -186,11 +185,11 @@ pub(super) fn last(
     last: &Sighting,
 ) -> Vec<Rewrite> {
     let mut rewrites = Vec::new();
-    if last.way == Way::In
+    if last.way == Direction::Ingress
         && let Some((before, after)) = known.after(leg, last)
     {
         let step = Translation {
-            netns: last.netns,
+            netns: last.at.namespace,
             before,
             after,
         };
@@ -268,13 +267,5 @@ fn translated(
                 to: source_to,
             }
         });
-    }
-}
-
-/// The device that a sighting was made at.
-pub(super) fn device(sighting: &Sighting) -> DeviceRef {
-    DeviceRef {
-        namespace: sighting.netns,
-        ifindex: sighting.ifindex,
     }
 }

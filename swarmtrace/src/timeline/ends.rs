@@ -2,9 +2,9 @@
 
 use super::edges::Translations;
 use super::names::Names;
-use crate::flow::{Flow, Leg, Phase, Way};
+use crate::flow::{Flow, Leg, Phase};
 use std::net::SocketAddr;
-use swarmtrace_common::Tuple;
+use swarmtrace_common::{Direction, Tuple};
 
 /// Who talks to whom.
 pub(super) struct Ends {
@@ -31,9 +31,10 @@ impl Ends {
         let backend = end.and_then(|last| {
             let then = known
                 .after(Leg::Forward, last)
-                .filter(|_| last.way == Way::In);
+                .filter(|_| last.way == Direction::Ingress);
             let tuple = then.map_or(last.tuple, |(_, after)| after);
-            let arrived = names.container_in(last.netns).is_some() && last.way == Way::In;
+            let arrived =
+                names.container_in(last.at.namespace).is_some() && last.way == Direction::Ingress;
             let moved = origin.is_some_and(|o: Tuple| o.destination() != tuple.destination());
             (arrived || moved || then.is_some()).then(|| tuple.destination())
         });
@@ -64,12 +65,12 @@ impl Ends {
         names: Names<'_>,
     ) -> (Option<String>, Option<String>, Option<String>) {
         let last = flow.furthest().and_then(|p| p.sightings.last());
-        let left = || flow.first_answer().filter(|s| s.way == Way::Out);
-        let arrived = last.filter(|s| s.way == Way::In);
+        let left = || flow.first_answer().filter(|s| s.way == Direction::Egress);
+        let arrived = last.filter(|s| s.way == Direction::Ingress);
         let arrived = if last.is_none() { left() } else { arrived };
         let address = self.backend.unwrap_or(self.entry).ip();
         let task = arrived
-            .and_then(|s| names.task_in(s.netns))
+            .and_then(|s| names.task_in(s.at.namespace))
             .or_else(|| names.0.task_by_address(address));
         let endpoint = names.endpoint(address);
         let service = names
@@ -89,12 +90,12 @@ impl Ends {
                     .filter(|e| e.service.is_some())
                     .map(|e| e.name.clone())
             })
-            .or_else(|| Some(names.container_in(arrived?.netns)?.name.clone()));
+            .or_else(|| Some(names.container_in(arrived?.at.namespace)?.name.clone()));
         let node = task
             .and_then(|t| names.node_of_task(t))
             .or_else(|| names.node_of(endpoint?.host?))
             .or_else(|| {
-                names.container_in(arrived?.netns)?;
+                names.container_in(arrived?.at.namespace)?;
                 Some(names.0.hostname.clone())
             });
         (service, name, node)

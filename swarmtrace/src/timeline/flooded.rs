@@ -7,14 +7,12 @@
 //! same bridge is seen to lead on: a frame that nobody took is shown wherever
 //! it went.
 
-use super::Way;
-use super::edges::device;
 use super::names::Names;
 use crate::flow::{Flow, Sighting};
 use crate::topology::{DeviceKind, DeviceRef};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use swarmtrace_common::Tuple;
+use swarmtrace_common::{Direction, Tuple};
 
 /// The flow without flooded frames, and how many there were.
 pub(super) fn leave_out<'a>(flow: &'a Flow, names: Names<'_>) -> (Cow<'a, Flow>, u32) {
@@ -47,15 +45,15 @@ fn flooded(names: Names<'_>, sightings: &[Sighting]) -> BTreeSet<usize> {
     let mut entered: Vec<(DeviceRef, Tuple)> = Vec::new();
     for (index, sighting) in sightings.iter().enumerate() {
         let tuple = sighting.tuple;
-        match (bridge(names, at(sighting)), sighting.way) {
-            (Some(bridge), Way::In) => entered.push((bridge, tuple)),
-            (Some(bridge), Way::Out) => {
+        match (bridge(names, sighting.at), sighting.way) {
+            (Some(bridge), Direction::Ingress) => entered.push((bridge, tuple)),
+            (Some(bridge), Direction::Egress) => {
                 let before = entered.iter().filter(|e| **e == (bridge, tuple)).count();
                 let leads_on = leads_on(names, sighting, sightings);
                 forwarded.push(((bridge, tuple, before), index, leads_on));
             }
-            (None, Way::In) if sighting.other_host => {
-                if let Some(bridge) = bridge_behind(names, at(sighting)) {
+            (None, Direction::Ingress) if sighting.other_host => {
+                if let Some(bridge) = bridge_behind(names, sighting.at) {
                     strays.push((bridge, tuple, index));
                 }
             }
@@ -79,16 +77,18 @@ fn flooded(names: Names<'_>, sightings: &[Sighting]) -> BTreeSet<usize> {
 
 /// Whether what left a bridge's port was taken by whoever is behind it.
 fn leads_on(names: Names<'_>, port: &Sighting, sightings: &[Sighting]) -> bool {
-    let Some((_, device)) = names.0.device(at(port)) else {
+    let Some((_, device)) = names.0.device(port.at) else {
         return false;
     };
     match device.kind {
         DeviceKind::Vxlan { vni, .. } => sightings.iter().any(|s| {
-            s.time >= port.time && s.way == Way::Out && s.vxlan.is_some_and(|(v, _)| v == vni)
+            s.time >= port.time
+                && s.way == Direction::Egress
+                && s.vxlan.is_some_and(|(v, _)| v == vni)
         }),
-        DeviceKind::Veth { peer: Some(peer) } => sightings
-            .iter()
-            .any(|s| at(s) == peer && s.way == Way::In && !s.other_host && s.tuple == port.tuple),
+        DeviceKind::Veth { peer: Some(peer) } => sightings.iter().any(|s| {
+            s.at == peer && s.way == Direction::Ingress && !s.other_host && s.tuple == port.tuple
+        }),
         _ => false,
     }
 }
@@ -110,8 +110,4 @@ fn bridge_behind(names: Names<'_>, device: DeviceRef) -> Option<DeviceRef> {
         DeviceKind::Veth { peer } => bridge(names, peer?),
         _ => None,
     }
-}
-
-fn at(sighting: &Sighting) -> DeviceRef {
-    device(sighting)
 }

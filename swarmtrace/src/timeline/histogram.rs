@@ -10,7 +10,7 @@
 use super::hop::Hop;
 use super::model::Timeline;
 use super::state::same_packet;
-use crate::flow::{Leg, Way};
+use crate::flow::Leg;
 use crate::sys::clock::Nanos;
 use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use swarmtrace_common::Direction;
 
 /// Most edges that are counted by themselves.
 const MAX_EDGES: usize = 2_000;
@@ -73,8 +74,8 @@ enum Key {
     FirstByte,
     Edge {
         leg: Leg,
-        from: (Arc<str>, Way),
-        to: (Arc<str>, Way),
+        from: (Arc<str>, Direction),
+        to: (Arc<str>, Direction),
         between_nodes: bool,
     },
 }
@@ -203,10 +204,6 @@ impl Histograms {
     }
 }
 
-fn label((role, way): &(Arc<str>, Way)) -> String {
-    let way = match way {
-        Way::In => "in",
-        Way::Out => "out",
-    };
-    format!("{role} {way}")
+fn label((role, way): &(Arc<str>, Direction)) -> String {
+    format!("{role} {}", way.name())
 }

@@ -1,13 +1,14 @@
 //! A hop: one step of a packet's path.
 
 use super::rewrite::Rewrite;
-use crate::flow::{Leg, Phase, Way};
+use crate::flow::{Leg, Phase};
 use crate::sys::clock::{Mono, Nanos};
 use crate::topology::DeviceRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use swarmtrace_common::Direction;
 
 /// One step of a packet's path. Its names are shared with the other hops there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +30,7 @@ pub struct Hop {
     /// it: `overlay1 port of vote.2`. Histograms are kept by it.
     pub role: Arc<str>,
     /// Which way it crossed the device.
-    pub way: Way,
+    pub way: Direction,
     /// When, by the clock of the hop's node.
     pub time_ns: Mono,
     /// Since the timeline's first hop; in a joined timeline on the first node's

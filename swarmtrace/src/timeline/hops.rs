@@ -50,13 +50,13 @@ fn hop(
     rewrites: Vec<Rewrite>,
     proof: Proof,
 ) -> Hop {
-    let tap = taps.tap(edges::device(sighting));
+    let tap = taps.tap(sighting.at);
     Hop {
         node: taps.node(),
-        netns: sighting.netns,
+        netns: sighting.at.namespace,
         namespace: tap.namespace,
         place: tap.place,
-        ifindex: sighting.ifindex,
+        ifindex: sighting.at.ifindex,
         device: tap.device,
         role: tap.role,
         way: sighting.way,

@@ -30,7 +30,7 @@ mod tap_names;
 mod tests;
 mod trim;
 
-pub use crate::flow::{Leg, Phase, Way};
+pub use crate::flow::{Leg, Phase};
 pub use crate::sys::protocol::Protocol;
 pub use histogram::{Histograms, Latency, Measure};
 pub use hop::*;
@@ -38,3 +38,4 @@ pub use kernel_reports::{PacketDrop, ResetSent};
 pub use model::*;
 pub use rewrite::Rewrite;
 pub(crate) use state::same_packet;
+pub use swarmtrace_common::Direction;

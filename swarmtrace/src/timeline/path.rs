@@ -29,7 +29,7 @@ impl Flow {
     pub(super) fn round_trip(&self, there: Phase, back: Phase) -> Option<Nanos> {
         let sightings = |phase| self.of(phase).flat_map(|p| &p.sightings);
         sightings(there).find_map(|out| {
-            let answer = sightings(back).find(|s| s.same_device(out) && s.way != out.way)?;
+            let answer = sightings(back).find(|s| s.at == out.at && s.way != out.way)?;
             (answer.time >= out.time).then(|| answer.time - out.time)
         })
     }

@@ -1,14 +1,14 @@
 //! The nodes that a flow left for and came from, over VXLAN.
 
-use super::edges;
 use super::model::Peer;
 use super::names::Names;
-use crate::flow::{Flow, Leg, Phase, Sighting, Way};
+use crate::flow::{Flow, Leg, Phase, Sighting};
 use std::net::SocketAddr;
+use swarmtrace_common::Direction;
 
 /// The forward leg's addresses inside VXLAN.
 pub(super) fn tunnel(flow: &Flow, names: Names<'_>) -> Option<(SocketAddr, SocketAddr)> {
-    let inside = |s: &&Sighting| s.vxlan.is_some() || names.is_vxlan(edges::device(s));
+    let inside = |s: &&Sighting| s.vxlan.is_some() || names.is_vxlan(s.at);
     flow.packets
         .iter()
         .filter(|p| p.phase != Phase::IcmpError)
@@ -24,7 +24,7 @@ pub(super) fn tunnel(flow: &Flow, names: Names<'_>) -> Option<(SocketAddr, Socke
 /// The node that the forward leg left for.
 pub(super) fn left_for(flow: &Flow, names: Names<'_>) -> Option<Peer> {
     let last = flow.furthest()?.sightings.last()?;
-    if last.way == Way::In {
+    if last.way == Direction::Ingress {
         return None;
     }
     match &last.vxlan {
@@ -36,14 +36,14 @@ pub(super) fn left_for(flow: &Flow, names: Names<'_>) -> Option<Peer> {
                 vni: *vni,
             })
         }
-        None => names.behind(edges::device(last), last.tuple.destination().ip()),
+        None => names.behind(last.at, last.tuple.destination().ip()),
     }
 }
 
 /// The node that the forward leg came from.
 pub(super) fn came_from(flow: &Flow, names: Names<'_>) -> Option<Peer> {
     let first = flow.outset().next()?.sightings.first()?;
-    if first.way == Way::Out {
+    if first.way == Direction::Egress {
         return None;
     }
     match &first.vxlan {
@@ -55,6 +55,6 @@ pub(super) fn came_from(flow: &Flow, names: Names<'_>) -> Option<Peer> {
                 vni: *vni,
             })
         }
-        None => names.behind(edges::device(first), first.tuple.source().ip()),
+        None => names.behind(first.at, first.tuple.source().ip()),
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn state(protocol: Protocol, closed: bool, hops: &[Hop]) -> State {
         first.is_none_or(|f| {
             // A node's one interface has both the client and the overlay behind it.
             let inside = f.vxlan.is_some() == h.vxlan.is_some();
-            inside && f.node == h.node && f.netns == h.netns && f.ifindex == h.ifindex
+            inside && f.node == h.node && f.at() == h.at()
         })
     };
     if spoken || hops.iter().any(|h| h.phase == answer && home(h)) {

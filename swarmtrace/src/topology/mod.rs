@@ -27,6 +27,7 @@ pub mod taps;
 mod watch;
 mod words;
 
+pub use crate::sys::device::DeviceRef;
 pub use excerpt::Excerpt;
 pub use lives::{ContainerEvent, Happening, Life, Lives};
 pub use mac::{Mac, MacError};

@@ -6,6 +6,7 @@
 
 use super::mac::{Mac, mac_or_empty};
 use super::words::{IpvsForwarding, NeighbourState, NetworkDriver, TaskState};
+use crate::sys::device::DeviceRef;
 use crate::sys::protocol::{Protocol, as_number};
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -171,17 +172,6 @@ pub enum DeviceKind {
         /// Whether frames carry an Ethernet header (link type ARPHRD_ETHER).
         ethernet: bool,
     },
-}
-
-/// A device in a namespace.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-pub struct DeviceRef {
-    /// [`Namespace::inode`]
-    pub namespace: u32,
-    /// [`Device::ifindex`]
-    pub ifindex: u32,
 }
 
 /// A virtual service of the kernel's IPVS table.

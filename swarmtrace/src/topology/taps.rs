@@ -10,28 +10,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A device to tap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// Inode of the network namespace: [`Namespace::inode`](super::Namespace::inode).
-    pub namespace: u32,
-    /// A file that opens the namespace.
-    pub path: PathBuf,
-    /// Index of the device within its namespace.
-    pub ifindex: u32,
-    /// Name of the device within its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TapSite {
+    /// Which device.
+    pub at: DeviceRef,
+    /// A file that opens its namespace: an nsfs mount or `/proc/PID/ns/net`.
+    pub netns_path: PathBuf,
+    /// The device's name, for messages.
     pub device: String,
     /// Whether its frames begin with an Ethernet header.
-    pub ethernet: bool,
-}
-
-impl Site {
-    /// The device it stands for.
-    pub fn at(&self) -> DeviceRef {
-        DeviceRef {
-            namespace: self.namespace,
-            ifindex: self.ifindex,
-        }
-    }
+    pub has_ethernet: bool,
 }
 
 /// Which overlays to tap.
@@ -55,19 +43,18 @@ impl Scope {
 }
 
 /// The devices to tap, those of the host first.
-pub fn sites(topology: &Topology, scope: &Scope) -> Vec<Site> {
+pub fn sites(topology: &Topology, scope: &Scope) -> Vec<TapSite> {
     let mut sites = Vec::new();
     for namespace in &topology.namespaces {
         for device in &namespace.devices {
             if role(topology, namespace, device).is_tapped()
                 && scope.includes(topology.vni(namespace.at(device)))
             {
-                sites.push(Site {
-                    namespace: namespace.inode,
-                    path: namespace.path.clone(),
-                    ifindex: device.ifindex,
+                sites.push(TapSite {
+                    at: namespace.at(device),
+                    netns_path: namespace.path.clone(),
                     device: device.name.clone(),
-                    ethernet: ethernet(&device.kind),
+                    has_ethernet: has_ethernet(&device.kind),
                 });
             }
         }
@@ -76,7 +63,7 @@ pub fn sites(topology: &Topology, scope: &Scope) -> Vec<Site> {
 }
 
 /// Whether frames of such a device begin with an Ethernet header.
-fn ethernet(kind: &DeviceKind) -> bool {
+fn has_ethernet(kind: &DeviceKind) -> bool {
     match kind {
         DeviceKind::Other { ethernet, .. } => *ethernet,
         _ => true,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use swarmtrace::capture::TapSite;
+use swarmtrace::topology::taps::TapSite;
 use swarmtrace_programs as programs;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);

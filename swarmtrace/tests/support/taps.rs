@@ -2,7 +2,8 @@
 
 use std::path::Path;
 use std::time::Duration;
-use swarmtrace::capture::{AttachMode, Capture, Event, LoadOptions, TapSite};
+use swarmtrace::capture::{AttachMode, Capture, Event, LoadOptions};
+use swarmtrace::topology::taps::TapSite;
 use swarmtrace_common::{PacketEvent, Settings};
 
 pub const BOTH: [AttachMode; 2] = [AttachMode::Tcx, AttachMode::Clsact];

@@ -3,9 +3,9 @@
 
 use crate::capture::journal::{self, Entry, Journal};
 use crate::capture::programs::Programs;
-use crate::capture::tap::TapSite;
 use crate::capture::tc::{Qdisc, Tc};
 use crate::topology::DeviceRef;
+use crate::topology::taps::TapSite;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd as _;

@@ -1,8 +1,8 @@
 //! Taps as tcx links (Linux 6.6).
 
 use crate::capture::programs::Programs;
-use crate::capture::tap::TapSite;
 use crate::sys::netns;
+use crate::topology::taps::TapSite;
 use aya::programs::SchedClassifier;
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions, TcAttachType};

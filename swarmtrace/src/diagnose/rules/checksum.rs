@@ -5,7 +5,7 @@ use crate::diagnose::confirm::{on_node, within};
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::dropped;
 use crate::failure::{CHECKSUM_CORRUPTION, Certainty, Diagnosis};
-use crate::timeline::{Leg, Phase, Way};
+use crate::timeline::{Direction, Leg, Phase};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 
@@ -31,9 +31,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case
         .data_stop()
         .filter(|s| s.hop.leg == Leg::Forward && s.drop.is_none())?;
-    let inside = stop.role.is_some_and(Role::in_container) && stop.hop.way == Way::In;
+    let inside = stop.role.is_some_and(Role::in_container) && stop.hop.way == Direction::Ingress;
     let remote = case.hops().any(|(_, h)| {
-        h.leg == Leg::Forward && h.vxlan.is_some() && h.way == Way::In && h.node == stop.hop.node
+        h.leg == Leg::Forward
+            && h.vxlan.is_some()
+            && h.way == Direction::Ingress
+            && h.node == stop.hop.node
     });
     let sent = case.attempts(Leg::Forward, Phase::Request);
     if !inside || !remote || sent < 3 || !case.complete() {
@@ -46,7 +49,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
 
 fn confirmed(case: &Case<'_>, verdict: Diagnosis) -> Diagnosis {
     let task = case.hops().find(|(_, h)| {
-        h.leg == Leg::Forward && h.way == Way::In && case.role(h).is_some_and(Role::in_container)
+        h.leg == Leg::Forward
+            && h.way == Direction::Ingress
+            && case.role(h).is_some_and(Role::in_container)
     });
     let counted = task.and_then(|(_, h)| {
         within(
@@ -62,7 +67,7 @@ fn confirmed(case: &Case<'_>, verdict: Diagnosis) -> Diagnosis {
         .unwrap_or(&case.topology.hostname);
     let offload = case
         .hops()
-        .find(|(_, h)| h.vxlan.is_some() && h.way == Way::Out);
+        .find(|(_, h)| h.vxlan.is_some() && h.way == Direction::Egress);
     let device = match (offload, sent) {
         (Some((_, hop)), _) => quoted(&hop.device),
         (None, Some(v)) => format!("$(ip -o route get {} | sed 's/.* dev //; s/ .*//')", v.to),

@@ -10,7 +10,7 @@ use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{dropped, name};
 use crate::failure::{Certainty, Diagnosis, IPVS_CONN_REUSE};
-use crate::timeline::{Hop, Leg, Phase, Way};
+use crate::timeline::{Direction, Hop, Leg, Phase};
 use crate::topology::Role;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
@@ -24,7 +24,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     } else {
         Role::IngressOverlay
     };
-    if drop.is_none() && !(case.complete() && case.watched(&swallowed.node, out, Way::Out)) {
+    if drop.is_none() && !(case.complete() && case.watched(&swallowed.node, out, Direction::Egress))
+    {
         return None;
     }
     let again = case.hops().find(|(_, h)| {
@@ -60,7 +61,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
 /// one did.
 fn is_swallowed(case: &Case<'_>, hop: &Hop) -> bool {
     let entered = hop.leg == Leg::Forward
-        && hop.way == Way::In
+        && hop.way == Direction::Ingress
         && hop.phase == Phase::Syn
         && matches!(
             case.role(hop),
@@ -70,7 +71,7 @@ fn is_swallowed(case: &Case<'_>, hop: &Hop) -> bool {
         case.hops().any(|(_, h)| {
             h.leg == Leg::Forward
                 && h.phase == Phase::Syn
-                && h.way == Way::Out
+                && h.way == Direction::Egress
                 && (&h.node, h.netns) == (&hop.node, hop.netns)
                 && fits(h.attempt)
         })
@@ -79,5 +80,5 @@ fn is_swallowed(case: &Case<'_>, hop: &Hop) -> bool {
 }
 
 fn same_place(a: &Hop, b: &Hop) -> bool {
-    (&a.node, a.netns, a.ifindex, a.way, a.leg) == (&b.node, b.netns, b.ifindex, b.way, b.leg)
+    (&a.node, a.at(), a.way, a.leg) == (&b.node, b.at(), b.way, b.leg)
 }

@@ -8,7 +8,7 @@ use crate::diagnose::words::seen;
 use crate::failure::{
     Certainty, Diagnosis, Failure, LEFT_FOR_OTHER_NODE, REFUSED_ON_OTHER_NODE, RESET_ON_OTHER_NODE,
 };
-use crate::timeline::{Hop, Leg, State, Way};
+use crate::timeline::{Direction, Hop, Leg, State};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 
@@ -79,7 +79,7 @@ pub(super) fn left(case: &Case<'_>) -> Option<Diagnosis> {
 fn enters_by_tunnel(case: &Case<'_>, hop: &Hop) -> bool {
     let part = case.role(hop);
     hop.leg == Leg::Reply
-        && hop.way == Way::In
+        && hop.way == Direction::Ingress
         && (part == Some(Role::Vxlan) || part == Some(Role::Underlay) && hop.vxlan.is_some())
 }
 

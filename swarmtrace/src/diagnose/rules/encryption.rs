@@ -9,11 +9,13 @@ use crate::diagnose::confirm::on_node;
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::at_stop;
 use crate::failure::{Certainty, Diagnosis, OVERLAY_ENCRYPTION};
-use crate::timeline::Way;
+use crate::timeline::Direction;
 use crate::topology::{DeviceKind, Role};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
-    let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
+    let stop = case
+        .stop()
+        .filter(|s| s.is_at(Role::Vxlan, Direction::Egress))?;
     let topology = case.topology_of(&stop.hop.node)?;
     let at = stop.hop.at();
     let (_, device) = topology.device(at)?;

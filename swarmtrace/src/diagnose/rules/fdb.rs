@@ -8,13 +8,15 @@ use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::{name, seen};
 use crate::failure::{Certainty, Diagnosis, FDB_MISSING, FDB_WRONG_NODE};
-use crate::timeline::Way;
+use crate::timeline::Direction;
 use crate::topology::shell::quoted;
 use crate::topology::{Mac, Namespace, Role};
 use std::net::IpAddr;
 
 pub(super) fn missing(case: &Case<'_>) -> Option<Diagnosis> {
-    let stop = case.stop().filter(|s| s.is_at(Role::Vxlan, Way::Out))?;
+    let stop = case
+        .stop()
+        .filter(|s| s.is_at(Role::Vxlan, Direction::Egress))?;
     let untargeted = |d: &&_| {
         let drop: &crate::diagnose::case::PacketDrop = d;
         drop.is(&["NO_TX_TARGET"]) || drop.at(&["vxlan_xmit"])

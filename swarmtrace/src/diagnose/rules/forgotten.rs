@@ -10,7 +10,7 @@ use crate::diagnose::questions::born_in_sandbox;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{name, seen};
 use crate::failure::{Certainty, Diagnosis, IPVS_CONNECTION_FORGOTTEN};
-use crate::timeline::{Gap, Leg, State, Way};
+use crate::timeline::{Direction, Gap, Leg, State};
 use crate::topology::Role;
 
 const IPVS_IDLE_NS: u64 = 890_000_000_000;
@@ -27,7 +27,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         case.role(hop),
         Some(Role::IngressGateway | Role::LoadBalancer)
     );
-    if !leaves || (hop.leg, hop.way) != (Leg::Reply, Way::Out) {
+    if !leaves || (hop.leg, hop.way) != (Leg::Reply, Direction::Egress) {
         return None;
     }
     let idle = idle(case, index);

@@ -6,7 +6,7 @@ use crate::diagnose::confirm::on_node;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::failure::{Certainty, Diagnosis, FORWARD_DROP, REVERSE_PATH_FILTER};
-use crate::timeline::Way;
+use crate::timeline::Direction;
 use crate::topology::shell::quoted;
 use crate::topology::{NamespaceKind, Role};
 
@@ -48,7 +48,7 @@ pub(super) fn reverse_path(case: &Case<'_>) -> Option<Diagnosis> {
 /// Whether the packet stopped where the node's own FORWARD chain comes next.
 fn in_node(stop: &Stop<'_>) -> bool {
     stop.hop.vxlan.is_none()
-        && (stop.is_at(Role::Underlay, Way::In)
-            || stop.is_at(Role::GatewayBridge, Way::In)
-            || stop.is_at(Role::GatewayPort, Way::In))
+        && (stop.is_at(Role::Underlay, Direction::Ingress)
+            || stop.is_at(Role::GatewayBridge, Direction::Ingress)
+            || stop.is_at(Role::GatewayPort, Direction::Ingress))
 }

@@ -7,13 +7,13 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_stop;
 use crate::failure::{Certainty, Diagnosis, SANDBOX_IP_FORWARD};
-use crate::timeline::{Leg, Way};
+use crate::timeline::{Direction, Leg};
 use crate::topology::Role;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.reply_stop().filter(|s| s.hop.leg == Leg::Reply)?;
-    let inside =
-        stop.is_at(Role::IngressOverlay, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
+    let inside = stop.is_at(Role::IngressOverlay, Direction::Ingress)
+        || stop.is_at(Role::LoadBalancer, Direction::Ingress);
     if !inside {
         return None;
     }

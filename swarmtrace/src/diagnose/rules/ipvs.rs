@@ -11,7 +11,7 @@ use crate::diagnose::questions::born_in_sandbox;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{name, seen};
 use crate::failure::{Certainty, Diagnosis, IPVS_NO_DESTINATION, IPVS_SERVICE_MISSING};
-use crate::timeline::{Hop, Leg, Protocol, State, Way};
+use crate::timeline::{Direction, Hop, Leg, Protocol, State};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 use crate::topology::{IpvsMatch, IpvsService};
@@ -38,8 +38,8 @@ pub(super) fn no_destination(case: &Case<'_>) -> Option<Diagnosis> {
         Some(_) => return None,
         None => {
             let stop = case.forward_stop().filter(|_| empty)?;
-            let inside = stop.is_at(Role::IngressGateway, Way::In)
-                || stop.is_at(Role::LoadBalancer, Way::In);
+            let inside = stop.is_at(Role::IngressGateway, Direction::Ingress)
+                || stop.is_at(Role::LoadBalancer, Direction::Ingress);
             if !inside || stop.drop.is_some_and(|d| !d.at(&["ip_vs_leave"])) && !stop.silent {
                 return None;
             }
@@ -93,14 +93,16 @@ pub(super) fn no_service(case: &Case<'_>) -> Option<Diagnosis> {
 fn leaves_sandbox(case: &Case<'_>, hop: &Hop) -> bool {
     let part = case.role(hop);
     hop.leg == Leg::Reply
-        && hop.way == Way::Out
+        && hop.way == Direction::Egress
         && matches!(part, Some(Role::IngressGateway | Role::LoadBalancer))
 }
 
 /// Whether the opening packet was seen to leave the load balancer again.
 fn went_on(case: &Case<'_>) -> bool {
     case.hops().any(|(_, h)| {
-        h.leg == Leg::Forward && h.way == Way::Out && case.role(h).is_some_and(Role::balances)
+        h.leg == Leg::Forward
+            && h.way == Direction::Egress
+            && case.role(h).is_some_and(Role::balances)
     })
 }
 

@@ -13,7 +13,7 @@ use crate::diagnose::words::{name, packet, seen};
 use crate::failure::{
     Certainty, Diagnosis, Failure, HOST_PORT_NOT_FORWARDED, INGRESS_DNAT_MISSING, INGRESS_IPV6,
 };
-use crate::timeline::{Hop, Leg, Phase, State, Way};
+use crate::timeline::{Direction, Hop, Leg, Phase, State};
 use crate::topology::Role;
 
 pub(super) fn dnat_missing(case: &Case<'_>) -> Option<Diagnosis> {
@@ -60,19 +60,19 @@ fn own_answer<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop)> {
     let (_, first) = case.hops().next()?;
     let inbound = first.phase == case.opening()
         && case.role(first) == Some(Role::Underlay)
-        && (first.leg, first.way) == (Leg::Forward, Way::In)
+        && (first.leg, first.way) == (Leg::Forward, Direction::Ingress)
         && first.vxlan.is_none();
     let stays = case
         .hops()
         .all(|(_, h)| case.role(h) == Some(Role::Underlay) && h.vxlan.is_none());
     let served = case.hops().any(|(_, h)| h.phase == Phase::Response);
-    let watched = case.watched(&first.node, Role::GatewayBridge, Way::Out);
+    let watched = case.watched(&first.node, Role::GatewayBridge, Direction::Egress);
     if !inbound || !stays || served || !watched || !case.complete() {
         return None;
     }
     case.hops().find(|(_, h)| {
         let answers = matches!(h.phase, Phase::SynAck | Phase::Rst | Phase::IcmpError);
-        answers && (h.leg, h.way) == (Leg::Reply, Way::Out)
+        answers && (h.leg, h.way) == (Leg::Reply, Direction::Egress)
     })
 }
 

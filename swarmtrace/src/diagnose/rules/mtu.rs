@@ -9,7 +9,7 @@ use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::name;
 use crate::failure::{Certainty, Diagnosis, MTU_BLACK_HOLE};
-use crate::timeline::{Hop, State, Way};
+use crate::timeline::{Direction, Hop, State};
 use crate::topology::{DeviceKind, Role};
 
 /// What VXLAN adds over IPv4.
@@ -31,8 +31,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let stop = case.data_stop()?;
     let too_big = stop.drop.filter(|d| d.is(&["PKT_TOO_BIG"]));
-    let leaving = stop.is_at(Role::Vxlan, Way::Out)
-        || stop.is_at(Role::Underlay, Way::Out) && stop.hop.vxlan.is_some();
+    let leaving = stop.is_at(Role::Vxlan, Direction::Egress)
+        || stop.is_at(Role::Underlay, Direction::Egress) && stop.hop.vxlan.is_some();
     let other_drop = stop.drop.is_some() && too_big.is_none();
     if too_big.is_none() && (!leaving || other_drop || !case.lossless()) {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     let misfit = misfit(case, stop.hop);
-    let inside = stop.is_at(Role::Vxlan, Way::Out) && stop.silent && misfit.is_some();
+    let inside = stop.is_at(Role::Vxlan, Direction::Egress) && stop.silent && misfit.is_some();
     let certainty = Certainty::proven_if(too_big.is_some() || inside);
     let verdict = at_stop(&MTU_BLACK_HOLE, certainty, case, &stop)
         .because("the handshake passed, the first data is sent again and again")

@@ -7,7 +7,7 @@
 //! to resolve the address.
 
 use super::stale_backend::unknown_to_docker;
-use crate::diagnose::case::{Case, PacketDrop};
+use crate::diagnose::case::{Case, PacketDrop, Tap};
 use crate::diagnose::confirm::{in_balancer, in_overlay_of, within};
 use crate::diagnose::path::holders;
 use crate::diagnose::questions::{born_in_sandbox, neighbour_mac, unresolved};
@@ -15,15 +15,15 @@ use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::{dropped, name};
 use crate::failure::{Certainty, Diagnosis, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN};
-use crate::timeline::{Leg, Way};
+use crate::timeline::{Direction, Leg};
 use crate::topology::NamespaceKind;
 use crate::topology::Role;
 use std::net::IpAddr;
 
 pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
-    let inside =
-        stop.is_at(Role::IngressGateway, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
+    let inside = stop.is_at(Role::IngressGateway, Direction::Ingress)
+        || stop.is_at(Role::LoadBalancer, Direction::Ingress);
     if !inside {
         return None;
     }
@@ -72,7 +72,7 @@ pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
 
 pub(super) fn back(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
-    if !stop.role.is_some_and(Role::in_container) || stop.hop.way != Way::In {
+    if !stop.role.is_some_and(Role::in_container) || stop.hop.way != Direction::Ingress {
         return None;
     }
     let here = |d: &PacketDrop| d.netns == stop.hop.netns && d.node == *stop.hop.node;
@@ -99,15 +99,13 @@ pub(super) fn back(case: &Case<'_>) -> Option<Diagnosis> {
 /// watched.
 fn unanswered_inside(case: &Case<'_>, stop: &Stop<'_>) -> bool {
     let hop = stop.hop;
-    let (netns, ifindex, way) = (hop.netns, hop.ifindex, Way::Out);
-    let tap = crate::diagnose::case::Tap {
-        netns,
-        ifindex,
-        way,
+    let tap = Tap {
+        at: hop.at(),
+        way: Direction::Egress,
     };
     let out = case
         .hops()
-        .any(|(_, h)| h.leg == Leg::Reply && (&h.node, h.netns) == (&hop.node, netns));
+        .any(|(_, h)| h.leg == Leg::Reply && (&h.node, h.netns) == (&hop.node, hop.netns));
     case.complete() && case.coverage.tapped(&hop.node, tap) && !out
 }
 

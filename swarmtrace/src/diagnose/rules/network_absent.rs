@@ -6,7 +6,7 @@ use crate::diagnose::questions::refused_by_vxlan;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::name;
 use crate::failure::{Certainty, Diagnosis, OVERLAY_NETWORK_ABSENT};
-use crate::timeline::Way;
+use crate::timeline::Direction;
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 use crate::topology::{DeviceKind, NamespaceKind, Topology};
@@ -34,7 +34,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         let verdict = at_hop(&OVERLAY_NETWORK_ABSENT, Certainty::Proven, case, index).because(line);
         return Some(confirmed(case, verdict, &node, vxlan.vni));
     }
-    let stop = case.stop().filter(|s| s.is_at(Role::Underlay, Way::In))?;
+    let stop = case
+        .stop()
+        .filter(|s| s.is_at(Role::Underlay, Direction::Ingress))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
     let node = &stop.hop.node;
     let reported = stop.drop.is_some_and(|d| {

@@ -7,7 +7,7 @@ use crate::diagnose::words::seen;
 use crate::failure::{
     CLIENT_RESET, Certainty, Diagnosis, Failure, TASK_RESET, TASK_STOPPED_MIDSTREAM,
 };
-use crate::timeline::{Hop, Leg, Phase, State, Way};
+use crate::timeline::{Direction, Hop, Leg, Phase, State};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
 
@@ -27,7 +27,7 @@ pub(super) fn task_stopped(case: &Case<'_>) -> Option<Diagnosis> {
 
 fn by_task(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop) = broken_by(case, Leg::Reply)?;
-    if !case.role(hop).is_some_and(Role::in_container) || hop.way != Way::Out {
+    if !case.role(hop).is_some_and(Role::in_container) || hop.way != Direction::Egress {
         return None;
     }
     let why = case.reset_sent(hop).and_then(|r| r.reason()).map(explained);
@@ -59,13 +59,13 @@ fn by_task(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
 pub(super) fn client(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop) = broken_by(case, Leg::Forward)?;
     let part = case.role(hop)?;
-    let from_afar = hop.way == Way::In
+    let from_afar = hop.way == Direction::Ingress
         && (part == Role::Vxlan || part == Role::Underlay && hop.vxlan.is_some());
     let enters = match part {
         _ if from_afar => true,
-        Role::Underlay => hop.way == Way::In,
-        Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal => hop.way == Way::Out,
-        Role::GatewayBridge => hop.way == Way::Out && index_is_first(case, hop),
+        Role::Underlay => hop.way == Direction::Ingress,
+        Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal => hop.way == Direction::Egress,
+        Role::GatewayBridge => hop.way == Direction::Egress && index_is_first(case, hop),
         _ => false,
     };
     let mistranslated = super::untranslated::is_mistranslated(case);
@@ -128,5 +128,5 @@ fn index_is_first(case: &Case<'_>, hop: &Hop) -> bool {
 }
 
 fn same_device(a: &Hop, b: &Hop) -> bool {
-    (&a.node, a.netns, a.ifindex) == (&b.node, b.netns, b.ifindex)
+    (&a.node, a.at()) == (&b.node, b.at())
 }

@@ -9,16 +9,17 @@ use crate::diagnose::confirm::on_node;
 use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_stop;
 use crate::failure::{Certainty, Diagnosis, INGRESS_SANDBOX_GONE};
-use crate::timeline::{Leg, Way};
+use crate::timeline::{Direction, Leg};
 use crate::topology::NamespaceKind;
 use crate::topology::Role;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop()?;
     // An old neighbour entry may lead into the sandbox that lost the address.
-    let inside = stop.is_at(Role::IngressGateway, Way::In) && stop.silent;
-    let here =
-        inside || stop.is_at(Role::GatewayBridge, Way::Out) || stop.is_at(Role::Underlay, Way::In);
+    let inside = stop.is_at(Role::IngressGateway, Direction::Ingress) && stop.silent;
+    let here = inside
+        || stop.is_at(Role::GatewayBridge, Direction::Egress)
+        || stop.is_at(Role::Underlay, Direction::Ingress);
     if case.dialled() != Dialled::Published || !here || stop.hop.vxlan.is_some() {
         return None;
     }
@@ -27,7 +28,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
             && case.drop_place(d) == Some(&NamespaceKind::Host)
     });
     let sent_to = match (
-        case.at(Leg::Forward, Role::GatewayBridge, Way::Out),
+        case.at(Leg::Forward, Role::GatewayBridge, Direction::Egress),
         unresolved,
     ) {
         (Some((_, hop)), _) => Some(hop.destination.ip()),

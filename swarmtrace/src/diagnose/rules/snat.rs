@@ -9,7 +9,7 @@ use crate::diagnose::confirm::{in_balancer, on_node};
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
 use crate::failure::{Certainty, Diagnosis, SNAT_MISSING};
-use crate::timeline::{Hop, Leg, Way};
+use crate::timeline::{Direction, Hop, Leg};
 use crate::topology::Role;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
@@ -21,11 +21,15 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         .hops()
         .find(|(_, h)| opening(h) && (leaves_balancer(case, h) || comes_from_overlay(case, h)))?;
     let balancer = match &hop.vxlan {
-        Some(vxlan) if hop.way == Way::In => vxlan.from_node.as_deref().map(str::to_owned),
+        Some(vxlan) if hop.way == Direction::Ingress => {
+            vxlan.from_node.as_deref().map(str::to_owned)
+        }
         _ => None,
     };
     let line = match &hop.vxlan {
-        Some(vxlan) if hop.way == Way::In => format!("the load balancer is {}'s", vxlan.from),
+        Some(vxlan) if hop.way == Direction::Ingress => {
+            format!("the load balancer is {}'s", vxlan.from)
+        }
         _ => format!("{} is the client itself", hop.source.ip()),
     };
     let rules = "nsenter --net=/var/run/docker/netns/ingress_sbox iptables -t nat -nvL POSTROUTING";
@@ -42,7 +46,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
 
 /// Whether it left a load balancer for a task, still under the client's address.
 fn leaves_balancer(case: &Case<'_>, hop: &Hop) -> bool {
-    let out = hop.way == Way::Out && case.role(hop).is_some_and(Role::balances);
+    let out = hop.way == Direction::Egress && case.role(hop).is_some_and(Role::balances);
     let mut networks = case.topology.networks.iter();
     let network = networks.find(|n| n.subnets.iter().any(|s| s.contains(&hop.destination.ip())));
     out && hop.source.ip() == case.timeline.client.ip() && network.is_some_and(|n| !n.dsr)
@@ -50,7 +54,7 @@ fn leaves_balancer(case: &Case<'_>, hop: &Hop) -> bool {
 
 /// Whether it came from another node by an overlay that its sender is not on.
 fn comes_from_overlay(case: &Case<'_>, hop: &Hop) -> bool {
-    let Some(vxlan) = hop.vxlan.as_ref().filter(|_| hop.way == Way::In) else {
+    let Some(vxlan) = hop.vxlan.as_ref().filter(|_| hop.way == Direction::Ingress) else {
         return false;
     };
     let topology = case.topology_of(&hop.node);

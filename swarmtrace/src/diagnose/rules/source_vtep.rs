@@ -11,7 +11,7 @@ use crate::diagnose::questions::refused_by_vxlan;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::seen;
 use crate::failure::{Certainty, Diagnosis, SOURCE_VTEP_MISMATCH};
-use crate::timeline::Way;
+use crate::timeline::Direction;
 use crate::topology::Role;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
@@ -22,7 +22,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         .as_ref()
         .filter(|_| stop.role == Some(Role::Underlay))?;
     let source = hop.source.ip();
-    let (certainty, line) = if hop.way == Way::In {
+    let (certainty, line) = if hop.way == Direction::Ingress {
         let topology = case.topology_of(&hop.node);
         let overlay = topology.and_then(|t| t.overlay_of(source));
         let known = overlay.and_then(|o| case.vtep_of(o, source));

@@ -12,7 +12,7 @@ use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::name;
 use crate::failure::{Certainty, Diagnosis, STALE_BACKEND};
-use crate::timeline::{Leg, Phase, Way};
+use crate::timeline::{Direction, Leg, Phase};
 use crate::topology::shell::quoted;
 use crate::topology::{Role, TaskState, Topology};
 use std::net::IpAddr;
@@ -49,13 +49,15 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
 /// packet cannot be sent to.
 fn chosen(case: &Case<'_>, stop: &Stop<'_>) -> Option<IpAddr> {
     let left = case.hops().find(|(_, h)| {
-        h.leg == Leg::Forward && h.way == Way::Out && case.role(h).is_some_and(Role::balances)
+        h.leg == Leg::Forward
+            && h.way == Direction::Egress
+            && case.role(h).is_some_and(Role::balances)
     });
     if let Some((_, hop)) = left {
         return Some(hop.destination.ip());
     }
-    let inside =
-        stop.is_at(Role::IngressGateway, Way::In) || stop.is_at(Role::LoadBalancer, Way::In);
+    let inside = stop.is_at(Role::IngressGateway, Direction::Ingress)
+        || stop.is_at(Role::LoadBalancer, Direction::Ingress);
     match stop.drop.filter(|d| inside && unresolved(d)) {
         Some(drop) => Some(drop.destination.ip()),
         None if inside && stop.silent && stop.drop.is_none() => {
@@ -83,7 +85,7 @@ pub(super) fn unknown_to_docker(topology: &Topology, address: IpAddr) -> bool {
 
 fn choice(case: &Case<'_>, backend: IpAddr) -> Option<String> {
     let (_, hop) = case.hops().find(|(_, h)| {
-        h.phase != Phase::Rst && h.destination.ip() == backend && h.way == Way::Out
+        h.phase != Phase::Rst && h.destination.ip() == backend && h.way == Direction::Egress
     })?;
     Some(format!(
         "the load balancer chose {} at {}",

@@ -6,7 +6,7 @@ use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::{dropped, name};
 use crate::failure::{Certainty, Diagnosis, TASK_FIREWALL};
-use crate::timeline::{Hop, Leg, Protocol, Way};
+use crate::timeline::{Direction, Hop, Leg, Protocol};
 use crate::topology::Role;
 use crate::topology::{NamespaceKind, PublishMode};
 
@@ -54,7 +54,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
 /// Whether the packet came to that node from another one.
 fn came_by_vxlan(case: &Case<'_>, node: &str) -> bool {
     let arrived = |h: &Hop| {
-        h.leg == Leg::Forward && h.way == Way::In && h.vxlan.is_some() && *h.node == *node
+        h.leg == Leg::Forward
+            && h.way == Direction::Ingress
+            && h.vxlan.is_some()
+            && *h.node == *node
     };
     case.hops().any(|(_, h)| arrived(h))
 }
@@ -64,7 +67,8 @@ fn rejected(case: &Case<'_>) -> Option<Diagnosis> {
     let (index, hop, kind, code) = case.icmp_birth()?;
     let by_rule =
         matches!(code, 9 | 10 | 13) || code == 3 && case.timeline.protocol == Protocol::Tcp;
-    let born_inside = hop.way == Way::Out && case.role(hop).is_some_and(Role::in_container);
+    let born_inside =
+        hop.way == Direction::Egress && case.role(hop).is_some_and(Role::in_container);
     if kind != 3 || !by_rule || !born_inside {
         return None;
     }

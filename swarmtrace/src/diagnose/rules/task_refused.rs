@@ -11,7 +11,7 @@ use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
 use crate::failure::{Certainty, Diagnosis, Failure, NO_LISTENER, TASK_STARTING, TASK_STOPPING};
-use crate::timeline::{Hop, Leg, Phase, Protocol, Rewrite, State, Way};
+use crate::timeline::{Direction, Hop, Leg, Phase, Protocol, Rewrite, State};
 use crate::topology::Role;
 use crate::topology::role::role;
 use crate::topology::shell::quoted;
@@ -95,8 +95,8 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
     };
     inside(case, hop)?;
     match (hop.leg, hop.way) {
-        (Leg::Reply, Way::Out) => Some((index, hop, Certainty::Proven)),
-        (Leg::Reply, Way::In) => Some((index, hop, Certainty::Likely)),
+        (Leg::Reply, Direction::Egress) => Some((index, hop, Certainty::Proven)),
+        (Leg::Reply, Direction::Ingress) => Some((index, hop, Certainty::Likely)),
         (Leg::Forward, _) => None,
     }
 }
@@ -104,7 +104,7 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
 /// The container whose packets the hop's device sees: its own namespace on the
 /// way out, the one at the other end of the veth on the way in.
 fn inside(case: &Case<'_>, hop: &Hop) -> Option<u32> {
-    if hop.way == Way::Out {
+    if hop.way == Direction::Egress {
         let inside = case.role(hop).is_some_and(Role::in_container);
         return inside.then_some(hop.netns);
     }

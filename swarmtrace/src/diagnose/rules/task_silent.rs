@@ -4,31 +4,27 @@ use crate::diagnose::case::{Case, Tap};
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_stop;
 use crate::failure::{Certainty, Diagnosis, TASK_SILENT};
-use crate::timeline::{Leg, Protocol, Way};
+use crate::timeline::{Direction, Leg, Protocol};
 use crate::topology::Role;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.forward_stop().filter(|s| s.drop.is_none())?;
     let hop = stop.hop;
-    if !stop.role.is_some_and(Role::in_container) || hop.way != Way::In {
+    if !stop.role.is_some_and(Role::in_container) || hop.way != Direction::Ingress {
         return None;
     }
-    let (netns, ifindex, way) = (hop.netns, hop.ifindex, Way::Out);
     let out = case
         .hops()
-        .any(|(_, h)| h.leg == Leg::Reply && (&h.node, h.netns) == (&hop.node, netns));
-    let watched = case.coverage.tapped(
-        &hop.node,
-        Tap {
-            netns,
-            ifindex,
-            way,
-        },
-    );
+        .any(|(_, h)| h.leg == Leg::Reply && (&h.node, h.netns) == (&hop.node, hop.netns));
+    let tap = Tap {
+        at: hop.at(),
+        way: Direction::Egress,
+    };
+    let watched = case.coverage.tapped(&hop.node, tap);
     if out || !watched || !case.complete() {
         return None;
     }
-    let list = |command| within(case, &hop.node, netns, command);
+    let list = |command| within(case, &hop.node, hop.netns, command);
     let listeners = match case.timeline.protocol {
         Protocol::Tcp => "ss -ltn",
         Protocol::Udp | Protocol::Sctp => "ss -lun",

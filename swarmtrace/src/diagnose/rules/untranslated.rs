@@ -89,8 +89,7 @@ fn is_mirror(case: &Case<'_>, forward: &Hop, reply: &Hop) -> bool {
     forward.leg == Leg::Forward
         && forward.phase == case.opening()
         && forward.way != reply.way
-        && (&forward.node, forward.netns, forward.ifindex)
-            == (&reply.node, reply.netns, reply.ifindex)
+        && (&forward.node, forward.at()) == (&reply.node, reply.at())
         && forward.vxlan.is_some() == reply.vxlan.is_some()
         && case.role(forward) != Some(Role::GatewayBridge)
 }

@@ -6,12 +6,14 @@ use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::name;
 use crate::failure::{Certainty, Diagnosis, VXLAN_BLOCKED_ON_NODE, VXLAN_BLOCKED_ON_PATH};
-use crate::timeline::{Vxlan, Way};
+use crate::timeline::{Direction, Vxlan};
 use crate::topology::NamespaceKind;
 use crate::topology::Role;
 
 pub(super) fn on_path(case: &Case<'_>) -> Option<Diagnosis> {
-    let stop = case.stop().filter(|s| s.is_at(Role::Underlay, Way::Out))?;
+    let stop = case
+        .stop()
+        .filter(|s| s.is_at(Role::Underlay, Direction::Egress))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
     if let Some((_, hop, code)) = prohibited(case) {
         let from = hop.icmp.as_ref().map(|i| i.from);
@@ -42,7 +44,7 @@ pub(super) fn on_node_itself(case: &Case<'_>) -> Option<Diagnosis> {
         let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, Certainty::Proven, case, &stop).because(line);
         return Some(listed(case, verdict, vxlan));
     }
-    if stop.hop.way != Way::In {
+    if stop.hop.way != Direction::Ingress {
         return None;
     }
     let filtered = stop.drop.is_some_and(|d| {

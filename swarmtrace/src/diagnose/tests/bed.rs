@@ -1,7 +1,7 @@
 //! The synthetic Swarm, completed, and names for what is in it.
 
 use crate::diagnose::Tap;
-use crate::timeline::Way;
+use crate::timeline::Direction;
 use crate::topology::{
     Device, DeviceKind, Docker, FdbEntry, Mac, NamespaceKind, Neighbour, NeighbourState, SwarmRole,
     Topology,
@@ -11,11 +11,7 @@ use std::net::IpAddr;
 pub fn all_taps(topology: &Topology) -> impl Iterator<Item = Tap> + '_ {
     topology.namespaces.iter().flat_map(|n| {
         n.devices.iter().flat_map(move |d| {
-            [Way::In, Way::Out].map(|way| Tap {
-                netns: n.inode,
-                ifindex: d.ifindex,
-                way,
-            })
+            [Direction::Ingress, Direction::Egress].map(|way| Tap { at: n.at(d), way })
         })
     })
 }

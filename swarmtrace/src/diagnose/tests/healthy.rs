@@ -93,8 +93,7 @@ fn the_template_foretells_every_hop() {
                     panic!("{route:?}: nothing expected after {hop:?}");
                 };
                 let fits = expected.way == after.way
-                    && (expected.devices.iter())
-                        .any(|d| (d.netns, d.ifindex) == (after.netns, after.ifindex));
+                    && (expected.devices.iter()).any(|d| d.at == after.at());
                 assert!(
                     fits,
                     "{route:?}: after {hop:?} came {after:?}, not {expected:?}"

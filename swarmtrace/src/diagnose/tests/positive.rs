@@ -6,6 +6,7 @@ use crate::diagnose::{Certainty, Diagnosis, RULES};
 use crate::output::style::plain;
 use crate::output::verdict::text::render;
 use crate::synthetic::{Connection, Ending};
+use crate::topology::DeviceRef;
 use std::collections::HashSet;
 
 #[test]
@@ -51,12 +52,9 @@ fn a_fault_of_the_topology_alone_does_not_accuse_a_connection_that_works() {
         let mut connection = expect.scene.connection;
         connection.ending = Ending::Closed;
         let fresh = Scene::new(connection, expect.scene.view);
-        if expect
-            .scene
-            .events
-            .iter()
-            .any(|e| fresh.a.device(at(e)).is_none() && fresh.b.device(at(e)).is_none())
-        {
+        if expect.scene.events.iter().any(|e| {
+            fresh.a.device(DeviceRef::of(e)).is_none() && fresh.b.device(DeviceRef::of(e)).is_none()
+        }) {
             continue;
         }
         let healthy = Scene {
@@ -66,13 +64,6 @@ fn a_fault_of_the_topology_alone_does_not_accuse_a_connection_that_works() {
         };
         let said = healthy.verdicts();
         assert_eq!(said, [], "{}", expect.id);
-    }
-}
-
-fn at(event: &swarmtrace_common::PacketEvent) -> crate::topology::DeviceRef {
-    crate::topology::DeviceRef {
-        namespace: event.netns,
-        ifindex: event.ifindex,
     }
 }
 

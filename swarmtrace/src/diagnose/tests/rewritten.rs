@@ -31,10 +31,10 @@ pub fn by_ipv6(scene: Scene) -> Scene {
 
 pub fn untranslated() -> Scene {
     let scene = mesh(Ending::Idle).client_resets().with(|s| {
-        let (netns, ifindex, _) = s.resolve("a ingress_sbox eth1 out");
+        let outside = s.resolve("a ingress_sbox eth1 out").at;
         let kinds: Vec<Kind> = s.events.iter().map(|e| s.kind(e)).collect();
         for (event, kind) in s.events.iter_mut().zip(kinds) {
-            let gateway = (event.netns, event.ifindex) == (netns, ifindex);
+            let gateway = DeviceRef::of(event) == outside;
             if kind == Kind::SynAck && gateway {
                 let to = event.tuple.destination();
                 event.tuple = Tuple::new(6, "10.0.0.7:8080".parse().unwrap(), to);
@@ -48,7 +48,7 @@ pub fn untranslated() -> Scene {
 pub fn untranslated_vip() -> Scene {
     let connection = Connection::new(Route::VipLocal, Ending::Idle, 7);
     Scene::new(connection, View::A).client_resets().with(|s| {
-        let client = s.resolve("a client eth0 in").0;
+        let client = s.resolve("a client eth0 in").at.namespace;
         let from: Vec<String> = s.events.iter().map(|e| s.place(e)).collect();
         let kinds: Vec<Kind> = s.events.iter().map(|e| s.kind(e)).collect();
         for ((event, kind), place) in s.events.iter_mut().zip(kinds).zip(from) {

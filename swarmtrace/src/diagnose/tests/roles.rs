@@ -5,7 +5,7 @@ use super::cases::mesh;
 use crate::diagnose::path::{Next, next};
 use crate::diagnose::{Case, Coverage};
 use crate::synthetic::Ending;
-use crate::timeline::{Leg, Timeline, Way};
+use crate::timeline::{Direction, Leg, Timeline};
 use crate::topology::role::role;
 use crate::topology::taps::{Scope, sites};
 use crate::topology::{
@@ -19,7 +19,7 @@ const FIXTURES: [&str; 3] = ["swarm/a", "swarm/b", "host-mode/a"];
 
 fn tapped(topology: &Topology) -> BTreeSet<DeviceRef> {
     let sites = sites(topology, &Scope::All);
-    sites.iter().map(|s| s.at()).collect()
+    sites.iter().map(|s| s.at).collect()
 }
 
 fn devices(topology: &Topology) -> impl Iterator<Item = (&Namespace, &Device)> {
@@ -45,7 +45,7 @@ fn expected(topology: &Topology, any: &Timeline) -> BTreeSet<DeviceRef> {
         .collect();
     let mut found = BTreeSet::new();
     for (namespace, device) in devices(topology) {
-        for (way, leg) in [Way::In, Way::Out]
+        for (way, leg) in [Direction::Ingress, Direction::Egress]
             .into_iter()
             .flat_map(|w| [Leg::Forward, Leg::Reply].map(|l| (w, l)))
         {
@@ -65,10 +65,7 @@ fn expected(topology: &Topology, any: &Timeline) -> BTreeSet<DeviceRef> {
                     task_state: None,
                 };
                 if let Next::Hop(next) = next(&case, 0) {
-                    found.extend(next.devices.iter().map(|d| DeviceRef {
-                        namespace: d.netns,
-                        ifindex: d.ifindex,
-                    }));
+                    found.extend(next.devices.iter().map(|d| d.at));
                 }
             }
         }

@@ -14,7 +14,7 @@ use crate::flow::{Correlator, Lost, Options};
 use crate::synthetic::{At, Connection, topology};
 use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::join::join;
-use crate::timeline::{Timeline, Way};
+use crate::timeline::{Direction, Timeline};
 use crate::topology::{NamespaceKind, Topology};
 use std::net::SocketAddr;
 use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags, Tuple};
@@ -163,15 +163,15 @@ impl Scene {
         let mut time = self.events.last().map_or(0, |e| e.time);
         for place in places {
             time += 5_000;
-            let (netns, ifindex, direction) = self.resolve(place);
+            let tap = self.resolve(place);
             let to = opening.tuple.source();
             let mut outer = Tuple::new(1, SocketAddr::new(address(from), 3), to);
             outer.dst_port = u16::from(code);
             self.events.push(PacketEvent {
                 time,
-                netns,
-                ifindex,
-                direction,
+                netns: tap.at.namespace,
+                ifindex: tap.at.ifindex,
+                direction: tap.way as u8,
                 flags: PacketFlags::ICMP_ERROR,
                 outer,
                 tcp_flags: TcpFlags::empty(),
@@ -187,7 +187,8 @@ impl Scene {
     pub fn drop(mut self, place: &str, reason: &str, symbol: &str) -> Self {
         let event = *self.events.last().unwrap_or_else(|| panic!("no events"));
         let (source, destination) = (event.tuple.source(), event.tuple.destination());
-        let (netns, ifindex, _) = self.resolve(&format!("{place} in"));
+        let at = self.resolve(&format!("{place} in")).at;
+        let (netns, ifindex) = (at.namespace, at.ifindex);
         let namespace = self.namespace(netns);
         self.drops.push(PacketDrop {
             time: Mono::from_ns(event.time + 1_000),
@@ -207,7 +208,7 @@ impl Scene {
 
     /// The kernel says that namespace sent the reset.
     pub fn reset_sent(mut self, place: &str, reason: &str) -> Self {
-        let (netns, ..) = self.resolve(&format!("{place} out"));
+        let netns = self.resolve(&format!("{place} out")).at.namespace;
         let event = *self.events.last().unwrap_or_else(|| panic!("no events"));
         self.resets.push(ResetSent {
             time: Mono::of(&event),
@@ -246,7 +247,7 @@ impl Scene {
     pub fn place(&self, event: &PacketEvent) -> String {
         let letter = if event.netns < 200 { 'a' } else { 'b' };
         let topology = if event.netns < 200 { &self.a } else { &self.b };
-        let way = if event.direction == 0 { "in" } else { "out" };
+        let way = event.direction().name();
         let Some(namespace) = topology.namespace(event.netns) else {
             return format!("{letter} {} {} {way}", event.netns, event.ifindex);
         };
@@ -263,14 +264,14 @@ impl Scene {
 
     fn place_of(&self, tap: Tap) -> String {
         self.place(&PacketEvent {
-            netns: tap.netns,
-            ifindex: tap.ifindex,
-            direction: u8::from(tap.way == Way::Out),
+            netns: tap.at.namespace,
+            ifindex: tap.at.ifindex,
+            direction: tap.way as u8,
             ..crate::synthetic::blank()
         })
     }
 
-    pub fn resolve(&self, place: &str) -> (u32, u32, u8) {
+    pub fn resolve(&self, place: &str) -> Tap {
         let topology = if place.starts_with("a ") {
             &self.a
         } else {
@@ -278,15 +279,13 @@ impl Scene {
         };
         for namespace in &topology.namespaces {
             for device in &namespace.devices {
-                for direction in [0, 1] {
-                    let event = PacketEvent {
-                        netns: namespace.inode,
-                        ifindex: device.ifindex,
-                        direction,
-                        ..crate::synthetic::blank()
+                for way in [Direction::Ingress, Direction::Egress] {
+                    let tap = Tap {
+                        at: namespace.at(device),
+                        way,
                     };
-                    if self.place(&event) == place {
-                        return (namespace.inode, device.ifindex, direction);
+                    if self.place_of(tap) == place {
+                        return tap;
                     }
                 }
             }

@@ -8,8 +8,7 @@ use crate::failure::{
     Certainty, DEVICE_DOWN, INGRESS_SANDBOX_GONE, LOAD_BALANCER_MISSING, Location, SANDBOX_DETACHED,
 };
 use crate::topology::{
-    Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, NeighbourState, Network,
-    NetworkDriver, Topology,
+    Device, DeviceKind, Namespace, NamespaceKind, NeighbourState, Network, NetworkDriver, Topology,
 };
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -206,11 +205,7 @@ fn used(device: &Device) -> bool {
 
 fn place_of(topology: &Topology, namespace: &Namespace, device: &Device) -> Location {
     let place = Location::namespace(&namespace.name).device(&device.name);
-    let at = DeviceRef {
-        namespace: namespace.inode,
-        ifindex: device.ifindex,
-    };
-    match topology.network_of_device(at) {
+    match topology.network_of_device(namespace.at(device)) {
         Some(network) => place.network(&network.name),
         None => place,
     }

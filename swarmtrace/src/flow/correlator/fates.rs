@@ -74,7 +74,7 @@ impl Correlator {
         let here = packet.netns == 0
             || flow.spots().any(|spot| {
                 let spot = self.shared.spots.get(spot);
-                spot.is_some_and(|spot| spot.tap.netns == packet.netns)
+                spot.is_some_and(|spot| spot.tap.at.namespace == packet.netns)
             });
         if flow.is(Marks::EMITTED) && news && here && !closed {
             flow.set(Marks::CHANGED);

@@ -8,7 +8,7 @@ use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side, write_line};
 use crate::session::is_of_swarm;
 use crate::synthetic::{At, Connection, Ending, Route, topology};
 use crate::sys::clock::Nanos;
-use crate::timeline::{Leg, Phase, Place, ResetSent, State, Timeline, Way};
+use crate::timeline::{Direction, Leg, Phase, Place, ResetSent, State, Timeline};
 use std::time::Duration;
 
 /// The last revision of a connection as node a saw it.
@@ -137,7 +137,10 @@ fn silence_counts_where_an_answer_would_have_been_seen() {
     assert!(!found.is_uncertain(true) && found.during_handshake);
     let place = found.origin.unwrap();
     let last = silent.hops[silent.reached.unwrap()].clone();
-    assert_eq!((place.netns, place.way), (last.netns, Some(Way::Out)));
+    assert_eq!(
+        (place.netns, place.way),
+        (last.netns, Some(Direction::Egress))
+    );
     // What was told of for its silence and is told again is no second failure.
     silent.revision = 1;
     assert!(found_of(&silent).is_none());

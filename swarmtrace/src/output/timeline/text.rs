@@ -187,7 +187,7 @@ impl Page<'_> {
             right(&offset(hop.offset_ns.get()), widths.offset),
             left(&hop.node, widths.node),
             left(&words::place(hop), widths.place),
-            left(words::way(hop.way), 3),
+            left(hop.way.name(), 3),
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }

@@ -1,7 +1,7 @@
 //! The words of a timeline.
 
 use crate::output::style::{GOOD, NOTE, WRONG};
-use crate::timeline::{Hop, Leg, Phase, Place, Proof, Protocol, Rewrite, State, Timeline, Way};
+use crate::timeline::{Hop, Leg, Phase, Place, Proof, Protocol, Rewrite, State, Timeline};
 use anstyle::Style;
 
 /// Who served it: `vote.2 on node-b`.
@@ -69,22 +69,15 @@ pub(super) fn place(hop: &Hop) -> String {
 
 /// Where in full: `node-a ingress_sbox eth1 in`.
 pub(super) fn full(hop: &Hop) -> String {
-    format!("{} {} {}", hop.node, place(hop), way(hop.way))
+    format!("{} {} {}", hop.node, place(hop), hop.way.name())
 }
 
 /// Where, with the node only if it is another.
 pub(super) fn at(hop: &Hop, since: &Hop) -> String {
     if hop.node == since.node {
-        format!("{} {}", place(hop), way(hop.way))
+        format!("{} {}", place(hop), hop.way.name())
     } else {
         full(hop)
-    }
-}
-
-pub(super) fn way(way: Way) -> &'static str {
-    match way {
-        Way::In => "in",
-        Way::Out => "out",
     }
 }
 

@@ -338,7 +338,7 @@ proptest! {
         all.sort_by_key(Event::time);
         for flow in told(all) {
             for sighting in flow.packets.iter().flat_map(|p| &p.sightings) {
-                let owner = owners[&(sighting.time.ns(), sighting.netns, sighting.tuple)];
+                let owner = owners[&(sighting.time.ns(), sighting.at.namespace, sighting.tuple)];
                 for drop in &flow.drops {
                     prop_assert_eq!(drop.reason as usize, owner);
                 }

@@ -149,8 +149,8 @@ fn one_tuple_in_two_namespaces_is_two_flows() {
     assert_eq!(flows.len(), 2);
     for flow in flows {
         let mut sightings = flow.packets.iter().flat_map(|p| &p.sightings);
-        let home = sightings.next().unwrap().netns > 1_000;
-        assert!(sightings.all(|s| (s.netns > 1_000) == home));
+        let home = sightings.next().unwrap().at.namespace > 1_000;
+        assert!(sightings.all(|s| (s.at.namespace > 1_000) == home));
     }
 }
 

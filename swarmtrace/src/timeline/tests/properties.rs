@@ -4,6 +4,7 @@ use super::flows;
 use crate::flow::Flow;
 use crate::synthetic::{At, Connection, Ending, ROUTES, topology};
 use crate::sys::clock::Nanos;
+use crate::sys::device::DeviceRef;
 use crate::timeline::{Proof, Rewrite};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -90,15 +91,15 @@ fn bare(events: &[(usize, PacketEvent)]) -> Vec<PacketEvent> {
 /// Checks that no flow mixes connections and no sighting was made up; returns
 /// how many flows each connection became.
 fn check(flows: &[Flow], events: &[(usize, PacketEvent)]) -> HashMap<usize, usize> {
-    let truth: HashMap<(u64, u32, u32), usize> = events
+    let truth: HashMap<(u64, DeviceRef), usize> = events
         .iter()
-        .map(|(number, e)| ((e.time, e.netns, e.ifindex), *number))
+        .map(|(number, e)| ((e.time, DeviceRef::of(e)), *number))
         .collect();
     let mut pieces = HashMap::new();
     for flow in flows {
         let mut owner = None;
         for sighting in flow.packets.iter().flat_map(|p| &p.sightings) {
-            let key = (sighting.time.ns(), sighting.netns, sighting.ifindex);
+            let key = (sighting.time.ns(), sighting.at);
             let of = *truth.get(&key).expect("a sighting that nobody made");
             assert_eq!(*owner.get_or_insert(of), of, "two connections in one flow");
         }

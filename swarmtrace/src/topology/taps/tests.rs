@@ -7,7 +7,7 @@ use crate::topology::fixtures::{topology, topology_without_docker};
 fn names(topology: &Topology, scope: &Scope) -> Vec<String> {
     let mut names: Vec<_> = (sites(topology, scope).iter())
         .map(|s| {
-            let namespace = topology.namespace(s.namespace).unwrap();
+            let namespace = topology.namespace(s.at.namespace).unwrap();
             format!("{} {}", namespace.name, s.device)
         })
         .collect();
@@ -170,9 +170,9 @@ fn underlays_of_other_makes() {
     let site = |index| {
         sites
             .iter()
-            .find(|s| s.ifindex == index && s.namespace == topology.host_namespace)
+            .find(|s| s.at.ifindex == index && s.at.namespace == topology.host_namespace)
     };
     let tapped: Vec<_> = (100..110).filter(|i| site(*i).is_some()).collect();
     assert_eq!(tapped, [100, 103, 105]);
-    assert!(site(100).unwrap().ethernet && !site(105).unwrap().ethernet);
+    assert!(site(100).unwrap().has_ethernet && !site(105).unwrap().has_ethernet);
 }

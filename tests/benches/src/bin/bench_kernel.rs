@@ -12,8 +12,9 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Instant;
-use swarmtrace::capture::{AttachMode, Capture, Events, LoadOptions, TapSite};
+use swarmtrace::capture::{AttachMode, Capture, Events, LoadOptions};
 use swarmtrace::topology::DeviceRef;
+use swarmtrace::topology::taps::TapSite;
 use swarmtrace_common::{Endpoint, Mode, PortSet, Settings};
 use swarmtrace_programs as programs;
 
