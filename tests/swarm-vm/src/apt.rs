@@ -327,8 +327,8 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "downloads package lists"]
     fn lists_of_our_own_have_every_kernel_and_docker() {
+        needs::needs!(Vm);
         let folder = tempfile::tempdir().unwrap();
         let folders = Folders::at(folder.path().to_owned()).unwrap();
         for (kernel, debian) in [

@@ -1,7 +1,7 @@
 //! The VM against itself: what the library promises, on a real Swarm.
 //!
-//! Needs QEMU and about a minute the first time:
-//! `cargo test -p swarm-vm --test vm -- --ignored --test-threads 1`
+//! Part of `cargo xtask test`. By itself, as root, one at a time:
+//! `SWARMTRACE_TESTS_ALL=1 cargo test -p swarm-vm --test vm -- --test-threads 1`
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use needs::needs;
 use swarm_vm::{Config, Layout, Node, Vm};
 
 fn config(layout: Layout) -> Config {
@@ -178,20 +179,20 @@ fn promises(vm: &mut Vm) {
 }
 
 #[test]
-#[ignore = "needs QEMU and minutes"]
 fn one_vm_keeps_its_promises() {
+    needs!(Vm);
     promises(&mut Vm::up(&config(Layout::OneVm)).unwrap());
 }
 
 #[test]
-#[ignore = "needs QEMU and minutes"]
 fn two_vms_keep_their_promises() {
+    needs!(Vm);
     promises(&mut Vm::up(&config(Layout::TwoVms)).unwrap());
 }
 
 #[test]
-#[ignore = "needs QEMU and minutes"]
 fn dropping_ends_only_what_was_asked_for() {
+    needs!(Vm);
     let vm = Vm::up(&config(Layout::OneVm)).unwrap();
     assert!(Vm::running("selftest").unwrap().is_some());
     drop(vm);

@@ -5,6 +5,7 @@
 //! needs root is run by `sudo` if the user is not root. All suites run, whatever
 //! fails; the table at the end has the result of each.
 
+mod binaries;
 mod outcome;
 mod suite;
 mod table;
@@ -14,9 +15,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use swarm_vm::Vm;
+use swarmtrace_programs as programs;
 
 use crate::{cargo, lint, setup};
-use outcome::Outcome;
+use binaries::TestBinary;
+use outcome::{Outcome, Tally};
 use suite::{SUITES, Suite};
 use table::Row;
 
@@ -28,7 +31,7 @@ pub const ACCEPT: &str = "SWARMTRACE_ACCEPT_LIMITS";
 /// has no root, BTF or QEMU.
 const ALL: &str = "SWARMTRACE_TESTS_ALL";
 /// The names of the tests' Swarms, which outlive each test binary.
-const SWARMS: [&str; 2] = ["tests", "scenarios"];
+const SWARMS: [&str; 3] = ["tests", "scenarios", "selftest"];
 
 /// What to leave out.
 #[derive(Debug, Default, Clone, Copy, clap::Args)]
@@ -46,15 +49,23 @@ pub fn run(options: TestOptions) -> Result<ExitCode> {
     let since = Instant::now();
     eprintln!("Installing what is missing");
     setup::run()?;
-    let mut rows = vec![
-        row("lint", || {
-            Outcome::of(lint::run(&lint::LintOptions::default()))
-        }),
+    let mut rows = vec![row("lint", || {
+        Outcome::of(lint::run(&lint::LintOptions::default()))
+    })];
+    let mut tests = Vec::new();
+    let builds = [
         row("release build", || {
             Outcome::of(cargo::release_binary().map(drop))
         }),
+        row("build of the tests", || {
+            Outcome::of(binaries::build().map(|built| tests = built))
+        }),
     ];
-    let built = rows.iter().all(|row| row.name == "lint" || row.passed());
+    let built = builds.iter().all(Row::passed);
+    rows.extend(builds);
+    rows.push(row("examples in the documentation", || {
+        examples().unwrap_or_else(|error| Outcome::of(Err(error)))
+    }));
     for suite in &SUITES {
         rows.push(if suite.vm && options.no_vm {
             Row::without(suite.name, Outcome::LeftOut)
@@ -62,7 +73,7 @@ pub fn run(options: TestOptions) -> Result<ExitCode> {
             Row::without(suite.name, Outcome::NotRun)
         } else {
             row(suite.name, || {
-                play(suite).unwrap_or_else(|error| Outcome::of(Err(error)))
+                play(suite, &tests).unwrap_or_else(|error| Outcome::of(Err(error)))
             })
         });
     }
@@ -94,33 +105,49 @@ fn row(name: &'static str, run: impl FnOnce() -> Outcome) -> Row {
     }
 }
 
-fn play(suite: &Suite) -> Result<Outcome> {
-    let binary = cargo::release_path();
-    let mut command = command(suite.arguments, binary.to_str().context("a UTF-8 path")?)?;
-    Outcome::of_tests(&mut command)
+fn play(suite: &Suite, tests: &[TestBinary]) -> Result<Outcome> {
+    let mut tally = Tally::default();
+    for test in tests.iter().filter(|test| suite.runs(test)) {
+        tally.run(&mut command(test)?)?;
+    }
+    Ok(Outcome::Tests(tally))
 }
 
-/// One of the replica's tests by itself, ready to be run.
+/// Compiles the examples of documentation comments, and runs those that can run.
+fn examples() -> Result<Outcome> {
+    let mut cargo = cargo::cargo(&["test", "--quiet", "--doc"])?;
+    cargo.args(["--workspace", "--exclude", "swarmtrace-ebpf"]);
+    let mut tally = Tally::default();
+    tally.run(&mut cargo)?;
+    Ok(Outcome::Tests(tally))
+}
+
+/// A test binary, ready to be run by root.
+fn command(test: &TestBinary) -> Result<Command> {
+    let mut command = if nix::unistd::geteuid().is_root() {
+        programs::built(&test.path)
+    } else {
+        let mut sudo = programs::command("sudo")?;
+        sudo.arg(format!("--preserve-env={BINARY},{ACCEPT},{ALL}"));
+        sudo.arg(&test.path);
+        sudo
+    };
+    command
+        // One test at a time: they share the kernel's namespaces and two cores.
+        .arg("--test-threads=1")
+        .current_dir(&test.folder)
+        .env(BINARY, cargo::release_path())
+        .env(ALL, "1");
+    Ok(command)
+}
+
+/// One file of tests by itself, ready to be run.
 ///
 /// # Errors
-/// Errors if swarmtrace does not build.
-pub fn one(test: &str) -> Result<Command> {
-    let binary = cargo::release_binary()?;
-    let binary = binary.to_str().context("the path is not UTF-8")?;
-    command(&["--package", "swarmtrace-tests", "--test", test], binary)
-}
-
-/// A `cargo test` of tests that need root.
-fn command(arguments: &[&str], binary: &str) -> Result<Command> {
-    let mut cargo = cargo::cargo(&["test", "--no-fail-fast"])?;
-    cargo.args(arguments).env(BINARY, binary).env(ALL, "1");
-    // One test at a time: they share the kernel's namespaces and two cores.
-    cargo.args(["--", "--test-threads=1"]);
-    if !nix::unistd::geteuid().is_root() {
-        let machine = std::env::consts::ARCH.to_uppercase();
-        let runner = format!("CARGO_TARGET_{machine}_UNKNOWN_LINUX_GNU_RUNNER");
-        let keep = format!("sudo --preserve-env={BINARY},{ACCEPT},{ALL}");
-        cargo.env(runner, keep);
-    }
-    Ok(cargo)
+/// Errors if swarmtrace or the test does not build.
+pub fn one(name: &str) -> Result<Command> {
+    cargo::release_binary()?;
+    let tests = binaries::build()?;
+    let test = tests.iter().find(|test| test.name == name);
+    command(test.with_context(|| format!("there is no test {name}"))?)
 }

@@ -1,4 +1,4 @@
-//! How a suite ended: counted from what `cargo test` prints.
+//! How a suite ended: counted from what the test harness prints.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -29,7 +29,7 @@ pub struct Tally {
     pub skipped: u32,
     /// The names of those that failed.
     pub names: Vec<String>,
-    /// How `cargo test` ended, if not well.
+    /// How a test binary ended, if not well.
     pub ended: Option<String>,
     /// The next lines may be names of failed tests.
     pub listing: bool,
@@ -39,30 +39,6 @@ impl Outcome {
     /// The outcome of something that is no test.
     pub fn of(done: Result<()>) -> Self {
         Self::Step(done.err().map(|error| format!("{error:#}")))
-    }
-
-    /// Runs `cargo test`, passes on what it prints and counts.
-    ///
-    /// # Errors
-    /// Errors if it cannot be started.
-    pub fn of_tests(cargo: &mut Command) -> Result<Self> {
-        let mut child = cargo
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot run cargo test")?;
-        let stdout = child.stdout.take().context("cargo's output is piped")?;
-        let mut tally = Tally::default();
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.context("cannot read what cargo prints")?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            tally.count(&line);
-        }
-        let status = child.wait()?;
-        if !status.success() {
-            tally.ended = Some(status.to_string());
-        }
-        Ok(Self::Tests(tally))
     }
 
     /// Whether something in it failed.
@@ -85,7 +61,30 @@ impl Outcome {
 }
 
 impl Tally {
-    /// Takes in a line of `cargo test`.
+    /// Runs a test binary, passes on what it prints and counts.
+    ///
+    /// # Errors
+    /// Errors if it cannot be started.
+    pub fn run(&mut self, test: &mut Command) -> Result<()> {
+        let mut child = test
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot run a test binary")?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.context("cannot read what a test prints")?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            self.count(&line);
+        }
+        let status = child.wait()?;
+        if !status.success() {
+            self.ended = Some(status.to_string());
+        }
+        Ok(())
+    }
+
+    /// Takes in a line that the test harness printed.
     pub fn count(&mut self, line: &str) {
         // The list of failed tests before the result; the lines "test … FAILED" are
         // not whole where a test's programs print.

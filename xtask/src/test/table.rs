@@ -69,7 +69,7 @@ pub fn render(rows: &[Row]) -> String {
                     let _ = writeln!(text, "    {name}");
                 }
                 if let (true, Some(ended)) = (tally.names.is_empty(), &tally.ended) {
-                    let _ = writeln!(text, "    cargo test ended with {ended}");
+                    let _ = writeln!(text, "    a test binary ended with {ended}");
                 }
             }
             _ => {}
