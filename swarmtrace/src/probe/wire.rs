@@ -128,13 +128,24 @@ fn try_echo(to: Ipv4Addr, size: u32, sequence: u16, timeout: Duration) -> io::Re
         socket.set_read_timeout(Some(left))?;
         let length = socket.read(&mut buffer)?;
         let got = buffer.get(..length).unwrap_or_default();
-        // The IPv4 header comes with it.
-        let header = usize::from(got.first().unwrap_or(&0) & 0x0f) * 4;
-        let echo = got.get(header..header + 8).unwrap_or_default();
-        if echo.first() == Some(&ECHO_REPLY) && echo[4..] == [high, low, up, down] {
+        if is_reply(got, to, [high, low, up, down]) {
             return Ok(Answer::after(since));
         }
     }
+}
+
+/// Whether a packet, from its IPv4 header on, is the reply of that host to the echo
+/// with this identifier and sequence number.
+///
+/// The host is compared although the socket is connected to it: a raw socket also
+/// receives what arrives in its namespace between its creation and its connection,
+/// and the targets of one probe are asked at once, with the same sequence numbers.
+fn is_reply(packet: &[u8], from: Ipv4Addr, identity: [u8; 4]) -> bool {
+    let header = usize::from(packet.first().unwrap_or(&0) & 0x0f) * 4;
+    let echo = packet.get(header..header + 8).unwrap_or_default();
+    packet.get(12..16) == Some(&from.octets()[..])
+        && echo.first() == Some(&ECHO_REPLY)
+        && echo[4..] == identity
 }
 
 /// Sends a UDP datagram to a port where nothing should listen: the host's "port
@@ -194,6 +205,20 @@ mod tests {
         let sum = checksum(&packet).to_be_bytes();
         packet[2..4].copy_from_slice(&sum);
         assert_eq!(checksum(&packet), 0);
+    }
+
+    #[test]
+    fn the_reply_of_another_host_is_none() {
+        let [asked, other] = [Ipv4Addr::new(10, 0, 0, 5), Ipv4Addr::new(10, 0, 0, 6)];
+        let mut packet = vec![0; 28];
+        packet[0] = 0x45;
+        packet[12..16].copy_from_slice(&asked.octets());
+        packet[20..].copy_from_slice(&[ECHO_REPLY, 0, 0, 0, 1, 2, 0, 1]);
+        assert!(is_reply(&packet, asked, [1, 2, 0, 1]));
+        assert!(!is_reply(&packet, other, [1, 2, 0, 1]));
+        assert!(!is_reply(&packet, asked, [1, 2, 0, 2]));
+        assert!(!is_reply(&packet[..24], asked, [1, 2, 0, 1]));
+        assert!(!is_reply(&[], asked, [1, 2, 0, 1]));
     }
 
     #[test]
