@@ -14,7 +14,7 @@ pub fn from_client(topology: &Topology, port: &PublishedPort) -> Option<Packet> 
         input: Some(topology.uplink()?.name.clone()),
         destination: Some(topology.own_address()?),
         destination_local: true,
-        protocol: port.protocol.number(),
+        protocol: port.protocol.into(),
         destination_port: Some(port.published),
         ..Packet::default()
     })

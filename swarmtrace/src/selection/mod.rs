@@ -70,7 +70,7 @@ impl Filter {
     }
 
     /// Whether a flow that was sent to `destination` is selected.
-    pub fn accepts(&self, destination: SocketAddr, protocol: u8) -> bool {
+    pub fn accepts(&self, destination: SocketAddr, protocol: Protocol) -> bool {
         let (address, port) = (destination.ip(), destination.port());
         let port_fits = match &self.ports {
             Ports::Any => true,
@@ -78,7 +78,7 @@ impl Filter {
         };
         let fits = |endpoints: &BTreeSet<Endpoint>| {
             endpoints.contains(&Endpoint::new(address, 0, 0))
-                || endpoints.contains(&Endpoint::new(address, port, protocol))
+                || endpoints.contains(&Endpoint::new(address, port, protocol.number()))
         };
         port_fits && self.endpoints.as_ref().is_none_or(fits)
     }

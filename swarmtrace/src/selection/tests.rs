@@ -211,7 +211,7 @@ fn a_dialled_port_is_reported_anywhere_but_that_proves_nothing() {
     let filter = wanted("vote", Some(8080)).compile(&swarm()).unwrap();
     let anywhere = Endpoint::new(ANY_ADDRESS, 8080, Protocol::Tcp.number());
     assert!(filter.kernel_endpoints().unwrap().contains(&anywhere));
-    assert!(filter.accepts("10.0.0.5:8080".parse().unwrap(), Protocol::Tcp.number()));
-    assert!(!filter.accepts("10.0.0.99:8080".parse().unwrap(), Protocol::Tcp.number()));
-    assert!(!filter.accepts("172.18.0.2:9999".parse().unwrap(), Protocol::Tcp.number()));
+    assert!(filter.accepts("10.0.0.5:8080".parse().unwrap(), Protocol::Tcp));
+    assert!(!filter.accepts("10.0.0.99:8080".parse().unwrap(), Protocol::Tcp));
+    assert!(!filter.accepts("172.18.0.2:9999".parse().unwrap(), Protocol::Tcp));
 }

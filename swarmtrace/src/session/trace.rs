@@ -174,7 +174,7 @@ impl Trace {
 
     /// Whether a packet of the flow was sent to a selected address.
     fn is_for_selected(&self, timeline: &Timeline) -> bool {
-        let protocol = timeline.protocol.number();
+        let protocol = timeline.protocol;
         timeline.hops.iter().any(|hop| {
             let server = match hop.leg {
                 Leg::Forward => hop.destination,

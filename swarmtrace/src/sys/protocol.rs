@@ -1,4 +1,4 @@
-//! Transport protocols.
+//! Transport protocols, and whatever else an IP packet carries.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,54 @@ impl FromStr for Protocol {
     }
 }
 
+/// What an IP packet carries, by the number in its header: a [`Protocol`] or another
+/// one, such as ESP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IpProtocol(u8);
+
+impl IpProtocol {
+    /// Control messages.
+    pub const ICMP: Self = Self(1);
+    /// IPsec, encrypted.
+    pub const ESP: Self = Self(50);
+    /// IPsec, authenticated.
+    pub const AH: Self = Self(51);
+
+    /// Those with a name that is not a transport protocol's.
+    const NAMED: [(Self, &str); 3] = [(Self::ICMP, "icmp"), (Self::ESP, "esp"), (Self::AH, "ah")];
+}
+
+impl From<Protocol> for IpProtocol {
+    fn from(protocol: Protocol) -> Self {
+        Self(protocol.number())
+    }
+}
+
+impl Display for IpProtocol {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let named = || Self::NAMED.iter().find(|(known, _)| known == self);
+        match (Protocol::from_number(self.0), named()) {
+            (Some(protocol), _) => protocol.fmt(f),
+            (None, Some((_, name))) => f.pad(name),
+            (None, None) => self.0.fmt(f),
+        }
+    }
+}
+
+impl FromStr for IpProtocol {
+    type Err = UnknownProtocol;
+
+    /// Takes a name or a number, as `iptables-save` writes them.
+    fn from_str(text: &str) -> Result<Self, UnknownProtocol> {
+        let named = Self::NAMED.iter().find(|(_, name)| *name == text);
+        match (named, text.parse::<Protocol>()) {
+            (Some((known, _)), _) => Ok(*known),
+            (None, Ok(protocol)) => Ok(protocol.into()),
+            (None, Err(_)) => text.parse().map(Self).map_err(|_| UnknownProtocol),
+        }
+    }
+}
+
 /// In JSON a protocol that is its number: `#[serde(with = "as_number")]`.
 pub mod as_number {
     use super::Protocol;
@@ -106,5 +154,19 @@ mod tests {
         }
         assert_eq!("SCTP".parse(), Ok(Protocol::Sctp));
         assert_eq!("icmp".parse::<Protocol>(), Err(UnknownProtocol));
+    }
+
+    #[test]
+    fn what_ip_carries_has_a_name_or_a_number() {
+        for (text, protocol) in [
+            ("tcp", Protocol::Tcp.into()),
+            ("esp", IpProtocol::ESP),
+            ("89", IpProtocol(89)),
+        ] {
+            assert_eq!(text.parse(), Ok(protocol));
+            assert_eq!(protocol.to_string(), text);
+        }
+        assert_eq!("50".parse(), Ok(IpProtocol::ESP));
+        assert_eq!("all".parse::<IpProtocol>(), Err(UnknownProtocol));
     }
 }

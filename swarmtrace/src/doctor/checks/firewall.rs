@@ -6,19 +6,16 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{Certainty, Failure, Location, NODE_FIREWALL_DROPS, VXLAN_BLOCKED_ON_NODE};
-use crate::sys::protocol::Protocol;
+use crate::sys::protocol::{IpProtocol, Protocol};
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Table, chain, "from" or "to", and the rule itself.
 type Rule = (&'static str, &'static str, &'static str, String);
 
-/// IP protocol number of ESP.
-const ESP: u8 = 50;
-
 struct Traffic {
     what: String,
-    protocol: u8,
+    protocol: IpProtocol,
     port: Option<u16>,
     /// The failure where this node drops it on arrival.
     failure: &'static Failure,
@@ -126,7 +123,7 @@ fn blocked(
     let accept: Vec<String> = (traffic.iter())
         .map(|t| {
             let port = t.port.map_or(String::new(), |p| format!(" --dport {p}"));
-            let protocol = Protocol::from_number(t.protocol).map_or("esp", Protocol::name);
+            let protocol = t.protocol;
             format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
         })
         .collect();
@@ -186,21 +183,21 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     let mut all = vec![
         Traffic {
             what: format!("VXLAN (udp/{port})"),
-            protocol: Protocol::Udp.number(),
+            protocol: Protocol::Udp.into(),
             port: Some(port),
             failure: &VXLAN_BLOCKED_ON_NODE,
             why: "Nothing passes between the two nodes on any overlay.",
         },
         Traffic {
             what: "gossip (tcp/7946)".to_owned(),
-            protocol: Protocol::Tcp.number(),
+            protocol: Protocol::Tcp.into(),
             port: Some(7946),
             failure: &NODE_FIREWALL_DROPS,
             why: "The nodes do not learn of each other's tasks.",
         },
         Traffic {
             what: "gossip (udp/7946)".to_owned(),
-            protocol: Protocol::Udp.number(),
+            protocol: Protocol::Udp.into(),
             port: Some(7946),
             failure: &NODE_FIREWALL_DROPS,
             why: "The nodes do not learn of each other's tasks.",
@@ -209,7 +206,7 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     if topology.networks.iter().any(|n| n.encrypted) {
         all.push(Traffic {
             what: "ESP (ip protocol 50)".to_owned(),
-            protocol: ESP,
+            protocol: IpProtocol::ESP,
             port: None,
             failure: &NODE_FIREWALL_DROPS,
             why: "Nothing passes between the two nodes on encrypted overlays.",
@@ -218,7 +215,7 @@ fn traffic(examined: &Examined) -> Vec<Traffic> {
     if docker.role == SwarmRole::Manager {
         all.push(Traffic {
             what: "the manager's API (tcp/2377)".to_owned(),
-            protocol: Protocol::Tcp.number(),
+            protocol: Protocol::Tcp.into(),
             port: Some(2377),
             failure: &NODE_FIREWALL_DROPS,
             why: "Other nodes cannot reach this manager.",

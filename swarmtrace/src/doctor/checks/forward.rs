@@ -7,7 +7,6 @@ use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
 use crate::failure::{Certainty, FORWARD_DROP, Location};
-use crate::sys::protocol::Protocol;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -37,7 +36,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             output: client.input.clone(),
             source: Some(gateway),
             source_port: Some(port.published),
-            protocol: port.protocol.number(),
+            protocol: port.protocol.into(),
             established: true,
             ..Packet::default()
         };
@@ -94,7 +93,6 @@ fn fix(by: &str, packet: &Packet) -> String {
              sudo iptables -D {rule}"
         );
     }
-    let protocol = Protocol::from_number(packet.protocol).unwrap_or(Protocol::Tcp);
     let device = |option: &str, name: &Option<String>| match name {
         Some(name) => format!(" {option} {name}"),
         None => String::new(),
@@ -111,6 +109,7 @@ fn fix(by: &str, packet: &Packet) -> String {
     };
     format!(
         "Restart dockerd, to have its accepting rules back before the policy. At once: \
-         sudo iptables -I FORWARD{side} -p {protocol} {port} -j ACCEPT"
+         sudo iptables -I FORWARD{side} -p {} {port} -j ACCEPT",
+        packet.protocol
     )
 }

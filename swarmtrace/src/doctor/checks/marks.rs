@@ -51,7 +51,7 @@ pub(super) fn of_vip(rules: &Rules, vip: IpAddr) -> Option<u32> {
         // No device: no rule of Docker's asks for it.
         destination: Some(vip),
         destination_local: true,
-        protocol: Protocol::Tcp.number(),
+        protocol: Protocol::Tcp.into(),
         ..Packet::default()
     };
     let mark = rules.walk("mangle", "INPUT", &packet).mark;
@@ -74,7 +74,7 @@ impl Sandbox<'_> {
                 input: gateway.map(|(d, _)| d.name.clone()),
                 destination: gateway.map(|(_, a)| a),
                 destination_local: true,
-                protocol: port.protocol.number(),
+                protocol: port.protocol.into(),
                 destination_port: Some(port.published),
                 ..Packet::default()
             };

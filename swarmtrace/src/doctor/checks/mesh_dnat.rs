@@ -231,7 +231,7 @@ fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<F
         source: Some(Ipv4Addr::LOCALHOST),
         source_local: true,
         destination: Some(gateway),
-        protocol: Protocol::Tcp.number(),
+        protocol: Protocol::Tcp.into(),
         ..Packet::default()
     };
     let walk = rules.walk("nat", "POSTROUTING", &packet);

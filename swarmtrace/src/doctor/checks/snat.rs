@@ -36,7 +36,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let packet = Packet {
             output: Some(device.name.clone()),
             destination: Some(destination),
-            protocol: Protocol::Tcp.number(),
+            protocol: Protocol::Tcp.into(),
             ipvs: true,
             ..Packet::default()
         };

@@ -42,7 +42,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 }),
                 destination: device.ipv4(),
                 destination_local: true,
-                protocol: port.protocol.number(),
+                protocol: port.protocol.into(),
                 destination_port: Some(port.published),
                 ..Packet::default()
             };

@@ -132,7 +132,8 @@ fn condition(option: &str, value: &str) -> Option<Asks> {
         "-d" => Asks::Destination(net(value)?),
         "-i" => Asks::Input(value.to_owned()),
         "-o" => Asks::Output(value.to_owned()),
-        "-p" => Asks::Protocol(protocol(value)?),
+        // iptables-save writes no -p for "all".
+        "-p" => Asks::Protocol(value.parse().ok()?),
         "--sport" | "--sports" => Asks::SourcePorts(ports(value)?),
         "--dport" | "--dports" => Asks::DestinationPorts(ports(value)?),
         "--ctstate" | "--state" => Asks::States(states(value)?),
@@ -209,19 +210,6 @@ fn net(text: &str) -> Option<Ipv4Net> {
     text.parse()
         .or_else(|_| text.parse::<Ipv4Addr>().map(Ipv4Net::from))
         .ok()
-}
-
-fn protocol(text: &str) -> Option<u8> {
-    Some(match text {
-        "tcp" => 6,
-        "udp" => 17,
-        "icmp" => 1,
-        "esp" => 50,
-        "ah" => 51,
-        "sctp" => 132,
-        // iptables-save writes no -p for "all".
-        number => number.parse().ok()?,
-    })
 }
 
 fn ports(text: &str) -> Option<Vec<(u16, u16)>> {

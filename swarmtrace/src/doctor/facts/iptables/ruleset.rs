@@ -1,5 +1,6 @@
 //! iptables' rules as data.
 
+use crate::sys::protocol::IpProtocol;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -73,8 +74,8 @@ pub enum Asks {
     Input(String),
     /// `-o`
     Output(String),
-    /// `-p`, by number.
-    Protocol(u8),
+    /// `-p`
+    Protocol(IpProtocol),
     /// `--sport`, `--sports`
     SourcePorts(Vec<(u16, u16)>),
     /// `--dport`, `--dports`

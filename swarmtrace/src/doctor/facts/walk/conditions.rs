@@ -2,6 +2,7 @@
 
 use super::packet::Packet;
 use crate::doctor::facts::iptables::{AddressType, Asks, ConnectionState, Match};
+use crate::sys::protocol::Protocol;
 
 /// Whether all conditions hold; none: perhaps.
 pub(super) fn apply(matches: &[Match], packet: &Packet) -> Option<bool> {
@@ -42,7 +43,7 @@ fn holds(condition: &Asks, packet: &Packet) -> Option<bool> {
         Asks::Destination(net) => Some(net.contains(&packet.destination?)),
         Asks::Input(name) => Some(named(name, &packet.input)),
         Asks::Output(name) => Some(named(name, &packet.output)),
-        Asks::Protocol(number) => Some(*number == packet.protocol),
+        Asks::Protocol(protocol) => Some(*protocol == packet.protocol),
         Asks::SourcePorts(ports) => within(ports, packet.source_port),
         Asks::DestinationPorts(ports) => within(ports, packet.destination_port),
         Asks::States(states) => {
@@ -58,7 +59,7 @@ fn holds(condition: &Asks, packet: &Packet) -> Option<bool> {
         Asks::DestinationType(wanted) => of_type(*wanted, packet.destination_local),
         Asks::Mark(value, mask) => Some(packet.mark & mask == *value),
         Asks::Ipvs => Some(packet.ipvs),
-        Asks::Syn => Some(packet.protocol == 6 && !packet.established),
+        Asks::Syn => Some(packet.protocol == Protocol::Tcp.into() && !packet.established),
         Asks::Unknown(_) => None,
     }
 }

@@ -1,5 +1,6 @@
 //! A packet, and what rules may do to it.
 
+use crate::sys::protocol::IpProtocol;
 use std::net::Ipv4Addr;
 
 /// A packet as far as it is known. None means any value.
@@ -13,8 +14,8 @@ pub struct Packet {
     pub source: Option<Ipv4Addr>,
     /// Destination address.
     pub destination: Option<Ipv4Addr>,
-    /// IP protocol number.
-    pub protocol: u8,
+    /// What it carries.
+    pub protocol: IpProtocol,
     /// Source port.
     pub source_port: Option<u16>,
     /// Destination port.

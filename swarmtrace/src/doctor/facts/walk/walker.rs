@@ -166,6 +166,7 @@ impl Walker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::protocol::Protocol;
 
     fn walk(rules: &str, packet: &Packet) -> Walk {
         Ruleset::parse(rules).walk("filter", "FORWARD", packet)
@@ -181,7 +182,7 @@ mod tests {
             input: Some("eth0".into()),
             output: Some("docker_gwbridge".into()),
             destination: "172.18.0.2".parse().ok(),
-            protocol: 6,
+            protocol: Protocol::Tcp.into(),
             destination_port: Some(8080),
             ..Packet::default()
         }
