@@ -6,10 +6,11 @@
 //! before to the addresses after, the edge is confirmed. Otherwise the change
 //! stands as inferred: a lost event costs the proof, not the truth.
 
-use super::hop::{Place, Proof};
+use super::hop::Proof;
 use super::names::Names;
 use super::rewrite::Rewrite;
 use crate::flow::{Flow, Leg, Side, Sighting, side_of};
+use crate::topology::Place;
 use swarmtrace_common::{Direction, Tuple};
 
 /// What one conntrack entry translates, in the forward leg's direction.

@@ -3,7 +3,7 @@
 use super::rewrite::Rewrite;
 use crate::flow::{Leg, Phase};
 use crate::sys::clock::{Mono, Nanos};
-use crate::topology::DeviceRef;
+use crate::topology::{DeviceRef, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -93,24 +93,6 @@ pub struct PacketKey {
     pub ip_id: u16,
     /// Payload bytes.
     pub payload_length: u32,
-}
-
-/// What a hop's namespace is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// The node's own namespace.
-    Host,
-    /// `ingress_sbox`
-    IngressSandbox,
-    /// `lb_…`
-    LoadBalancer,
-    /// `1-…`: an overlay network's bridge and VXLAN device.
-    Overlay,
-    /// A container.
-    Container,
-    /// Another namespace, or one the topology does not know.
-    Unknown,
 }
 
 /// A VXLAN datagram around a packet.

@@ -32,6 +32,7 @@ mod trim;
 
 pub use crate::flow::{Leg, Phase};
 pub use crate::sys::protocol::Protocol;
+pub use crate::topology::Place;
 pub use histogram::{Histograms, Latency, Measure};
 pub use hop::*;
 pub use kernel_reports::{PacketDrop, ResetSent};

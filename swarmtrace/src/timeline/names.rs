@@ -6,13 +6,13 @@
 //! tasks and networks rather than `eth0` or `veth3`, whose numbers follow
 //! the order in which things were started.
 
-use super::hop::{Place, Vxlan};
+use super::hop::Vxlan;
 use super::model::Peer;
 use crate::sys::protocol::Protocol;
 use crate::topology::role::role;
 use crate::topology::{
-    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Role, Service,
-    Task, Topology,
+    Device, DeviceKind, DeviceRef, Endpoint, Namespace, NamespaceKind, Network, Place, Role,
+    Service, Task, Topology,
 };
 use std::net::IpAddr;
 use swarmtrace_common::Tuple;
@@ -23,14 +23,8 @@ pub(super) struct Names<'a>(pub &'a Topology);
 
 impl<'a> Names<'a> {
     pub fn place(self, netns: u32) -> Place {
-        match self.0.namespace(netns).map(|n| &n.kind) {
-            Some(NamespaceKind::Host) => Place::Host,
-            Some(NamespaceKind::IngressSandbox) => Place::IngressSandbox,
-            Some(NamespaceKind::LoadBalancer { .. }) => Place::LoadBalancer,
-            Some(NamespaceKind::Overlay { .. }) => Place::Overlay,
-            Some(NamespaceKind::Container { .. }) => Place::Container,
-            Some(NamespaceKind::Other) | None => Place::Unknown,
-        }
+        let namespace = self.0.namespace(netns);
+        namespace.map_or(Place::Unknown, Namespace::place)
     }
 
     pub fn namespace(self, netns: u32) -> String {

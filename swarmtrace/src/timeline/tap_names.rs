@@ -3,9 +3,9 @@
 //! A connection passes each of its taps many times, and every hop carries the tap's
 //! names. So a tap is looked up once a flow, and its hops share what was found.
 
-use super::hop::{Place, Vxlan};
+use super::hop::Vxlan;
 use super::names::Names;
-use crate::topology::DeviceRef;
+use crate::topology::{DeviceRef, Place};
 use std::sync::Arc;
 use swarmtrace_common::Tuple;
 
