@@ -1,7 +1,7 @@
 //! `swarmtrace doctor`: what is wrong with this node's part of the Swarm, found
 //! without traffic.
 
-use super::options::Format;
+use super::options::OutputFormat;
 use crate::doctor::{self, Severity};
 use crate::{output, recording};
 use std::process::ExitCode;
@@ -31,8 +31,8 @@ Exit code:
 pub struct Args {
     /// How to print: text for people, json for one object with the findings and what was not
     /// checked
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
 
     /// Only what concerns this service, by name or id: its own findings and those
     /// of the whole node
@@ -50,8 +50,8 @@ impl Args {
             report.only(service, &networks);
         }
         output::print(&match self.output {
-            Format::Text => output::doctor::text::render(&report),
-            Format::Json => recording::write_pretty(&report)?,
+            OutputFormat::Text => output::doctor::text::render(&report),
+            OutputFormat::Json => recording::write_pretty(&report)?,
         })?;
         let bad = report.count(Severity::Broken) + report.count(Severity::Risky);
         Ok(match (bad, &topology.docker) {

@@ -1,6 +1,6 @@
 //! `swarmtrace features`: what works on this kernel, what does not, and why not.
 
-use super::options::Format;
+use super::options::OutputFormat;
 use crate::features;
 use crate::output;
 use std::process::ExitCode;
@@ -21,8 +21,8 @@ Exit code:
   2  nothing can be traced, and the first line says why")]
 pub struct Args {
     /// How to print: text for people, json for one object with features and programs
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
 
     /// Print all that the kernel's verifier says of a program that it refuses
     #[arg(long, short)]
@@ -33,8 +33,8 @@ impl Args {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let report = features::examine(self.verbose).await;
         output::print(&match self.output {
-            Format::Text => output::features::text::render(&report),
-            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+            OutputFormat::Text => output::features::text::render(&report),
+            OutputFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
         })?;
         Ok(match report.works {
             true => ExitCode::SUCCESS,

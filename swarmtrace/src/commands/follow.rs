@@ -1,6 +1,6 @@
 //! `swarmtrace follow`: the path of each connection, as it completes.
 
-use super::options::{Format, Sampling, Selection, Tuning};
+use super::options::{OutputFormat, Sampling, Selection, Tuning};
 use crate::output::notes::{Gaps, announce, last_line};
 use crate::output::timeline::{TimelinePrinter, text};
 use crate::output::{self, latency};
@@ -26,8 +26,8 @@ pub struct Args {
     #[command(flatten)]
     pub selection: Selection,
     /// How to print: text for people, json for one timeline a line
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    pub output: Format,
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
     /// Leave the way back out
     #[arg(long)]
     pub no_reply: bool,
@@ -73,7 +73,7 @@ impl Args {
         gaps.name(driver.trace());
         let latencies = histograms.latencies();
         match self.output {
-            Format::Json => {
+            OutputFormat::Json => {
                 let node = driver.trace().map(|trace| write_line(&NodeLine::of(trace)));
                 output::print(&node.transpose()?.unwrap_or_default())?;
                 output::print(&write_line(&Summary {
@@ -81,8 +81,8 @@ impl Args {
                     ..summary(&driver, &gaps)
                 })?)?;
             }
-            Format::Text if latencies.is_empty() => {}
-            Format::Text => output::print(&latency::text::render(&latencies))?,
+            OutputFormat::Text if latencies.is_empty() => {}
+            OutputFormat::Text => output::print(&latency::text::render(&latencies))?,
         }
         anstream::eprintln!("{}", last_line(driver.counted(), driver.figures()));
         Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 //!
 //! Each file is what `follow --output json` printed on one node.
 
-use super::options::Format;
+use super::options::OutputFormat;
 use crate::output::timeline::{TimelinePrinter, text};
 use crate::output::{self, latency};
 use crate::recording::{TimelineLine, write_line};
@@ -25,8 +25,8 @@ pub struct Args {
     #[arg(required = true, num_args = 2.., value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How to print: text for people, json for one timeline a line
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
     /// Leave the way back out
     #[arg(long)]
     no_reply: bool,
@@ -63,13 +63,13 @@ impl Args {
             return Ok(ExitCode::SUCCESS);
         };
         // Each node's own figures: they say what was lost.
-        if self.output == Format::Json && !self.quiet {
+        if self.output == OutputFormat::Json && !self.quiet {
             for summary in recordings.summaries() {
                 output::print(&write_line(summary)?)?;
             }
         }
         let latencies = histograms.latencies();
-        if self.output == Format::Text && !latencies.is_empty() {
+        if self.output == OutputFormat::Text && !latencies.is_empty() {
             output::print(&latency::text::render(&latencies))?;
         }
         let counts = recordings.joined();

@@ -4,13 +4,13 @@
 use crate::capture::POLL;
 use crate::output::notes;
 use crate::selection::Wanted;
-use crate::session::{Limits, TraceOptions};
+use crate::session::{TraceLimits, TraceOptions};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
 use swarmtrace_common::Mode;
 
-pub use crate::output::Format;
+pub use crate::output::OutputFormat;
 
 /// Which connections, how many of them, and for how long.
 #[derive(clap::Args, Clone, Debug)]
@@ -78,8 +78,8 @@ impl Selection {
     }
 
     /// When that trace ends.
-    pub fn limits(&self) -> Limits {
-        Limits {
+    pub fn limits(&self) -> TraceLimits {
+        TraceLimits {
             count: self.count,
             duration: self.duration,
             command: Vec::new(),

@@ -1,6 +1,6 @@
 //! `swarmtrace probe`: the one command that sends.
 
-use super::options::Format;
+use super::options::OutputFormat;
 use crate::output;
 use crate::probe::{self, Limits, Report};
 use crate::recording;
@@ -47,8 +47,8 @@ pub struct Args {
     timeout: Duration,
 
     /// How to print: text for people, json for one object with every answer and verdict
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -88,8 +88,8 @@ impl Args {
             Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
         };
         output::print(&match self.output {
-            Format::Text => output::probe::text::render(&report),
-            Format::Json => recording::write_pretty(&report)?,
+            OutputFormat::Text => output::probe::text::render(&report),
+            OutputFormat::Json => recording::write_pretty(&report)?,
         })?;
         Ok(match report.failures() {
             0 => ExitCode::SUCCESS,

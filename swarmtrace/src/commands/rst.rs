@@ -4,7 +4,7 @@
 //! ICMP errors and turns everything else away at the first look; here only what
 //! failed becomes a timeline.
 
-use super::options::{Format, Selection, Tuning};
+use super::options::{OutputFormat, Selection, Tuning};
 use crate::flow::Options;
 use crate::output::notes::{Gaps, announce};
 use crate::output::rst::FindingPrinter;
@@ -46,8 +46,8 @@ pub struct Args {
     #[arg(long)]
     pub handshake_only: bool,
     /// How to print: text shows the first of each kind in full, json every one, a line each
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    pub output: Format,
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
     /// Exit with status 1 if anything was found
     #[arg(long)]
     pub fail: bool,

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to print
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = TopologyFormat::Text)]
+    output: TopologyFormat,
 
     /// Only these services, by name or id, and their networks; may be repeated
     #[arg(long, short, value_name = "SERVICE")]
@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum TopologyFormat {
     /// For people
     Text,
     /// The whole snapshot
@@ -50,9 +50,9 @@ impl Args {
             networks: self.network,
         })?;
         output::print(&match self.output {
-            Format::Text => output::topology::text::render(&topology),
-            Format::Json => recording::write_pretty(&topology)?,
-            Format::Dot => output::topology::dot::render(&topology),
+            TopologyFormat::Text => output::topology::text::render(&topology),
+            TopologyFormat::Json => recording::write_pretty(&topology)?,
+            TopologyFormat::Dot => output::topology::dot::render(&topology),
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -30,7 +30,7 @@ pub use health::{is_failing, is_plainly_healthy, is_silent, missed_events};
 pub use rule::Rule;
 pub use rules::RULES;
 
-pub use crate::failure::{Certainty, Diagnosis, Diagnosis as Verdict, PathPosition};
+pub use crate::failure::{Certainty, Diagnosis, PathPosition};
 
 /// What is wrong with the flow; `None` if nothing is.
 pub fn diagnose(case: &Case<'_>) -> Option<Diagnosis> {

@@ -22,7 +22,7 @@ pub mod topology;
 mod units;
 pub mod verdict;
 
-pub use format::Format;
+pub use format::OutputFormat;
 
 use std::io::{self, Write};
 

@@ -1,6 +1,7 @@
 //! `swarmtrace-node`: what one node was, and which of its devices were tapped.
 
 use super::record::{Format, Record};
+use crate::sys::clock::Mono;
 use crate::topology::{DeviceRef, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,8 @@ pub struct NodeLine {
     pub taps: Vec<TapSpan>,
     /// CLOCK_MONOTONIC since when flows are reported at every tap that they pass;
     /// null where they are lost as soon as their port is rewritten.
-    pub follows_since: Option<u64>,
+    #[schemars(with = "Option<u64>")]
+    pub follows_since: Option<Mono>,
     /// The node's topology when the trace ended.
     pub topology: Topology,
 }
@@ -28,9 +30,11 @@ pub struct TapSpan {
     /// Index of the device in the namespace.
     pub ifindex: u32,
     /// From when.
-    pub from: u64,
+    #[schemars(with = "u64")]
+    pub from: Mono,
     /// Until when, at least.
-    pub until: u64,
+    #[schemars(with = "u64")]
+    pub until: Mono,
 }
 
 impl TapSpan {

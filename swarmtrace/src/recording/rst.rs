@@ -3,7 +3,8 @@
 
 use super::record::{Format, Record, stamp};
 use super::timeline::TimelineLine;
-use crate::diagnose::{TaskActivity, Verdict};
+use crate::diagnose::{Diagnosis, TaskActivity};
+use crate::sys::clock::Wall;
 use crate::timeline::{Direction, Timeline};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -90,7 +91,8 @@ pub struct Finding {
     /// Which side sent the reset; null where there was none.
     pub side: Option<Side>,
     /// When it failed, nanoseconds since the Unix epoch.
-    pub time: u64,
+    #[schemars(with = "u64")]
+    pub time: Wall,
     /// Where the failure began.
     #[serde(rename = "birthplace")]
     pub origin: Option<Origin>,
@@ -109,7 +111,7 @@ pub struct Finding {
     /// What the task was doing at that moment, as far as Docker's events say.
     pub task_state: Option<TaskActivity>,
     /// What went wrong.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<Diagnosis>,
     /// Every hop that was seen, as a `swarmtrace-timeline`.
     #[serde(serialize_with = "stamped_timeline")]
     pub timeline: Timeline,
@@ -184,15 +186,17 @@ pub struct Group {
     /// How many.
     pub count: u64,
     /// When the first happened, nanoseconds since the Unix epoch.
-    pub first: u64,
+    #[schemars(with = "u64")]
+    pub first: Wall,
     /// When the last happened, nanoseconds since the Unix epoch.
-    pub last: u64,
+    #[schemars(with = "u64")]
+    pub last: Wall,
 }
 
 impl Group {
     /// Failures a second between the first and the last; `None` of a single one.
     pub fn rate(&self) -> Option<f64> {
-        let seconds = self.last.saturating_sub(self.first) as f64 / 1e9;
+        let seconds = self.last.since(self.first).unsigned() as f64 / 1e9;
         (self.count > 1 && seconds > 0.0).then(|| (self.count - 1) as f64 / seconds)
     }
 }

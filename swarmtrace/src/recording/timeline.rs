@@ -1,7 +1,7 @@
 //! `swarmtrace-timeline`: a connection, as `follow` and `join` write it.
 
 use super::record::{Format, Record};
-use crate::diagnose::{TaskActivity, Verdict};
+use crate::diagnose::{Diagnosis, TaskActivity};
 use crate::timeline::Timeline;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct TimelineLine {
     pub timeline: Timeline,
     /// What went wrong; absent where nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<Diagnosis>,
     /// What the backend's task was doing when the connection failed, as far as
     /// Docker's events say.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,8 +92,8 @@ impl TapSpans {
             let spans = spans.iter().map(move |s| TapSpan {
                 netns,
                 ifindex,
-                from: s.from.ns(),
-                until: s.until.ns(),
+                from: s.from,
+                until: s.until,
             });
             spans.collect::<Vec<_>>()
         };

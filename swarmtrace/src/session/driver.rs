@@ -3,7 +3,7 @@
 use super::figures::TraceFigures;
 use super::judge::Judged;
 use super::live::{Batch, LiveSource};
-use super::options::{DriverOptions, Limits, TraceOptions};
+use super::options::{DriverOptions, TraceLimits, TraceOptions};
 use super::problems::problems;
 use super::recorded::Recorded;
 use super::trace::Trace;
@@ -39,7 +39,7 @@ pub struct Driver {
     source: Source,
     ready: VecDeque<Judged>,
     tick: Option<Mono>,
-    limits: Limits,
+    limits: TraceLimits,
     counted: u64,
     complete: bool,
 }
@@ -73,7 +73,7 @@ impl Driver {
             source,
             ready: VecDeque::new(),
             tick: None,
-            limits: Limits::default(),
+            limits: TraceLimits::default(),
             counted: 0,
             complete: false,
         }

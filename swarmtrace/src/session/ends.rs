@@ -1,6 +1,6 @@
 //! What ends a trace: a signal, its time, or the command that it accompanies.
 
-use super::options::Limits;
+use super::options::TraceLimits;
 use anyhow::{Context as _, Result};
 use std::os::fd::AsFd as _;
 use std::process::{ExitStatus, Stdio};
@@ -45,7 +45,7 @@ impl Ends {
     /// Starts the clock and the command.
     ///
     /// Errors if the command cannot be run.
-    pub fn begin(&mut self, limits: &Limits) -> Result<()> {
+    pub fn begin(&mut self, limits: &TraceLimits) -> Result<()> {
         self.command = start(&limits.command)?;
         self.deadline = limits.duration.map(|duration| Instant::now() + duration);
         Ok(())

@@ -8,7 +8,7 @@ use super::coverage::{AFTERMATH, both_ways, life, lost};
 use super::judge::{Judged, answer_watched};
 use super::trace::Trace;
 use crate::diagnose::{
-    Case, Coverage, NodeCoverage, PathPosition, Tap, TaskActivity, Verdict, diagnose,
+    Case, Coverage, Diagnosis, NodeCoverage, PathPosition, Tap, TaskActivity, diagnose,
     is_plainly_healthy,
 };
 use crate::flow::Options;
@@ -24,7 +24,7 @@ use std::ops::RangeInclusive;
 pub struct Part {
     revision: u32,
     /// What went wrong, as far as that node saw.
-    verdict: Option<Verdict>,
+    verdict: Option<Diagnosis>,
     /// What the task was doing, as that node's Docker knows.
     task_state: Option<TaskActivity>,
     /// The hop that its verdict points at.
@@ -50,7 +50,7 @@ impl Part {
     }
 
     /// Its verdict, pointing into the whole timeline.
-    pub fn verdict(&self, whole: &Timeline) -> Option<Verdict> {
+    pub fn verdict(&self, whole: &Timeline) -> Option<Diagnosis> {
         let mut verdict = self.verdict.clone()?;
         let index = (self.pointed.as_ref())
             .and_then(|hop| whole.hops.iter().position(|h| same_place(h, hop)));
@@ -70,7 +70,7 @@ impl NodeLine {
         Self {
             node: trace.topology().hostname.clone(),
             taps: trace.tap_spans().spans().collect(),
-            follows_since: trace.follows_since().map(Mono::ns),
+            follows_since: trace.follows_since(),
             topology: trace.topology().clone(),
         }
     }
@@ -78,8 +78,8 @@ impl NodeLine {
     fn taps(&self, life: &RangeInclusive<Mono>) -> Vec<Tap> {
         let steady = self
             .follows_since
-            .is_some_and(|since| Mono::from_ns(since) <= *life.start());
-        let whole = |s: &&TapSpan| s.from <= life.start().ns() && life.end().ns() <= s.until;
+            .is_some_and(|since| since <= *life.start());
+        let whole = |s: &&TapSpan| s.from <= *life.start() && *life.end() <= s.until;
         let spans = self.taps.iter().filter(move |_| steady).filter(whole);
         spans.flat_map(|s| both_ways(s.at())).collect()
     }
@@ -110,7 +110,7 @@ fn verdict(
     nodes: &BTreeMap<String, NodeLine>,
     parts: &[&Part],
     coverage: &Coverage,
-) -> Option<Verdict> {
+) -> Option<Diagnosis> {
     let alone = parts.iter().filter_map(|p| p.verdict(timeline));
     let alone = alone.max_by_key(|v| v.certainty);
     if timeline.nodes.len() < 2 {

@@ -2,7 +2,7 @@
 
 use super::coverage::{life, lost};
 use super::trace::Trace;
-use crate::diagnose::{Case, Coverage, Tap, TaskActivity, Verdict, diagnose, is_plainly_healthy};
+use crate::diagnose::{Case, Coverage, Diagnosis, Tap, TaskActivity, diagnose, is_plainly_healthy};
 use crate::recording::TimelineLine;
 use crate::sys::clock::Mono;
 use crate::timeline::{Leg, Timeline};
@@ -14,7 +14,7 @@ pub struct Judged {
     /// The path that was seen. Its gaps say how many events were lost meanwhile.
     pub timeline: Timeline,
     /// What went wrong, if anything did.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<Diagnosis>,
     /// What the task was doing when the flow failed, where it did and that is known.
     pub task_state: Option<TaskActivity>,
     /// The taps that were in place for the whole of the flow's life and reported it;

@@ -27,6 +27,6 @@ mod trace;
 pub use driver::{Driver, Item};
 pub use figures::TraceFigures;
 pub use judge::Judged;
-pub use options::{DriverOptions, Limits, TraceOptions};
+pub use options::{DriverOptions, TraceLimits, TraceOptions};
 pub use recorded::{JoinCounts, Recorded};
 pub use trace::{TICK, Trace, is_of_swarm};

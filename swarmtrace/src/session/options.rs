@@ -28,7 +28,7 @@ pub struct TraceOptions {
 
 /// What ends a trace, besides SIGINT, SIGTERM and SIGHUP.
 #[derive(Clone, Debug, Default)]
-pub struct Limits {
+pub struct TraceLimits {
     /// That many connections were counted; see [`Driver::count`](super::Driver::count).
     pub count: Option<u64>,
     /// That much time passed since every tap was in place.
@@ -42,7 +42,7 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 pub struct DriverOptions {
     /// What ends the trace.
-    pub limits: Limits,
+    pub limits: TraceLimits,
     /// How long the correlator waits for what.
     pub flows: Options,
     /// How long a finished flow waits before it is judged, so that Docker's word on

@@ -2,14 +2,14 @@
 
 use super::ends::End;
 use super::figures::TraceFigures;
-use super::options::Limits;
+use super::options::TraceLimits;
 
 /// Every reason for which nothing follows from what was counted, a line each:
 /// recordings that were cut short, no taps, an end other than the limits' own,
 /// connections that were not kept.
 pub fn problems(
     figures: &TraceFigures,
-    limits: &Limits,
+    limits: &TraceLimits,
     ended: &[End],
     counted: u64,
 ) -> Vec<String> {
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn only_its_own_limits_end_a_trace_well() {
         let figures = TraceFigures::default();
-        let limits = Limits {
+        let limits = TraceLimits {
             count: Some(10),
             duration: Some(Duration::from_secs(5)),
             command: Vec::new(),
@@ -67,7 +67,7 @@ mod tests {
             taps: Some(0),
             ..TraceFigures::default()
         };
-        let all = problems(&untapped, &Limits::default(), &[], 0);
+        let all = problems(&untapped, &TraceLimits::default(), &[], 0);
         assert_eq!(all, ["not one device could be tapped"]);
     }
 }

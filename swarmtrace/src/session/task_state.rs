@@ -6,14 +6,14 @@
 //! all along. Where none of this is known, the state is `None`.
 
 use crate::diagnose::TaskActivity;
-use crate::sys::clock::{Mono, Wall};
+use crate::sys::clock::{Mono, Nanos, Wall};
 use crate::timeline::{Hop, Leg, Place, State, Timeline};
 use crate::topology::{Life, Lives, NamespaceKind, Topology};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// How long a container counts as starting where there is no health check.
-const STARTING: i64 = 10_000_000_000;
+const STARTING: Nanos = Nanos::from_secs(10);
 /// Most containers and addresses that are remembered.
 const MOST: usize = 8192;
 
@@ -21,8 +21,8 @@ const MOST: usize = 8192;
 #[derive(Debug)]
 pub struct TaskStates {
     lives: Lives,
-    /// When each running container was first seen, Unix time in nanoseconds.
-    first_seen: BTreeMap<String, i64>,
+    /// When each running container was first seen.
+    first_seen: BTreeMap<String, Wall>,
     /// The last container that had an address.
     by_address: BTreeMap<IpAddr, String>,
 }
@@ -39,7 +39,6 @@ impl TaskStates {
 
     /// Records which containers run, by a snapshot taken at `now`.
     pub fn update(&mut self, topology: &Topology, now: Wall) {
-        let now = i64::try_from(now.ns()).unwrap_or(i64::MAX);
         let mut running = BTreeMap::new();
         for namespace in &topology.namespaces {
             let NamespaceKind::Container { container, .. } = &namespace.kind else {
@@ -66,8 +65,7 @@ impl TaskStates {
     /// of the flow's time.
     pub fn of(&self, timeline: &Timeline, topology: &Topology) -> Option<TaskActivity> {
         let (netns, time) = failure(timeline)?;
-        let since_start = time - timeline.started_monotonic;
-        let time = i64::try_from((timeline.started + since_start).ns()).ok()?;
+        let time = timeline.started + (time - timeline.started_monotonic);
         let inside = netns.and_then(|netns| match &topology.namespace(netns)?.kind {
             NamespaceKind::Container { container, .. } => Some(container),
             _ => None,
@@ -99,12 +97,12 @@ fn failure(timeline: &Timeline) -> Option<(Option<u32>, Mono)> {
 }
 
 /// What a container of that life, first seen at `seen`, was doing at `time`.
-fn state(life: Life, seen: Option<i64>, time: i64) -> Option<TaskActivity> {
+fn state(life: Life, seen: Option<Wall>, time: Wall) -> Option<TaskActivity> {
     if let Some(stopped) = life.stopped.filter(|stopped| *stopped <= time) {
-        let ms_ago = u64::try_from((time - stopped) / 1_000_000).unwrap_or(0);
+        let ms_ago = time.since(stopped).unsigned() / 1_000_000;
         return Some(TaskActivity::Stopped { ms_ago });
     }
-    let settled = |since: i64| time.saturating_sub(since) >= STARTING;
+    let settled = |since: Wall| time - since >= STARTING;
     match (life.started, life.healthy) {
         (_, Some(healthy)) if healthy <= time => Some(TaskActivity::Running),
         (Some(_), Some(_)) => Some(TaskActivity::Starting),
@@ -120,30 +118,32 @@ fn state(life: Life, seen: Option<i64>, time: i64) -> Option<TaskActivity> {
 mod tests {
     use super::*;
 
-    const S: i64 = 1_000_000_000;
+    fn at(seconds: i64) -> Wall {
+        Wall::ZERO + Nanos::from_secs(seconds)
+    }
 
     #[test]
     fn a_task_is_what_the_events_before_the_failure_made_of_it() {
         let life = |started: Option<i64>, healthy: Option<i64>, stopped: Option<i64>| Life {
-            started: started.map(|s| s * S),
-            healthy: healthy.map(|s| s * S),
-            stopped: stopped.map(|s| s * S),
+            started: started.map(at),
+            healthy: healthy.map(at),
+            stopped: stopped.map(at),
         };
-        let at = |life, seconds: i64| state(life, None, seconds * S);
+        let when = |life, seconds: i64| state(life, None, at(seconds));
         let ran = life(Some(100), None, Some(200));
-        assert_eq!(at(ran, 105), Some(TaskActivity::Starting));
-        assert_eq!(at(ran, 150), Some(TaskActivity::Running));
-        assert_eq!(at(ran, 203), Some(TaskActivity::Stopped { ms_ago: 3000 }));
+        assert_eq!(when(ran, 105), Some(TaskActivity::Starting));
+        assert_eq!(when(ran, 150), Some(TaskActivity::Running));
+        assert_eq!(when(ran, 203), Some(TaskActivity::Stopped { ms_ago: 3000 }));
         let checked = life(Some(100), Some(130), None);
-        assert_eq!(at(checked, 120), Some(TaskActivity::Starting));
-        assert_eq!(at(checked, 130), Some(TaskActivity::Running));
+        assert_eq!(when(checked, 120), Some(TaskActivity::Starting));
+        assert_eq!(when(checked, 130), Some(TaskActivity::Running));
     }
 
     #[test]
     fn without_events_only_what_was_met_long_before_ran() {
-        let seen = |seconds: i64| state(Life::default(), Some(100 * S), seconds * S);
+        let seen = |seconds: i64| state(Life::default(), Some(at(100)), at(seconds));
         assert_eq!(seen(105), None);
         assert_eq!(seen(110), Some(TaskActivity::Running));
-        assert_eq!(state(Life::default(), None, 110 * S), None);
+        assert_eq!(state(Life::default(), None, at(110)), None);
     }
 }

@@ -8,11 +8,12 @@
 //! Relied on: Engine API events `start`, `kill` (with its signal), `stop`, `die`,
 //! `destroy` and `health_status: …` of type `container`.
 
+use crate::sys::clock::{Nanos, Wall};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long an ended container is kept, in nanoseconds.
-const RETENTION: i64 = 15 * 60 * 1_000_000_000;
+/// How long an ended container is kept.
+const RETENTION: Nanos = Nanos::from_secs(15 * 60);
 /// Most containers that are kept.
 const MOST_CONTAINERS: usize = 4096;
 
@@ -35,8 +36,8 @@ pub enum Happening {
 pub struct ContainerEvent {
     /// Docker's id.
     pub container: String,
-    /// Nanoseconds since the Unix epoch.
-    pub time: i64,
+    /// When it happened, by Docker.
+    pub time: Wall,
     /// What happened.
     pub what: Happening,
 }
@@ -54,15 +55,15 @@ impl Happening {
     }
 }
 
-/// What is known of one container; nanoseconds since the Unix epoch.
+/// What is known of one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Life {
     /// Its latest start.
-    pub started: Option<i64>,
+    pub started: Option<Wall>,
     /// When its health check first passed since.
-    pub healthy: Option<i64>,
+    pub healthy: Option<Wall>,
     /// When it first got a stop signal, or ended, since.
-    pub stopped: Option<i64>,
+    pub stopped: Option<Wall>,
 }
 
 /// The lives of this node's containers; clones share them.
@@ -81,7 +82,7 @@ impl Lives {
             }
             let kept = |life: &Life| {
                 let end = life.stopped.filter(|_| life.started < life.stopped);
-                end.is_none_or(|end| event.time.saturating_sub(end) < RETENTION)
+                end.is_none_or(|end| event.time - end < RETENTION)
             };
             known.retain(|_, life| kept(life));
         }
@@ -120,12 +121,16 @@ impl Lives {
 mod tests {
     use super::*;
 
-    fn lives(events: &[(i64, Happening)]) -> Life {
+    fn at(ns: u64) -> Wall {
+        Wall::from_ns(ns)
+    }
+
+    fn lives(events: &[(u64, Happening)]) -> Life {
         let lives = Lives::default();
         for (time, what) in events {
             lives.note(&ContainerEvent {
                 container: "c1".to_owned(),
-                time: *time,
+                time: at(*time),
                 what: *what,
             });
         }
@@ -147,16 +152,16 @@ mod tests {
         use Happening::{Healthy, Started, Stopped};
         let first = lives(&[(10, Started), (20, Healthy), (30, Stopped), (35, Stopped)]);
         let expected = Life {
-            started: Some(10),
-            healthy: Some(20),
-            stopped: Some(30),
+            started: Some(at(10)),
+            healthy: Some(at(20)),
+            stopped: Some(at(30)),
         };
         assert_eq!(first, expected);
         let again = lives(&[(10, Started), (30, Stopped), (40, Started), (10, Started)]);
-        assert_eq!((again.started, again.stopped), (Some(40), None));
+        assert_eq!((again.started, again.stopped), (Some(at(40)), None));
         assert_eq!(
             lives(&[(30, Stopped)]).stopped,
-            Some(30),
+            Some(at(30)),
             "of an unseen start"
         );
     }
@@ -171,13 +176,13 @@ mod tests {
                 what,
             });
         };
-        note("old".into(), 1, Happening::Stopped);
-        note("runs".into(), 1, Happening::Started);
-        note("new".into(), RETENTION + 1, Happening::Started);
+        note("old".into(), at(1), Happening::Stopped);
+        note("runs".into(), at(1), Happening::Started);
+        note("new".into(), at(1) + RETENTION, Happening::Started);
         assert_eq!(lives.of("old"), None);
         assert!(lives.of("runs").is_some());
         for n in 0..5000 {
-            note(format!("c{n}"), 2, Happening::Started);
+            note(format!("c{n}"), at(2), Happening::Started);
         }
         assert_eq!(lives.lock().len(), MOST_CONTAINERS);
     }

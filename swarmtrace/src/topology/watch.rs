@@ -348,7 +348,7 @@ async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
             let mut events = std::pin::pin!(client.events(since));
             while let Some(event) = events.next().await {
                 if let Some(event) = event {
-                    since = since.max(event.time / 1_000_000_000);
+                    since = since.max(event.time.seconds().cast_signed());
                     state.lives.note(&event);
                 }
                 state.docker_changed();

@@ -9,7 +9,7 @@ use crate::output::check::{ReportFormat, render};
 use crate::output::notes::announce;
 use crate::output::{self, style};
 use crate::recording::{CheckReport, RunSummary};
-use crate::session::{Driver, DriverOptions, Item, Limits, TraceOptions};
+use crate::session::{Driver, DriverOptions, Item, TraceLimits, TraceOptions};
 use crate::sys::atomic_file::AtomicFile;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -154,7 +154,7 @@ impl Args {
             ..self.selection.trace(Mode::Transitions, &self.tuning)
         };
         let options = DriverOptions {
-            limits: Limits {
+            limits: TraceLimits {
                 command: self.command.clone(),
                 ..self.selection.limits()
             },

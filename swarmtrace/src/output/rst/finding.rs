@@ -1,6 +1,6 @@
 //! One failed connection: what happened, where it began, and who did it.
 
-use crate::diagnose::{TaskActivity, Verdict};
+use crate::diagnose::{Diagnosis, TaskActivity};
 use crate::recording::{FailureKind, Finding, KnownBy, Origin, Side};
 use crate::sys::clock::Nanos;
 use crate::timeline::{Gap, Hop, Leg, Phase, State, Timeline};
@@ -13,7 +13,7 @@ impl Finding {
     /// where an earlier revision of the timeline showed it.
     pub fn of(
         timeline: Timeline,
-        verdict: Option<Verdict>,
+        verdict: Option<Diagnosis>,
         task_state: Option<TaskActivity>,
     ) -> Option<Self> {
         let (kind, index, side) = match timeline.state {
@@ -67,7 +67,7 @@ impl Finding {
             during_handshake: kind != FailureKind::Reset
                 || hop.is_some_and(|h| opens(&timeline, h)),
             side,
-            time: (timeline.started + after).ns(),
+            time: timeline.started + after,
             origin,
             reason: sent.and_then(|r| r.reason()).map(str::to_owned),
             service: timeline.service.clone(),

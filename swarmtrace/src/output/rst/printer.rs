@@ -7,7 +7,7 @@ use super::Groups;
 use super::text::{clock, describe, page, table};
 use crate::output::notes::{connections, loss};
 use crate::output::style::{WRONG, paint};
-use crate::output::{self, Format};
+use crate::output::{self, OutputFormat};
 use crate::recording::{Finding, RstSummary, write_line};
 use crate::session::TraceFigures;
 use crate::sys::clock::{Mono, Nanos, wall_offset};
@@ -20,7 +20,7 @@ const LINES: usize = 8;
 
 /// Prints failures and counts them.
 pub struct FindingPrinter {
-    format: Format,
+    format: OutputFormat,
     groups: Groups,
     found: u64,
     resets: u64,
@@ -31,7 +31,7 @@ pub struct FindingPrinter {
 
 impl FindingPrinter {
     /// Nothing was found yet.
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: OutputFormat) -> Self {
         Self {
             format,
             groups: Groups::default(),
@@ -60,9 +60,9 @@ impl FindingPrinter {
         self.resets += u64::from(finding.is_reset());
         let first = self.groups.add(finding);
         match self.format {
-            Format::Json => output::print(&write_line(finding)?)?,
-            Format::Text if first => output::print(&page(finding))?,
-            Format::Text => {}
+            OutputFormat::Json => output::print(&write_line(finding)?)?,
+            OutputFormat::Text if first => output::print(&page(finding))?,
+            OutputFormat::Text => {}
         }
         Ok(())
     }
@@ -72,11 +72,11 @@ impl FindingPrinter {
     /// Errors if standard output cannot be written to.
     pub fn tick(&mut self, now: Mono) -> Result<()> {
         let passed = now.since(*self.repeats_printed.get_or_insert(now));
-        if passed < INTERVAL || self.format == Format::Json {
+        if passed < INTERVAL || self.format == OutputFormat::Json {
             return Ok(());
         }
         self.repeats_printed = Some(now);
-        let time = clock(now.wall(wall_offset()).ns());
+        let time = clock(now.wall(wall_offset()));
         let seconds = passed.duration().as_secs_f64();
         let grown = self.groups.grown();
         let mut lines = String::new();
@@ -106,7 +106,7 @@ impl FindingPrinter {
         gaps: impl Iterator<Item = &'a str>,
     ) -> Result<()> {
         match self.format {
-            Format::Json => {
+            OutputFormat::Json => {
                 output::print(&write_line(&RstSummary {
                     node: figures.nodes.first().cloned().unwrap_or_default(),
                     found: self.found,
@@ -121,8 +121,8 @@ impl FindingPrinter {
                     gaps: gaps.map(str::to_owned).collect(),
                 })?)?;
             }
-            Format::Text if self.found > 0 => output::print(&table(&self.groups))?,
-            Format::Text => {}
+            OutputFormat::Text if self.found > 0 => output::print(&table(&self.groups))?,
+            OutputFormat::Text => {}
         }
         let mut line = match self.found {
             0 => "nothing was reset or left unanswered".to_owned(),

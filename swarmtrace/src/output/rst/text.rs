@@ -6,7 +6,7 @@ use crate::output::table::Table;
 use crate::output::timeline::text;
 use crate::output::verdict;
 use crate::recording::{FailureKind, Finding, Group, KnownBy, Side};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use crate::sys::clock::Wall;
 
 /// A failure in full.
 pub fn page(finding: &Finding) -> String {
@@ -109,10 +109,8 @@ pub fn table(groups: &Groups) -> String {
 }
 
 /// The time of day, UTC.
-pub fn clock(unix: u64) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_nanos(unix));
-    let whole = humantime::format_rfc3339_millis(time.unwrap_or(SystemTime::UNIX_EPOCH));
-    let whole = whole.to_string();
+pub fn clock(time: Wall) -> String {
+    let whole = humantime::format_rfc3339_millis(time.system_time()).to_string();
     let time = whole
         .split_once('T')
         .map_or(whole.as_str(), |(_, time)| time);

@@ -2,7 +2,7 @@
 
 use super::text;
 use crate::output::verdict;
-use crate::output::{self, Format};
+use crate::output::{self, OutputFormat};
 use crate::recording::{TimelineLine, write_line};
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use anyhow::Result;
 #[derive(Clone, Copy, Debug)]
 pub struct TimelinePrinter {
     /// Text, or a line of JSON each.
-    pub format: Format,
+    pub format: OutputFormat,
     /// What text shows of a timeline.
     pub text: text::Options,
 }
@@ -22,11 +22,11 @@ impl TimelinePrinter {
     /// Errors if standard output cannot be written to.
     pub fn print(&self, line: &TimelineLine) -> Result<()> {
         let page = match self.format {
-            Format::Text => {
+            OutputFormat::Text => {
                 let verdict = line.verdict.as_ref().map(verdict::text::indented);
                 text::render(&line.timeline, &self.text) + &verdict.unwrap_or_default() + "\n"
             }
-            Format::Json => write_line(line)?,
+            OutputFormat::Json => write_line(line)?,
         };
         Ok(output::print(&page)?)
     }

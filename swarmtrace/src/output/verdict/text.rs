@@ -1,7 +1,7 @@
 //! A verdict on the terminal: what broke, where, the evidence, commands that
 //! confirm it, and the fix, in a few lines.
 
-use crate::diagnose::{Certainty, Verdict};
+use crate::diagnose::{Certainty, Diagnosis};
 use crate::output::columns::{left, wrap};
 use crate::output::style::{FAINT, NOTE, WRONG, paint};
 use std::fmt::Write;
@@ -15,7 +15,7 @@ const WIDTH: usize = 98;
 const MARGIN: usize = 9;
 
 /// The verdict as text, each line ended. Commands are never wrapped.
-pub fn render(verdict: &Verdict) -> String {
+pub fn render(verdict: &Diagnosis) -> String {
     let mut out = String::new();
     let (certainty, style) = match verdict.certainty {
         Certainty::Proven => ("proven", WRONG),
@@ -51,7 +51,7 @@ pub fn render(verdict: &Verdict) -> String {
 }
 
 /// The verdict as text below a timeline, indented as that is.
-pub fn indented(verdict: &Verdict) -> String {
+pub fn indented(verdict: &Diagnosis) -> String {
     let text = render(verdict);
     text.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -8,6 +8,7 @@
 
 use super::api::{self, Answers};
 use super::plain::{Plain, PlainError};
+use crate::sys::clock::Wall;
 use crate::topology::{ContainerEvent, Happening};
 use bollard::Docker;
 use bollard::errors::Error as BollardError;
@@ -327,9 +328,10 @@ fn container_event(event: EventMessage) -> Option<ContainerEvent> {
     let attributes = actor.attributes.unwrap_or_default();
     let signal = attributes.get("signal").map(String::as_str);
     let seconds = || event.time?.checked_mul(1_000_000_000);
+    let time = event.time_nano.or_else(seconds)?;
     Some(ContainerEvent {
         container: actor.id?,
-        time: event.time_nano.or_else(seconds)?,
+        time: Wall::from_ns(u64::try_from(time).ok()?),
         what: Happening::of(&event.action?, signal)?,
     })
 }
