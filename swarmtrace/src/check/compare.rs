@@ -12,6 +12,7 @@ use super::measures::{Key, Measures, of_run};
 use super::statistics::{LEVEL, Prediction, RUNS, Ranks, holm, predict, ranks};
 use super::times::{Counts, Times, merged, quantile};
 use crate::recording::{Baseline, Comparison, Figures, Outcome};
+use crate::sys::clock::Nanos;
 use crate::timeline::Measure;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,9 +27,9 @@ const TOO_NOISY: f64 = 2.0;
 fn figures(counts: &Counts) -> Figures {
     Figures {
         count: counts.iter().map(|(_, count)| count).sum(),
-        p50_ns: quantile(counts, 0.5),
-        p90_ns: quantile(counts, 0.9),
-        p99_ns: quantile(counts, 0.99),
+        p50_ns: Nanos::from_unsigned(quantile(counts, 0.5)),
+        p90_ns: Nanos::from_unsigned(quantile(counts, 0.9)),
+        p99_ns: Nanos::from_unsigned(quantile(counts, 0.99)),
     }
 }
 
@@ -78,7 +79,7 @@ struct Tested {
 struct Change {
     /// Logarithm of the ratio.
     log: f64,
-    ns: i64,
+    ns: Nanos,
     slower: bool,
     faster: bool,
 }
@@ -201,7 +202,7 @@ fn change(now: u64, prediction: Prediction, tolerance: f64, floor: f64) -> Chang
     let needed = tolerance.ln_1p().max(prediction.margin);
     Change {
         log,
-        ns: ns.round() as i64,
+        ns: Nanos::new(ns.round() as i64),
         slower: log > needed && ns > floor,
         faster: -log > needed && -ns > floor,
     }

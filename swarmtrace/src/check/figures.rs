@@ -3,6 +3,7 @@
 use super::assertion::{Count, Statistic, Time};
 use super::hops::{self, NoHop, Samples};
 use super::observations::{Connection, Observations};
+use crate::sys::clock::Nanos;
 
 /// Why a figure does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum NoFigure {
 /// # Errors
 /// Errors if the name fits no hop of these connections, or several.
 pub fn times(seen: &Observations, of: &[&Connection], what: &Time) -> Result<Samples, NoFigure> {
-    let of_each = |time: fn(&Connection) -> Option<u64>| {
+    let of_each = |time: fn(&Connection) -> Option<Nanos>| {
         let timed = of.iter().filter_map(|c| Some((c.started, time(c)?)));
         Ok(timed.collect())
     };
@@ -54,7 +55,7 @@ pub fn figure(samples: &Samples, statistic: Statistic, least: u64) -> Result<f64
     if got < wanted {
         return Err(NoFigure::TooFew { got, wanted });
     }
-    let mut times: Vec<u64> = samples.iter().map(|(_, ns)| *ns).collect();
+    let mut times: Vec<u64> = samples.iter().map(|(_, took)| took.unsigned()).collect();
     times.sort_unstable();
     let (Some(first), Some(last)) = (times.first(), times.last()) else {
         return Err(NoFigure::TooFew { got, wanted });

@@ -8,14 +8,15 @@
 //! sandbox to the hop at which the packet leaves it.
 
 use super::observations::{Connection, Observations, PathPoint, PathStep};
+use crate::sys::clock::{Nanos, Wall};
 use crate::timeline::Leg;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most names that an error lists.
 const LISTED: usize = 16;
 
-/// Times in nanoseconds, each behind the start of its connection.
-pub type Samples = Vec<(u64, u64)>;
+/// Times, each behind the start of its connection.
+pub type Samples = Vec<(Wall, Nanos)>;
 
 /// Why a name gives no times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ fn meant(seen: &Observations, passed: &BTreeSet<u32>, name: &str) -> BTreeSet<u3
 fn steps<'a>(
     of: &'a [&'a Connection],
     leg: Option<Leg>,
-) -> impl Iterator<Item = (u64, &'a [PathStep])> {
+) -> impl Iterator<Item = (Wall, &'a [PathStep])> {
     of.iter().flat_map(move |connection| {
         let packets = connection.packets.iter();
         let wanted = packets.filter(move |p| leg.is_none_or(|leg| leg == p.leg));
@@ -95,10 +96,8 @@ fn listing(seen: &Observations, points: impl IntoIterator<Item = u32>) -> String
 }
 
 /// The sum of the steps' times; `None` if one is unknown.
-fn sum(steps: &[PathStep]) -> Option<u64> {
-    steps
-        .iter()
-        .try_fold(0_u64, |sum, step| Some(sum.saturating_add(step.took?)))
+fn sum(steps: &[PathStep]) -> Option<Nanos> {
+    steps.iter().map(|step| step.took).sum()
 }
 
 /// Times by the hop or edge that they are of, which must be a single one in the end.
@@ -106,7 +105,7 @@ fn sum(steps: &[PathStep]) -> Option<u64> {
 struct Gathered(BTreeMap<String, (Samples, String)>);
 
 impl Gathered {
-    fn add(&mut self, key: String, shown: impl FnOnce() -> String, sample: (u64, u64)) {
+    fn add(&mut self, key: String, shown: impl FnOnce() -> String, sample: (Wall, Nanos)) {
         let entry = self
             .0
             .entry(key)

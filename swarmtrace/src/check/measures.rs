@@ -4,6 +4,7 @@ use super::hops::Samples;
 use super::observations::{Connection, Observations, Target};
 use super::times::Times;
 use crate::recording::{BaselineMeasure, BaselineRun};
+use crate::sys::clock::Nanos;
 use crate::timeline::{Leg, Measure};
 use std::collections::BTreeMap;
 
@@ -88,20 +89,20 @@ pub fn measures(seen: &Observations) -> Measures {
         else {
             continue;
         };
-        let mut note = |measure: Measure, ns: u64| {
+        let mut note = |measure: Measure, took: Nanos| {
             let key = Key::new(service, backend, &measure);
             samples
                 .entry(key)
                 .or_default()
-                .push((connection.started, ns));
+                .push((connection.started, took));
         };
-        if let Some(ns) = connection.handshake {
-            note(Measure::Handshake, ns);
+        if let Some(took) = connection.handshake {
+            note(Measure::Handshake, took);
         }
-        if let Some(ns) = connection.first_byte {
-            note(Measure::FirstByte, ns);
+        if let Some(took) = connection.first_byte {
+            note(Measure::FirstByte, took);
         }
-        for (leg, from, to, far, ns) in edges(connection) {
+        for (leg, from, to, far, took) in edges(connection) {
             let index = (connection.target, leg as u8, from, to, far);
             let key = keys.entry(index).or_insert_with(|| {
                 let label = |point: u32| seen.points.get(point as usize).map(|p| p.label());
@@ -113,7 +114,7 @@ pub fn measures(seen: &Observations) -> Measures {
                 };
                 Key::new(service, backend, &measure)
             });
-            let sample = (connection.started, ns);
+            let sample = (connection.started, took);
             match samples.get_mut(key) {
                 Some(known) => known.push(sample),
                 None => drop(samples.insert(key.clone(), vec![sample])),
@@ -126,7 +127,7 @@ pub fn measures(seen: &Observations) -> Measures {
         .collect()
 }
 
-fn edges(connection: &Connection) -> impl Iterator<Item = (Leg, u32, u32, bool, u64)> {
+fn edges(connection: &Connection) -> impl Iterator<Item = (Leg, u32, u32, bool, Nanos)> {
     connection.packets.iter().flat_map(|packet| {
         packet.steps.windows(2).filter_map(|pair| match pair {
             [from, to] => Some((packet.leg, from.point, to.point, to.far, to.took?)),

@@ -3,7 +3,7 @@
 //! Later revisions of a timeline replace earlier ones. Only the times from hop to
 //! hop are kept; the hops' names are shared.
 
-use crate::sys::clock::Nanos;
+use crate::sys::clock::{Mono, Nanos, Wall};
 use crate::timeline::{
     DatagramKey, Direction, Hop, Leg, Phase, Protocol, State, Timeline, same_packet,
 };
@@ -48,9 +48,9 @@ pub struct PathStep {
     pub point: u32,
     /// Whether the hop before is on another node.
     pub far: bool,
-    /// Nanoseconds since the hop before; `None` for a packet's first hop, and
+    /// Time since the hop before; `None` for a packet's first hop, and
     /// where two nodes' clocks cannot be compared.
-    pub took: Option<u64>,
+    pub took: Option<Nanos>,
 }
 
 /// The path of one packet.
@@ -69,12 +69,12 @@ pub struct Connection {
     pub target: usize,
     /// Whether it is a TCP connection, which has a handshake.
     pub tcp: bool,
-    /// When it began, nanoseconds since the Unix epoch.
-    pub started: u64,
+    /// When it began.
+    pub started: Wall,
     /// SYN to SYN-ACK.
-    pub handshake: Option<u64>,
+    pub handshake: Option<Nanos>,
     /// First data to first data back.
-    pub first_byte: Option<u64>,
+    pub first_byte: Option<Nanos>,
     /// Whether a reset answered the SYN.
     pub refused: bool,
     /// Whether there was a reset.
@@ -92,7 +92,7 @@ pub struct Connection {
 }
 
 /// Identifies a flow over all its revisions.
-type Key = (SocketAddr, Option<u32>, Option<DatagramKey>, u64);
+type Key = (SocketAddr, Option<u32>, Option<DatagramKey>, Mono);
 
 /// The connections of a trace.
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ impl Observations {
             timeline.client,
             timeline.key.isn,
             timeline.key.datagram,
-            timeline.started_monotonic.ns(),
+            timeline.started_monotonic,
         );
         let connection = self.connection(timeline);
         if let Some(earlier) = self.known.get(&key)
@@ -147,9 +147,9 @@ impl Observations {
         Connection {
             target,
             tcp: timeline.protocol == Protocol::Tcp,
-            started: timeline.started.ns(),
-            handshake: timeline.handshake_ns.map(Nanos::unsigned),
-            first_byte: timeline.first_byte_ns.map(Nanos::unsigned),
+            started: timeline.started,
+            handshake: timeline.handshake_ns.map(at_least_none),
+            first_byte: timeline.first_byte_ns.map(at_least_none),
             refused: matches!(state, State::Refused { .. }),
             reset: matches!(state, State::Refused { .. } | State::Reset { .. })
                 || timeline.hops.iter().any(|hop| hop.phase == Phase::Rst),
@@ -185,7 +185,7 @@ impl Observations {
                 if far && !comparable {
                     return None;
                 }
-                Some((hop.offset_ns - before.offset_ns).unsigned())
+                Some(at_least_none(hop.offset_ns - before.offset_ns))
             });
             let point = self.point(hop);
             steps.push(PathStep { point, far, took });
@@ -210,4 +210,9 @@ impl Observations {
             u32::try_from(points.len() - 1).unwrap_or(u32::MAX)
         })
     }
+}
+
+/// A time that passed: where two clocks disagree, it is none rather than negative.
+fn at_least_none(time: Nanos) -> Nanos {
+    time.max(Nanos::ZERO)
 }

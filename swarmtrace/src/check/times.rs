@@ -6,6 +6,7 @@
 //! statistics take for the units that vary.
 
 use super::hops::Samples;
+use crate::sys::clock::Nanos;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
@@ -14,7 +15,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2Serializer};
 /// Significant digits that times keep.
 const DIGITS: u8 = 3;
 /// Longer times count as this: an hour.
-const LONGEST_NS: u64 = 3_600_000_000_000;
+const LONGEST: Nanos = Nanos::from_secs(3600);
 /// Fewest times in a stretch.
 const STRETCH: usize = 10;
 /// Most stretches of a run.
@@ -22,7 +23,7 @@ const STRETCHES: usize = 12;
 /// Longest encoded histogram that is read.
 const LONGEST_TEXT: usize = 1 << 20;
 
-/// Values and how often they occurred, in their order.
+/// Nanoseconds and how often they occurred, in their order.
 pub type Counts = Vec<(u64, u64)>;
 
 /// The times of one measure in one run.
@@ -40,7 +41,7 @@ impl Times {
         let bound = |index: usize| index * samples.len() / stretches;
         let counts = (0..stretches).filter_map(|index| {
             let part = samples.get(bound(index)..bound(index + 1))?;
-            Some(counts(&histogram(part.iter().map(|(_, ns)| *ns))?))
+            Some(counts(&histogram(part.iter().map(|(_, took)| *took))?))
         });
         Self {
             stretches: counts.collect(),
@@ -115,7 +116,7 @@ fn is_ours(bytes: &[u8]) -> bool {
     };
     let length = word(4).is_some_and(|length| length as usize <= bytes.len());
     let digits = word(12) == Some(u32::from(DIGITS));
-    let range = long(16) == Some(1) && long(24).is_some_and(|high| high <= LONGEST_NS * 2);
+    let range = long(16) == Some(1) && long(24).is_some_and(|high| high <= LONGEST.unsigned() * 2);
     length && digits && range
 }
 
@@ -125,10 +126,11 @@ fn empty() -> Option<Histogram<u64>> {
     Some(histogram)
 }
 
-fn histogram(times: impl Iterator<Item = u64>) -> Option<Histogram<u64>> {
+fn histogram(times: impl Iterator<Item = Nanos>) -> Option<Histogram<u64>> {
     let mut histogram = empty()?;
-    for ns in times {
-        histogram.record(ns.clamp(1, LONGEST_NS)).ok()?;
+    for took in times {
+        let took = took.clamp(Nanos::new(1), LONGEST);
+        histogram.record(took.unsigned()).ok()?;
     }
     Some(histogram)
 }

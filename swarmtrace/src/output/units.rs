@@ -1,7 +1,11 @@
 //! Times as people read them.
 
-/// A duration with three figures: `412 µs`, `1.20 ms`, `3.00 s`.
-pub fn duration(ns: u64) -> String {
+use crate::sys::clock::Nanos;
+
+/// A duration with three figures: `412 µs`, `1.20 ms`, `3.00 s`; a negative one is
+/// none at all.
+pub fn duration(time: Nanos) -> String {
+    let ns = time.unsigned();
     let scaled = |value: f64, unit: &str| match value {
         v if v < 9.995 => format!("{v:.2} {unit}"),
         v if v < 99.95 => format!("{v:.1} {unit}"),
@@ -17,9 +21,9 @@ pub fn duration(ns: u64) -> String {
 }
 
 /// A signed duration: `+412 µs`, `-3 µs`.
-pub fn offset(ns: i64) -> String {
-    let sign = if ns < 0 { '-' } else { '+' };
-    format!("{sign}{}", duration(ns.unsigned_abs()))
+pub fn offset(time: Nanos) -> String {
+    let sign = if time < Nanos::ZERO { '-' } else { '+' };
+    format!("{sign}{}", duration(time.abs()))
 }
 
 #[cfg(test)]
@@ -28,10 +32,10 @@ mod tests {
 
     #[test]
     fn durations_have_three_figures() {
-        assert_eq!(duration(412_400), "412 µs");
-        assert_eq!(duration(999_600), "1.00 ms");
-        assert_eq!(duration(45_200_000), "45.2 ms");
-        assert_eq!(duration(3_000_000_000), "3.00 s");
-        assert_eq!(offset(-2_900), "-3 µs");
+        assert_eq!(duration(Nanos::new(412_400)), "412 µs");
+        assert_eq!(duration(Nanos::new(999_600)), "1.00 ms");
+        assert_eq!(duration(Nanos::new(45_200_000)), "45.2 ms");
+        assert_eq!(duration(Nanos::from_secs(3)), "3.00 s");
+        assert_eq!(offset(Nanos::new(-2_900)), "-3 µs");
     }
 }

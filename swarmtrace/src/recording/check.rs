@@ -1,6 +1,7 @@
 //! `swarmtrace-check`: the report of `check`.
 
 use super::record::{Format, Record};
+use crate::sys::clock::Nanos;
 use crate::timeline::Measure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,11 +75,14 @@ pub struct Figures {
     /// How many times there are.
     pub count: u64,
     /// The median.
-    pub p50_ns: u64,
+    #[schemars(with = "u64")]
+    pub p50_ns: Nanos,
     /// The 90th percentile.
-    pub p90_ns: u64,
+    #[schemars(with = "u64")]
+    pub p90_ns: Nanos,
     /// The 99th percentile.
-    pub p99_ns: u64,
+    #[schemars(with = "u64")]
+    pub p99_ns: Nanos,
 }
 
 /// One measure of one backend, compared with the baseline.
@@ -99,7 +103,8 @@ pub struct Comparison {
     /// that changed. 0.2 is 20 % longer.
     pub change: Option<f64>,
     /// The same change in nanoseconds.
-    pub change_ns: Option<i64>,
+    #[schemars(with = "Option<i64>")]
+    pub change_ns: Option<Nanos>,
     /// The relative change of the median that another run of the baseline may show.
     pub noise: Option<f64>,
     /// The probability of times so much longer by chance, corrected for the number
@@ -124,7 +129,8 @@ pub struct Slower {
     /// The largest relative change among them: 0.2 is 20 % longer.
     pub change: f64,
     /// The same change in nanoseconds.
-    pub change_ns: i64,
+    #[schemars(with = "i64")]
+    pub change_ns: Nanos,
 }
 
 /// The trace that was checked.

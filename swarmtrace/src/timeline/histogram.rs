@@ -25,7 +25,7 @@ use swarmtrace_common::Direction;
 const MAX_EDGES: usize = 2_000;
 
 /// Longer times count as this: an hour.
-const LONGEST_NS: u64 = 3_600_000_000_000;
+const LONGEST: Nanos = Nanos::from_secs(3600);
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -57,13 +57,17 @@ pub struct Latency {
     /// How many times.
     pub count: u64,
     /// Half were no longer.
-    pub p50_ns: u64,
+    #[schemars(with = "u64")]
+    pub p50_ns: Nanos,
     /// Nine in ten were no longer.
-    pub p90_ns: u64,
+    #[schemars(with = "u64")]
+    pub p90_ns: Nanos,
     /// 99 in a hundred were no longer.
-    pub p99_ns: u64,
+    #[schemars(with = "u64")]
+    pub p99_ns: Nanos,
     /// The longest.
-    pub max_ns: u64,
+    #[schemars(with = "u64")]
+    pub max_ns: Nanos,
 }
 
 /// A [`Measure`] that is made without a copy of a name: one is asked for for every
@@ -158,10 +162,10 @@ impl Histograms {
             .map(|(measure, Kept { times, .. })| Latency {
                 measure,
                 count: times.len(),
-                p50_ns: times.value_at_quantile(0.5).min(times.max()),
-                p90_ns: times.value_at_quantile(0.9).min(times.max()),
-                p99_ns: times.value_at_quantile(0.99).min(times.max()),
-                max_ns: times.max(),
+                p50_ns: Nanos::from_unsigned(times.value_at_quantile(0.5).min(times.max())),
+                p90_ns: Nanos::from_unsigned(times.value_at_quantile(0.9).min(times.max())),
+                p99_ns: Nanos::from_unsigned(times.value_at_quantile(0.99).min(times.max())),
+                max_ns: Nanos::from_unsigned(times.max()),
             })
             .collect()
     }
@@ -200,7 +204,9 @@ impl Histograms {
         };
         kept.position = kept.position.max(position);
         // It grows to what it is given, up to its limit.
-        let _ = kept.times.record(took.unsigned().clamp(1, LONGEST_NS));
+        let _ = kept
+            .times
+            .record(took.clamp(Nanos::new(1), LONGEST).unsigned());
     }
 }
 

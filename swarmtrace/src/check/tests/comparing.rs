@@ -1,6 +1,6 @@
 //! Comparisons of made-up runs: what is found, what is not, what is named.
 
-use super::{Dice, connections, record, told};
+use super::{Dice, connections, record, samples, told};
 use crate::check::compare::{Rules, compare};
 use crate::check::measures::{Measures, measures, with_measures};
 use crate::check::statistics::{holm, predict, ranks};
@@ -272,7 +272,7 @@ proptest! {
         old in proptest::collection::vec((0_u64..1000, 0_u64..5_000_000), 20..80),
         new in proptest::collection::vec((0_u64..1000, 0_u64..5_000_000), 20..80),
     ) {
-        let (old, new) = (Times::new(old).stretches, Times::new(new).stretches);
+        let (old, new) = (Times::new(samples(old)).stretches, Times::new(samples(new)).stretches);
         let there = ranks(&old, &new).expect("two stretches each");
         let back = ranks(&new, &old).expect("two stretches each");
         for p in [there.p_slower, there.p_faster, there.longer] {

@@ -7,10 +7,11 @@ mod storing;
 mod telling;
 
 use super::Observations;
+use crate::check::hops::Samples;
 use crate::flow::{Correlator, Options};
 use crate::recording::RunSummary;
 use crate::synthetic::{At, Connection, Ending, Route, topology};
-use crate::sys::clock::Nanos;
+use crate::sys::clock::{Nanos, Wall};
 use crate::timeline::Timeline;
 use proptest::prelude::{Just, Strategy};
 use proptest::strategy::Union;
@@ -86,4 +87,11 @@ pub fn whole() -> RunSummary {
 /// One of some words.
 pub fn word(words: &[&'static str]) -> impl Strategy<Value = &'static str> + use<> {
     Union::new(words.iter().map(|word| Just(*word)))
+}
+
+/// Times in nanoseconds, each behind the start of its connection.
+fn samples(times: impl IntoIterator<Item = (u64, u64)>) -> Samples {
+    (times.into_iter())
+        .map(|(started, took)| (Wall::from_ns(started), Nanos::from_unsigned(took)))
+        .collect()
 }

@@ -1,6 +1,6 @@
 //! Baselines in files.
 
-use super::{connections, record, told};
+use super::{connections, record, samples, told};
 use crate::check::baseline::{self, MOST_RUNS};
 use crate::check::measures::{measures, of_run, with_measures};
 use crate::check::times::{Times, merged, quantile};
@@ -97,16 +97,16 @@ fn what_is_no_baseline_is_refused_with_its_name() {
 
 proptest! {
     #[test]
-    fn histograms_survive(samples in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..300)) {
-        let times = Times::new(samples.clone());
-        prop_assert_eq!(times.len(), samples.len() as u64);
+    fn histograms_survive(taken in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..300)) {
+        let times = Times::new(samples(taken.clone()));
+        prop_assert_eq!(times.len(), taken.len() as u64);
         let read = times.encode().and_then(|texts| Times::decode(&texts));
         prop_assert_eq!(read, Some(times));
     }
 
     #[test]
     fn quantiles_are_exact_to_three_digits(mut ns in proptest::collection::vec(1_u64..10_000_000_000, 1..200), q in 0.0..=1.0_f64) {
-        let times = Times::new(ns.iter().map(|ns| (0, *ns)).collect());
+        let times = Times::new(samples(ns.iter().map(|ns| (0, *ns))));
         ns.sort_unstable();
         let rank = ((q * ns.len() as f64).ceil() as usize).clamp(1, ns.len());
         let (exact, found) = (ns[rank - 1] as f64, quantile(&merged(&times.stretches), q) as f64);
@@ -119,7 +119,7 @@ proptest! {
         let engine = base64::prelude::BASE64_STANDARD;
         let _ = Times::decode(&[engine.encode(&bytes)]);
         // And a good one with a byte changed.
-        let good = Times::new(vec![(0, 5_000), (1, 70_000)]).encode().expect("encoded");
+        let good = Times::new(samples([(0, 5_000), (1, 70_000)])).encode().expect("encoded");
         bytes = engine.decode(&good[0]).expect("Base64");
         let length = bytes.len();
         bytes[at % length] ^= mask;

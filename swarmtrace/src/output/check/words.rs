@@ -4,6 +4,7 @@ use crate::output::units::{duration, offset};
 use crate::recording::{
     AssertionResult, CheckReport, Comparison, Figures, Outcome, RunSummary, Slower, Unit,
 };
+use crate::sys::clock::Nanos;
 use crate::timeline::Measure;
 
 /// The outcome of the whole check.
@@ -61,17 +62,17 @@ pub fn owner(service: &str, backend: &str) -> String {
 pub fn measured(checked: &AssertionResult) -> String {
     match (checked.measured, checked.unit) {
         (None, _) => "–".to_owned(),
-        (Some(ns), Unit::Nanoseconds) => time(ns as u64),
+        (Some(ns), Unit::Nanoseconds) => time(Nanos::new(ns as i64)),
         (Some(share), Unit::Percent) => format!("{:.2} %", share),
         (Some(count), _) => format!("{count}"),
     }
 }
 
 /// A time that may be less than a microsecond.
-pub fn time(ns: u64) -> String {
-    match ns {
-        0..9_950 => format!("{:.1} µs", ns as f64 / 1e3),
-        _ => duration(ns),
+pub fn time(time: Nanos) -> String {
+    match time.unsigned() {
+        ns @ 0..9_950 => format!("{:.1} µs", ns as f64 / 1e3),
+        _ => duration(time),
     }
 }
 

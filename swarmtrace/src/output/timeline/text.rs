@@ -53,14 +53,14 @@ pub fn headline(timeline: &Timeline) -> String {
     let entry = words::entry(timeline);
     parts.push(format!("{} → {entry}{backend}", timeline.client));
     if let Some(handshake) = timeline.handshake_ns {
-        parts.push(format!("SYN→SYN-ACK {}", duration(handshake.unsigned())));
+        parts.push(format!("SYN→SYN-ACK {}", duration(handshake)));
     }
     if let Some(first_byte) = timeline.first_byte_ns {
         let name = match timeline.protocol {
             Protocol::Tcp => "first byte",
             Protocol::Udp | Protocol::Sctp => "reply after",
         };
-        parts.push(format!("{name} {}", duration(first_byte.unsigned())));
+        parts.push(format!("{name} {}", duration(first_byte)));
     }
     parts.push(paint(style, &state));
     parts.join(" · ")
@@ -79,7 +79,7 @@ impl Widths {
             lengths.max().unwrap_or(0)
         };
         Self {
-            offset: widest(|h| offset(h.offset_ns.get())).max(9),
+            offset: widest(|h| offset(h.offset_ns)).max(9),
             node: widest(|h| h.node.to_string()),
             place: widest(words::place),
         }
@@ -148,7 +148,7 @@ impl Page<'_> {
             if before.is_none_or(|b| b.node != hop.node) {
                 match hop.uncertainty_ns {
                     Some(Nanos::ZERO) => {}
-                    Some(bound) => what.push(format!("±{}", duration(bound.unsigned()))),
+                    Some(bound) => what.push(format!("±{}", duration(bound))),
                     None => what.push("clock offset unknown".to_owned()),
                 }
             }
@@ -167,7 +167,7 @@ impl Page<'_> {
         };
         let name = words::packet(first, self.timeline.protocol);
         let way = if packet.len() > 1 {
-            let took = (last.offset_ns - first.offset_ns).abs().unsigned();
+            let took = (last.offset_ns - first.offset_ns).abs();
             let hops = packet.len();
             format!(
                 "{name}, {hops} hops in {} to {}",
@@ -184,7 +184,7 @@ impl Page<'_> {
         let widths = &self.widths;
         let line = format!(
             "  {}  {}  {}  {}  {what}",
-            right(&offset(hop.offset_ns.get()), widths.offset),
+            right(&offset(hop.offset_ns), widths.offset),
             left(&hop.node, widths.node),
             left(&words::place(hop), widths.place),
             left(hop.way.name(), 3),
@@ -275,9 +275,9 @@ impl Page<'_> {
                 Some(bound) => format!(
                     "{}'s clock is {} off {}'s, ±{} ({} exchanges)",
                     clock.node,
-                    offset(clock.offset_ns.get()),
+                    offset(clock.offset_ns),
                     timeline.nodes.first().map_or("", String::as_str),
-                    duration(bound.unsigned()),
+                    duration(bound),
                     clock.samples,
                 ),
                 None => format!(
