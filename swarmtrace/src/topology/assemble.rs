@@ -151,13 +151,13 @@ fn remote_endpoints(topology: &mut Topology) {
         }
         let has_lb = |vtep: IpAddr| {
             let mut all = network.endpoints.iter();
-            all.any(|e| e.name == "lb" && e.host == Some(vtep))
+            all.any(|e| e.is_load_balancer() && e.host == Some(vtep))
         };
         let named = nameless.iter().map(|(address, vtep)| {
             let only = nameless.iter().filter(|(_, v)| v == vtep).count() == 1;
             Endpoint {
                 name: if gossip && only && !has_lb(*vtep) {
-                    "lb".to_owned()
+                    Endpoint::LOAD_BALANCER.to_owned()
                 } else {
                     String::new()
                 },

@@ -181,30 +181,23 @@ pub(super) fn services(topology: &Topology) -> Table {
             let mut rows: Vec<_> = tasks_on(topology, service, network)
                 .filter(|(_, address)| address.is_some() || network.is_none())
                 .map(|(task, address)| {
-                    [
-                        task.name.clone(),
-                        address.map_or("-".to_owned(), |a| a.to_string()),
-                        node_of(topology, task),
-                        task.state.to_string(),
-                    ]
+                    let address = address.map_or("-".to_owned(), |a| a.to_string());
+                    let node = node_of(topology, task);
+                    ([task.name.clone(), address, node], Some(task.state))
                 })
                 .collect();
             if rows.is_empty() {
-                rows.push([
-                    "no task".to_owned(),
-                    String::new(),
-                    String::new(),
-                    String::new(),
-                ]);
+                rows.push((["no task".to_owned(), String::new(), String::new()], None));
             }
             let mut first = [
                 network.map_or("-".to_owned(), |n| n.name.clone()),
                 vip(service, network),
                 mark(service, network),
             ];
-            for [task, address, node, state] in rows {
+            for ([task, address, node], state) in rows {
                 let [network, vip, mark] = std::mem::take(&mut first);
-                let running = state == "running";
+                let running = state == Some(TaskState::Running);
+                let state = state.map_or_else(String::new, |state| state.to_string());
                 table.row([
                     (NAME, std::mem::take(&mut name)),
                     (PLAIN, network),

@@ -84,7 +84,7 @@ fn networks(topology: &Topology) -> Table {
     for network in shown {
         let list = |items: Vec<String>| items.join(", ");
         let elsewhere = (network.endpoints.iter())
-            .filter(|e| e.name == "lb" && Some(e.address) != network.load_balancer)
+            .filter(|e| e.is_load_balancer() && Some(e.address) != network.load_balancer)
             .map(|e| match e.host {
                 Some(host) => format!("{} @ {}", e.address, host_name(topology, host)),
                 None => e.address.to_string(),

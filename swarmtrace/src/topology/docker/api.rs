@@ -1,12 +1,14 @@
 //! The parts of the Engine API's answers that the snapshot is made from.
 //!
-//! Every field is optional and enumerations are text, so that a value that is new
-//! in some Docker release costs that value and not the list it is in. What bollard
+//! Every field is optional and enumerations are text or have a variant for other
+//! words, so that a value that is new in some Docker release costs that value and
+//! not the list it is in. What bollard
 //! answers in its own types is converted ([`super::typed`]).
 //!
 //! Relied on: Docker Engine API 1.41 (20.10) to 1.52; `Services` of a network
 //! is moby, api/types/network `ServiceInfo`, present with `?verbose=true`.
 
+use crate::topology::NetworkDriver;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
@@ -58,7 +60,7 @@ answer! {
     Network {
         id: String,
         name: String,
-        driver: String,
+        driver: NetworkDriver,
         ingress: bool,
         #[serde(rename = "IPAM")]
         ipam: Ipam,

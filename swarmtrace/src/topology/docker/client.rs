@@ -9,7 +9,7 @@
 use super::api::{self, Answers};
 use super::plain::{Plain, PlainError};
 use crate::sys::clock::Wall;
-use crate::topology::{ContainerEvent, Happening};
+use crate::topology::{ContainerEvent, Happening, NetworkDriver};
 use bollard::Docker;
 use bollard::errors::Error as BollardError;
 use bollard::models::{EventMessage, EventMessageTypeEnum};
@@ -194,7 +194,7 @@ impl Client {
     ) -> Vec<Result<api::Network, (Option<api::Network>, DockerError)>> {
         stream::iter(listed)
             .map(|network| async move {
-                if network.driver != "overlay" {
+                if network.driver != NetworkDriver::Overlay {
                     return Ok(network);
                 }
                 let id = network.id.clone();

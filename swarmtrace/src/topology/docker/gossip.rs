@@ -75,7 +75,12 @@ fn host_ports(service: &mut Service, container: &Container) {
 
 /// Services, tasks, endpoints and node addresses, by the networks' gossip.
 pub(super) fn networks(answers: &Answers, view: &mut View) {
-    let overlays = || answers.networks.iter().filter(|n| n.driver == "overlay");
+    let overlays = || {
+        answers
+            .networks
+            .iter()
+            .filter(|n| n.driver == NetworkDriver::Overlay)
+    };
     for network in overlays() {
         for (name, gossip) in &network.services {
             if !name.is_empty() {
@@ -137,7 +142,9 @@ fn a_task(view: &mut View, network: &api::Network, service: &str, gossip: &Netwo
     let endpoint = Endpoint {
         name: match parsed {
             Some(parsed) => parsed.for_people(&view.nodes),
-            None if gossip.name == format!("{}-endpoint", network.name) => "lb".into(),
+            None if gossip.name == format!("{}-endpoint", network.name) => {
+                Endpoint::LOAD_BALANCER.into()
+            }
             None => gossip.name.clone(),
         },
         service: Some(service.to_owned()).filter(|n| !n.is_empty()),
@@ -171,7 +178,9 @@ fn local_endpoints(view: &mut View, network: &api::Network) {
         let endpoint = Endpoint {
             name: match parsed {
                 Some(parsed) => parsed.for_people(&view.nodes),
-                None if key.starts_with("lb-") || key == "ingress-sbox" => "lb".into(),
+                None if key.starts_with("lb-") || key == "ingress-sbox" => {
+                    Endpoint::LOAD_BALANCER.into()
+                }
                 None => container.name.clone(),
             },
             service: parsed.map(|p| p.service.to_owned()),

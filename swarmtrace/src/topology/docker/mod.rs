@@ -19,7 +19,9 @@ mod typed;
 pub use client::{Client, DockerError};
 pub use plain::PlainError;
 
-use super::{Docker, Endpoint, Network, Node, Service, SwarmRole, Task, TaskAddress};
+use super::{
+    Docker, Endpoint, Network, NetworkDriver, Node, Service, SwarmRole, Task, TaskAddress,
+};
 use crate::sys::protocol::Protocol;
 use api::Answers;
 use ipnet::IpNet;
@@ -114,11 +116,11 @@ fn said_of_itself(version: &api::Version, info: &api::Info) -> Docker {
 
 fn networks(answers: &Answers) -> Vec<Network> {
     (answers.networks.iter())
-        .filter(|n| !matches!(n.driver.as_str(), "host" | "null"))
+        .filter(|n| !matches!(n.driver, NetworkDriver::Host | NetworkDriver::Null))
         .map(|n| Network {
             id: n.id.clone(),
             name: n.name.clone(),
-            driver: n.driver.as_str().into(),
+            driver: n.driver.clone(),
             ingress: n.ingress,
             vnis: (n
                 .options

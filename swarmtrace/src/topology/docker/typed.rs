@@ -54,7 +54,7 @@ impl From<models::NetworkInspect> for Network {
         Self {
             id: it.id.unwrap_or_default(),
             name: it.name.unwrap_or_default(),
-            driver: it.driver.unwrap_or_default(),
+            driver: it.driver.unwrap_or_default().as_str().into(),
             ingress: it.ingress.unwrap_or_default(),
             ipam: Ipam {
                 config: subnets

@@ -140,6 +140,16 @@ impl Namespace {
     }
 }
 
+impl Endpoint {
+    /// The name of a node's load balancer.
+    pub const LOAD_BALANCER: &str = "lb";
+
+    /// Whether it is a node's load balancer.
+    pub fn is_load_balancer(&self) -> bool {
+        self.name == Self::LOAD_BALANCER
+    }
+}
+
 impl Network {
     /// Whether it is an overlay: Docker says so, or it has a VNI.
     pub fn is_overlay(&self) -> bool {

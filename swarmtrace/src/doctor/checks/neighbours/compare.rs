@@ -94,7 +94,8 @@ impl Overlay<'_> {
             .filter(|host| local.is_some_and(|n| !n.addresses.contains(host)))
             // One that the gossip names was compared already.
             .filter(|host| {
-                !(self.network.endpoints.iter()).any(|e| e.name == "lb" && e.host == Some(*host))
+                !(self.network.endpoints.iter())
+                    .any(|e| e.is_load_balancer() && e.host == Some(*host))
             })
             .collect();
         let named: BTreeSet<IpAddr> = (self.network.endpoints.iter())

@@ -7,7 +7,7 @@ use crate::failure::{
     Certainty, FDB_MISSING, FDB_WRONG_NODE, Failure, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN,
     NEIGHBOUR_WRONG,
 };
-use crate::topology::{FdbEntry, Mac, Neighbour};
+use crate::topology::{Endpoint, FdbEntry, Mac, Neighbour};
 use std::net::IpAddr;
 
 const WHY: &str = "This node cannot send to that address: connections to it stop here, and \
@@ -33,7 +33,9 @@ impl Overlay<'_> {
         host: Option<IpAddr>,
     ) -> Finding {
         let (failure, kind): (&Failure, _) = match (entry, name) {
-            (Entry::Neighbour, "" | "lb") => (&NEIGHBOUR_MISSING_RETURN, "neighbour"),
+            (Entry::Neighbour, "" | Endpoint::LOAD_BALANCER) => {
+                (&NEIGHBOUR_MISSING_RETURN, "neighbour")
+            }
             (Entry::Neighbour, _) => (&NEIGHBOUR_MISSING, "neighbour"),
             (Entry::Forwarding, _) => (&FDB_MISSING, "forwarding"),
         };
@@ -136,11 +138,11 @@ impl Overlay<'_> {
     /// The endpoint with that address, for people.
     fn name(&self, address: IpAddr, name: &str, host: Option<IpAddr>) -> String {
         match (name, host) {
-            ("" | "lb", Some(host)) => {
+            ("" | Endpoint::LOAD_BALANCER, Some(host)) => {
                 let node = self.topology.node_name_at(host);
                 format!("the load balancer of {node} ({address})")
             }
-            ("" | "lb", None) => format!("a load balancer ({address})"),
+            ("" | Endpoint::LOAD_BALANCER, None) => format!("a load balancer ({address})"),
             (name, _) => format!("{name} ({address})"),
         }
     }
