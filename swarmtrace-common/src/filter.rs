@@ -10,10 +10,11 @@ use crate::{EndpointKinds, UnknownValue};
 
 /// How much of a matching flow is reported.
 #[repr(u8)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// SYN, SYN-ACK, RST, FIN, the first data segment each way; a UDP datagram
     /// (SCTP and ESP packet) that follows a second without one; every ICMP error.
+    #[default]
     Transitions = 0,
     /// Every packet.
     AllPackets = 1,
@@ -43,8 +44,8 @@ impl TryFrom<u8> for Mode {
 pub struct Settings {
     /// UDP port that carries VXLAN (Docker's data-path port, 4789 by default).
     pub vxlan_port: u16,
-    /// [`Mode`].
-    pub mode: u8,
+    /// How much of a flow is reported.
+    pub mode: Mode,
     /// 1: every packet matches, the port set and endpoints are not consulted.
     pub match_any: u8,
     /// Report only flows whose tuple-independent hash falls into 1 of N; 0 or 1:
@@ -145,9 +146,10 @@ mod user {
 
     impl Copy for PortSet {}
 
-    // SAFETY: each is `repr(C)`, made of integers alone, without implicit padding.
+    // SAFETY: it is `repr(C)` without implicit padding. Not every byte is a `Mode`, but
+    // user space writes the map and never reads it.
     unsafe impl aya::Pod for Settings {}
-    // SAFETY: as above.
+    // SAFETY: each is `repr(C)`, made of integers alone, without implicit padding.
     unsafe impl aya::Pod for Endpoint {}
     // SAFETY: as above.
     unsafe impl aya::Pod for PortSet {}

@@ -47,8 +47,8 @@ impl Filter {
     /// The mode, read anew: what is remembered of it from one place to the next is
     /// one more thing in which the verifier's paths differ.
     #[inline(always)]
-    pub fn mode(&self) -> u8 {
-        // SAFETY: a byte of a map's entry, which lives while the program runs.
+    pub fn mode(&self) -> Mode {
+        // SAFETY: part of a map's entry, which lives while the program runs.
         unsafe { core::ptr::read_volatile(&self.settings.mode) }
     }
 
@@ -104,7 +104,7 @@ impl Filter {
     /// here costs the verifier less than one that goes on with what it knows.
     #[inline(always)]
     pub fn excludes(&self, parsed: &Parsed) -> bool {
-        self.mode() == Mode::Handshakes as u8
+        self.mode() == Mode::Handshakes
             && !parsed.flags.intersects(PacketFlags::ICMP_ERROR)
             && (parsed.tuple.protocol != TCP
                 || !parsed.tcp_flags.intersects(TcpFlags::SYN | TcpFlags::RST))
@@ -113,7 +113,7 @@ impl Filter {
     /// Whether a matching packet is one to report; marks the first data segment.
     #[inline(always)]
     pub fn reports(&self, ctx: &TcContext, direction: Direction, parsed: &mut Parsed) -> bool {
-        let all = self.settings.mode == Mode::AllPackets as u8;
+        let all = self.settings.mode == Mode::AllPackets;
         let protocol = parsed.tuple.protocol;
         if parsed.flags.intersects(PacketFlags::ICMP_ERROR) {
             return self.sampled_quote(parsed);

@@ -112,7 +112,7 @@ fn rejects_ip(view: &View, ip: usize, ether_type: u16, filter: &Filter, outer: b
 /// or UDP datagram by the IP header.
 #[inline(always)]
 fn rejects_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &Filter) -> bool {
-    let handshakes = filter.mode() == Mode::Handshakes as u8;
+    let handshakes = filter.mode() == Mode::Handshakes;
     match protocol {
         // Nearly every packet of a busy node.
         TCP if handshakes
@@ -129,7 +129,7 @@ fn rejects_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &F
             ) {
                 return true;
             }
-            if protocol == UDP || filter.settings.mode != Mode::Transitions as u8 {
+            if protocol == UDP || filter.settings.mode != Mode::Transitions {
                 return false;
             }
             // A bare acknowledgment is no transition. A length of 0 or below is

@@ -104,7 +104,7 @@ fn only_the_traced_service_matches() {
 fn handshakes_and_resets_alone() {
     needs!(Root, Btf);
     let mut bench = Bench::new(Settings {
-        mode: Mode::Handshakes as u8,
+        mode: Mode::Handshakes,
         match_any: 1,
         ..transitions()
     });
@@ -238,7 +238,7 @@ fn a_connection_s_transitions() {
 fn all_packets_of_the_service_and_icmp_errors_always() {
     needs!(Root, Btf);
     let mut bench = traced(Settings {
-        mode: Mode::AllPackets as u8,
+        mode: Mode::AllPackets,
         ..transitions()
     });
     let ack = tcp(5000, 80, TcpFlags::ACK, 1, 1);
@@ -279,7 +279,7 @@ fn a_sample_is_the_same_through_nat() {
     let settings = Settings {
         sample: 4,
         match_any: 1,
-        mode: Mode::AllPackets as u8,
+        mode: Mode::AllPackets,
         ..transitions()
     };
     let mut bench = Bench::new(settings);
@@ -390,7 +390,7 @@ proptest! {
         reverse in any::<bool>(),
         inside in any::<bool>(),
         options in 0_usize..3,
-        mode in 0_u8..2,
+        mode in prop_oneof![Just(Mode::Transitions), Just(Mode::AllPackets)],
     ) {
         if !needs::met(&[Need::Root, Need::Btf]) {
             return Ok(());
@@ -408,7 +408,7 @@ proptest! {
         }
         let tagged = ethernet(0x8100, &tag(1, IPV4, &frame[14..]));
         // Without the pause that the first of the two would end.
-        if protocol != 6 && mode == 0 {
+        if protocol != 6 && mode == Mode::Transitions {
             bench.input(&frame);
             bench.input(&tagged);
         }

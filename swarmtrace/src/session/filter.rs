@@ -23,7 +23,7 @@ pub fn compile(options: &TraceOptions, topology: &Topology) -> Result<Filter, Se
 pub fn settings(options: &TraceOptions, topology: &Topology, filter: &Filter) -> Settings {
     Settings {
         vxlan_port: vxlan_port(topology),
-        mode: options.mode as u8,
+        mode: options.mode,
         match_any: u8::from(filter.kernel_endpoints().is_none()),
         sample: options.sample,
         ..Settings::default()

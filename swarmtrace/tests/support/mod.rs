@@ -18,7 +18,7 @@ use swarmtrace_common::{Mode, PacketEvent, Settings};
 pub fn everything() -> Settings {
     Settings {
         vxlan_port: 4789,
-        mode: Mode::AllPackets as u8,
+        mode: Mode::AllPackets,
         match_any: 1,
         ..Settings::default()
     }

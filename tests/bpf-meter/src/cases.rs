@@ -114,8 +114,8 @@ impl Case {
     pub fn run(&self) -> Run {
         let settings = Settings {
             vxlan_port: VXLAN,
-            mode: self.mode as u8,
-            match_any: u8::from(self.mode as u8 == Mode::Handshakes as u8),
+            mode: self.mode,
+            match_any: u8::from(self.mode == Mode::Handshakes),
             ..Settings::default()
         };
         let service = Endpoint::new(IpAddr::from(SERVICE), PORT, 6);

@@ -93,7 +93,7 @@ impl Loaded {
             .fold(EndpointKinds::empty(), |kinds, one| kinds | one.kind());
         let settings = [
             &settings.vxlan_port.to_ne_bytes()[..],
-            &[settings.mode, settings.match_any],
+            &[settings.mode as u8, settings.match_any],
             &settings.sample.to_ne_bytes(),
             &kinds.bits().to_ne_bytes(),
             &[0; 4],

@@ -135,7 +135,7 @@ fn packets(results: &mut Map<String, Value>) -> Result<()> {
         results.insert(format!("{name}_ns"), json!(nanoseconds));
     }
     capture.set_settings(Settings {
-        mode: Mode::AllPackets as u8,
+        mode: Mode::AllPackets,
         ..settings
     })?;
     let data = frame([10, 0, 0, 6], 80, 0x18);
@@ -148,7 +148,7 @@ fn packets(results: &mut Map<String, Value>) -> Result<()> {
     )?;
     results.insert(String::from("reported_all_packets_ns"), json!(nanoseconds));
     capture.set_settings(Settings {
-        mode: Mode::Handshakes as u8,
+        mode: Mode::Handshakes,
         match_any: 1,
         ..settings
     })?;
