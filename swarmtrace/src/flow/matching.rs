@@ -17,9 +17,10 @@ use super::conntrack::{Side, side_of};
 use super::leg::Leg;
 use super::marks::Marks;
 use super::open_flow::OpenFlow;
-use super::packet::{TCP, is_rst_ack, is_syn, is_syn_ack};
+use super::packet::{is_rst_ack, is_syn, is_syn_ack};
 use super::phase::Phase;
 use crate::sys::clock::{Mono, Nanos};
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 /// How long a sequence number stays the mark of one connection.
@@ -39,7 +40,7 @@ pub(super) fn phase(flow: &OpenFlow, event: &PacketEvent, leg: Leg) -> Option<Ph
     if event.has(PacketFlags::ICMP_ERROR) {
         return Some(Phase::IcmpError);
     }
-    if flow.protocol != TCP {
+    if flow.protocol != Protocol::Tcp {
         return Some(match leg {
             Leg::Forward => Phase::Request,
             Leg::Reply => Phase::Response,
@@ -193,10 +194,11 @@ pub(super) fn udp_fits(
 /// the higher the better, `None` where it does not.
 pub(super) fn numbers_alone(flow: &OpenFlow, event: &PacketEvent) -> Option<(Leg, u8)> {
     let late = flow.is(Marks::LATE);
-    if event.tuple.protocol != flow.protocol || event.has(PacketFlags::ICMP_ERROR) || late {
+    if event.tuple.protocol != flow.protocol.number() || event.has(PacketFlags::ICMP_ERROR) || late
+    {
         return None;
     }
-    let tcp = flow.protocol == TCP;
+    let tcp = flow.protocol == Protocol::Tcp;
     let (leg, phase) = if !tcp {
         (Leg::Forward, Phase::Request)
     } else if is_syn(event) && event.seq == flow.isn {

@@ -8,11 +8,12 @@ use super::fates::Fates;
 use super::intern::{Interner, Spot, Tap, Tunnel};
 use super::leg::Leg;
 use super::marks::Marks;
-use super::packet::{Packet, TCP, UDP, numbers};
+use super::packet::{Packet, UDP, numbers};
 use super::phase::Phase;
 use super::tuples::{TupleRef, Tuples};
 use crate::sys::clock::{Mono, Nanos};
 use crate::sys::device::DeviceRef;
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::{PacketEvent, PacketFlags, Tuple};
 
 /// Most packets that are kept of one flow.
@@ -51,7 +52,7 @@ pub(super) struct OpenFlow {
     pub omitted: u32,
     pub marks: Marks,
     pub revision: u8,
-    pub protocol: u8,
+    pub protocol: Protocol,
     pub tuples: Tuples,
     pub packets: Vec<Packet>,
     pub(super) seen: Vec<Seen>,
@@ -69,6 +70,11 @@ pub(super) enum Recorded {
 
 impl OpenFlow {
     pub fn new(number: u64, event: &PacketEvent, isn: u32, lost_before: u64) -> Self {
+        // Flows are made of nothing else.
+        let protocol = match event.tuple.protocol {
+            UDP => Protocol::Udp,
+            _ => Protocol::Tcp,
+        };
         Self {
             number,
             start: Mono::of(event),
@@ -79,8 +85,8 @@ impl OpenFlow {
             omitted: 0,
             marks: Marks::empty(),
             revision: 0,
-            protocol: event.tuple.protocol,
-            tuples: Tuples::new(event.tuple.protocol),
+            protocol,
+            tuples: Tuples::new(protocol),
             packets: Vec::new(),
             seen: Vec::new(),
             icmps: Vec::new(),
@@ -112,7 +118,7 @@ impl OpenFlow {
         if !self.is(Marks::ANSWERED) || self.is(bad) || self.packets.iter().any(|p| p.attempt > 1) {
             return false;
         }
-        if self.protocol != TCP {
+        if self.protocol != Protocol::Tcp {
             return true;
         }
         let of = |phase: Phase| {

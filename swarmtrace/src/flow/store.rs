@@ -10,6 +10,7 @@ use super::open_flow::OpenFlow;
 use super::packet::{Packet, TCP};
 use super::phase::Phase;
 use crate::sys::clock::Mono;
+use crate::sys::protocol::Protocol;
 use std::collections::VecDeque;
 use swarmtrace_common::{PacketEvent, TcpFlags, Tuple};
 
@@ -107,7 +108,7 @@ impl Store {
             (self.slots.len() - 1) as u32
         });
         self.order.push_back((slot, flow.number));
-        if flow.protocol == TCP {
+        if flow.protocol == Protocol::Tcp {
             self.by_number.add(self.fingerprints.isn(flow.isn), slot);
         }
         self.slots[slot as usize] = Some(Box::new(flow));
@@ -122,7 +123,7 @@ impl Store {
         for tuple in flow.tuples.iter() {
             self.by_tuple.remove(self.fingerprints.tuple(&tuple), slot);
         }
-        if flow.protocol == TCP {
+        if flow.protocol == Protocol::Tcp {
             self.by_number.remove(self.fingerprints.isn(flow.isn), slot);
         } else {
             for packet in flow.packets.iter().filter(|p| p.phase == Phase::Request) {

@@ -4,14 +4,13 @@ use super::fates::Fates;
 use super::marks::Marks;
 use super::model::{Flow, FlowPacket, Sighting};
 use super::open_flow::{OpenFlow, Seen, Shared};
-use super::packet::TCP;
 use crate::sys::clock::{Mono, Nanos};
 use crate::sys::protocol::Protocol;
 
 impl OpenFlow {
     /// The flow as it stands. `lost`: events of all flows that were lost so far.
     pub fn to_flow(&self, shared: &Shared, lost: u64) -> Flow {
-        let tcp = self.protocol == TCP;
+        let tcp = self.protocol == Protocol::Tcp;
         let mut packets: Vec<FlowPacket> = self
             .packets
             .iter()
@@ -44,7 +43,7 @@ impl OpenFlow {
         Flow {
             number: self.number,
             revision: u32::from(self.revision),
-            protocol: if tcp { Protocol::Tcp } else { Protocol::Udp },
+            protocol: self.protocol,
             isn: (tcp && !self.is(Marks::LATE)).then_some(self.isn),
             server_isn: (tcp && self.is(Marks::ANSWERED)).then_some(self.server_isn),
             start_seen: self.is(Marks::START_SEEN),

@@ -5,6 +5,7 @@
 //! IPv6 pair.
 
 use super::leg::Leg;
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::Tuple;
 
 const V4_PREFIX: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -22,7 +23,7 @@ enum Pairs {
 #[derive(Debug)]
 pub(super) struct Tuples {
     pairs: Pairs,
-    protocol: u8,
+    protocol: Protocol,
 }
 
 /// A pair's number and the leg whose direction is meant, in one byte.
@@ -50,7 +51,7 @@ impl TupleRef {
 }
 
 impl Tuples {
-    pub fn new(protocol: u8) -> Self {
+    pub fn new(protocol: Protocol) -> Self {
         Self {
             pairs: Pairs::V4(Vec::new()),
             protocol,
@@ -66,7 +67,7 @@ impl Tuples {
 
     /// Where the tuple stands and which leg's direction it has.
     pub fn find(&self, tuple: &Tuple) -> Option<TupleRef> {
-        if tuple.protocol != self.protocol {
+        if tuple.protocol != self.protocol.number() {
             return None;
         }
         match &self.pairs {
@@ -154,9 +155,9 @@ fn v4(tuple: &Tuple) -> Option<[u8; 12]> {
     Some(pair)
 }
 
-fn from_v4(pair: &[u8; 12], protocol: u8) -> Tuple {
+fn from_v4(pair: &[u8; 12], protocol: Protocol) -> Tuple {
     let mut tuple = Tuple {
-        protocol,
+        protocol: protocol.number(),
         ..Tuple::default()
     };
     tuple.src[..12].copy_from_slice(&V4_PREFIX);
@@ -177,9 +178,9 @@ fn full(tuple: &Tuple) -> [u8; 36] {
     pair
 }
 
-fn from_full(pair: &[u8; 36], protocol: u8) -> Tuple {
+fn from_full(pair: &[u8; 36], protocol: Protocol) -> Tuple {
     let mut tuple = Tuple {
-        protocol,
+        protocol: protocol.number(),
         ..Tuple::default()
     };
     tuple.src.copy_from_slice(&pair[..16]);
@@ -201,7 +202,7 @@ mod tests {
     fn both_families_come_back_as_they_went_in() {
         let v4 = tuple("192.0.2.1:40000", "10.0.0.5:80");
         let v6 = tuple("[2001:db8::1]:40000", "[2001:db8::2]:80");
-        let mut tuples = Tuples::new(6);
+        let mut tuples = Tuples::new(Protocol::Tcp);
         let first = tuples.add(&v4).unwrap();
         assert_eq!(tuples.find(&v4.reversed()).unwrap().leg(), Leg::Reply);
         let second = tuples.add(&v6).unwrap();
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn there_is_a_last_pair() {
-        let mut tuples = Tuples::new(6);
+        let mut tuples = Tuples::new(Protocol::Tcp);
         for port in 0..200 {
             let next = tuple(&format!("10.0.0.1:{port}"), "10.0.0.2:80");
             assert_eq!(tuples.add(&next).is_some(), usize::from(port as u16) < MAX);

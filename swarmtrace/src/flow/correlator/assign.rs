@@ -10,6 +10,7 @@ use crate::flow::packet::{TCP, UDP, is_rst_ack, is_syn, is_syn_ack};
 use crate::flow::phase::Phase;
 use crate::flow::tuples::TupleRef;
 use crate::sys::clock::Mono;
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags, Tuple};
 
 impl Correlator {
@@ -139,8 +140,9 @@ impl Correlator {
         };
         let packets = flow.packets.len();
         let recorded = flow.record(event, phase, tuple, conntrack, &mut self.shared);
-        let new_request =
-            flow.protocol == UDP && phase == Phase::Request && flow.packets.len() > packets;
+        let new_request = flow.protocol == Protocol::Udp
+            && phase == Phase::Request
+            && flow.packets.len() > packets;
         if new_request {
             self.store.index_request(slot);
         }
@@ -158,7 +160,7 @@ impl Correlator {
 /// UDP: whether a datagram comes after the first exchange, whose datagrams alone are
 /// kept.
 fn is_after_exchange(flow: &OpenFlow, event: &PacketEvent, phase: Phase, leg: Leg) -> bool {
-    flow.protocol == UDP
+    flow.protocol == Protocol::Udp
         && !event.has(PacketFlags::ICMP_ERROR)
         && flow.is(Marks::ANSWERED)
         && flow.packets.iter().any(|p| p.phase == phase)

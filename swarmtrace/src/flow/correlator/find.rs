@@ -6,8 +6,8 @@ use crate::flow::conntrack::side_of;
 use crate::flow::leg::Leg;
 use crate::flow::marks::Marks;
 use crate::flow::matching;
-use crate::flow::packet::{TCP, UDP};
 use crate::sys::clock::Mono;
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::{PacketEvent, PacketFlags, Tuple};
 
 impl Correlator {
@@ -31,7 +31,7 @@ impl Correlator {
             };
             let leg = leg_of(pair.leg());
             let seen_here = || flow.was_seen_in(pair, event.netns, &self.shared);
-            let fits = if flow.protocol == TCP {
+            let fits = if flow.protocol == Protocol::Tcp {
                 matching::tcp_fits(flow, event, leg, seen_here)
             } else {
                 matching::udp_fits(flow, event, leg, seen_here)
@@ -79,7 +79,7 @@ impl Correlator {
         let Some(flow) = self.store.get(slot) else {
             return false;
         };
-        flow.protocol == UDP
+        flow.protocol == Protocol::Udp
             && leg == Leg::Forward
             && !event.has(PacketFlags::ICMP_ERROR)
             && flow.is(Marks::ANSWERED | Marks::EMITTED)

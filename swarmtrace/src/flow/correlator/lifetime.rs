@@ -5,9 +5,9 @@ use crate::flow::leg::Leg;
 use crate::flow::marks::Marks;
 use crate::flow::open_flow::OpenFlow;
 use crate::flow::options::Waits;
-use crate::flow::packet::UDP;
 use crate::flow::phase::Phase;
 use crate::sys::clock::{Mono, Nanos};
+use crate::sys::protocol::Protocol;
 use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 
 impl Correlator {
@@ -17,7 +17,7 @@ impl Correlator {
             return;
         };
         let before = flow.marks;
-        let udp = flow.protocol == UDP;
+        let udp = flow.protocol == Protocol::Udp;
         match phase {
             Phase::Syn => flow.set(Marks::START_SEEN),
             Phase::SynAck => {
@@ -80,7 +80,7 @@ fn wait_until(flow: &OpenFlow, time: Mono, waits: &Waits) -> Mono {
             .find(|p| p.phase == phase)
             .map_or(time, |p| p.base)
     };
-    let udp = flow.protocol == UDP;
+    let udp = flow.protocol == Protocol::Udp;
     let complete = flow.is(Marks::RESPONSE) && (udp || flow.is(Marks::REQUEST));
     if flow.is_over() || flow.is(Marks::CHANGED) {
         time + waits.linger
