@@ -17,7 +17,7 @@
 
 use super::docker::Client;
 use super::{Lives, discover};
-use crate::sys::clock::Wall;
+use crate::sys::clock::{Nanos, Wall};
 use crate::sys::netns::{Netns, NetnsError, OWN};
 use futures_util::StreamExt;
 use inotify::{EventMask, EventStream, Inotify, WatchMask, Watches};
@@ -43,8 +43,8 @@ const RESCAN: Duration = Duration::from_secs(10);
 /// how long.
 const MOUNT_POLL: Duration = Duration::from_millis(10);
 const MOUNT_PATIENCE: Duration = Duration::from_secs(5);
-/// How far back Docker's events are requested, in seconds.
-const HISTORY: i64 = 15 * 60;
+/// How far back Docker's events are requested.
+const HISTORY: Nanos = Nanos::from_secs(15 * 60);
 /// Pause before Docker's events are requested again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
@@ -342,13 +342,13 @@ fn judge(mut datagram: &[u8]) -> Option<Heard> {
 
 /// Docker's events, for as long as the program runs.
 async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
-    let mut since = now_seconds().saturating_sub(HISTORY);
+    let mut since = Wall::now() - HISTORY;
     loop {
         if let Some(client) = &client {
             let mut events = std::pin::pin!(client.events(since));
             while let Some(event) = events.next().await {
                 if let Some(event) = event {
-                    since = since.max(event.time.seconds().cast_signed());
+                    since = since.max(event.time);
                     state.lives.note(&event);
                 }
                 state.docker_changed();
@@ -363,10 +363,6 @@ async fn docker_events(mut client: Option<Client>, state: Arc<State>) {
             }
         }
     }
-}
-
-fn now_seconds() -> i64 {
-    Wall::now().seconds().cast_signed()
 }
 
 #[cfg(test)]

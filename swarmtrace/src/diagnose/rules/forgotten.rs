@@ -10,10 +10,13 @@ use crate::diagnose::questions::born_in_sandbox;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{name, seen};
 use crate::failure::{Certainty, Diagnosis, IPVS_CONNECTION_FORGOTTEN};
+use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::{Direction, Gap, Leg, State};
 use crate::topology::Role;
 
-const IPVS_IDLE_NS: u64 = 890_000_000_000;
+const IPVS_IDLE: Nanos = Nanos::from_secs(890);
+/// A longer silence is listed as evidence.
+const NOTABLE: Nanos = Nanos::from_secs(60);
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let State::Reset {
@@ -31,8 +34,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     let idle = idle(case, index);
-    let quiet =
-        idle.map(|ns| format!("nothing was seen of it for {} s before", ns / 1_000_000_000));
+    let quiet = idle.map(|idle| {
+        format!(
+            "nothing was seen of it for {} s before",
+            idle.duration().as_secs()
+        )
+    });
     let old = case.timeline.gaps.contains(&Gap::StartNotSeen);
     let stopped = match case.task_state {
         Some(state @ TaskActivity::Stopped { .. }) => {
@@ -43,7 +50,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let sent = case
         .reset_sent(hop)
         .map(|r| format!("the kernel says {} sent it", r.namespace));
-    let long = idle.is_some_and(|ns| ns >= IPVS_IDLE_NS);
+    let long = idle.is_some_and(|idle| idle >= IPVS_IDLE);
     Some(
         at_hop(
             &IPVS_CONNECTION_FORGOTTEN,
@@ -53,7 +60,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         )
         .because(format!("first seen: {}", seen(case, hop)))
         .because_of(sent)
-        .because_of(quiet.filter(|_| long || idle.is_some_and(|ns| ns > 60_000_000_000)))
+        .because_of(quiet.filter(|_| long || idle.is_some_and(|idle| idle > NOTABLE)))
         .because_of(old.then(|| format!("opened before the trace; reset at {}", name(case, hop))))
         .because_of(stopped)
         .confirm_all(in_balancer(case, "ipvsadm -L --timeout"))
@@ -62,13 +69,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
 }
 
 /// The longest silence before the reset.
-fn idle(case: &Case<'_>, reset: usize) -> Option<u64> {
+fn idle(case: &Case<'_>, reset: usize) -> Option<Nanos> {
     let at = case.hop(reset)?;
-    let mut times: Vec<u64> = (case.hops())
+    let mut times: Vec<Mono> = (case.hops())
         .filter(|(_, h)| h.node == at.node && h.time_ns <= at.time_ns)
-        .map(|(_, h)| h.time_ns.ns())
+        .map(|(_, h)| h.time_ns)
         .collect();
     times.sort_unstable();
-    let longest = times.windows(2).map(|w| w[1].saturating_sub(w[0]));
+    let longest = times.windows(2).map(|w| w[1].since(w[0]));
     longest.max()
 }

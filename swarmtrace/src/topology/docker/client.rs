@@ -104,18 +104,18 @@ impl Client {
         })
     }
 
-    /// Something happened to a container, network, service or node, since then
-    /// (seconds since the Unix epoch) as far as Docker remembers; what, if it was
-    /// a container's start or end. Ends when the connection does.
+    /// Something happened to a container, network, service or node, since then (in
+    /// whole seconds) as far as Docker remembers; what, if it was a container's start
+    /// or end. Ends when the connection does.
     pub fn events(
         &self,
-        since: i64,
+        since: Wall,
     ) -> impl futures_util::Stream<Item = Option<ContainerEvent>> + use<> {
         let types = vec!["container", "network", "service", "node"];
         let filters = std::collections::HashMap::from([("type", types)]);
         let options = bollard::query_parameters::EventsOptionsBuilder::default()
             .filters(&filters)
-            .since(&since.to_string())
+            .since(&since.seconds().to_string())
             .build();
         self.docker
             .events(Some(options))
