@@ -59,8 +59,8 @@ fn failures_page() {
     let committed = std::fs::read_to_string(PAGE).unwrap_or_default();
     assert!(
         committed == page,
-        "docs/failures.md is not what the table of failures says; write it again:\n    \
-         SWARMTRACE_WRITE_DOCS=1 cargo test -p swarmtrace-tests --test failures_page"
+        "docs/failures.md is not what the table of failures says: write it again with \
+         `cargo xtask docs`"
     );
 }
 

@@ -3,6 +3,7 @@
 use super::options::OutputFormat;
 use crate::features;
 use crate::output;
+use crate::recording;
 use std::process::ExitCode;
 
 /// Nothing can be traced here.
@@ -34,7 +35,7 @@ impl Args {
         let report = features::examine(self.verbose).await;
         output::print(&match self.output {
             OutputFormat::Text => output::features::text::render(&report),
-            OutputFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
+            OutputFormat::Json => recording::write_pretty(&report)?,
         })?;
         Ok(match report.works {
             true => ExitCode::SUCCESS,

@@ -73,7 +73,7 @@ impl Feature {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// swarmtrace's own version.
-    pub version: Cow<'static, str>,
+    pub swarmtrace: Cow<'static, str>,
     /// The running kernel, as `uname -r` prints it.
     pub kernel: String,
     /// Whether anything can be traced.
@@ -100,7 +100,7 @@ impl Report {
         let bad = features.iter().find(|f| f.needed && f.state != State::Ok);
         let why_not = bad.map(|f| format!("{}: {}; {}", f.id.name(), f.what, f.id.get()));
         Self {
-            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+            swarmtrace: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             kernel,
             works: why_not.is_none(),
             why_not,

@@ -10,6 +10,7 @@ use super::schema;
 use super::summary::Summary;
 use super::timeline::TimelineLine;
 use crate::doctor::Examination;
+use crate::features;
 use crate::probe;
 use crate::topology::Topology;
 use serde_json::Value;
@@ -45,7 +46,7 @@ pub fn find(name: &str) -> Option<Entry> {
 }
 
 /// Every format that is written or read back.
-pub const FORMATS: [Entry; 10] = [
+pub const FORMATS: [Entry; 11] = [
     entry::<TimelineLine>(),
     entry::<NodeLine>(),
     entry::<Summary>(),
@@ -56,4 +57,5 @@ pub const FORMATS: [Entry; 10] = [
     entry::<Topology>(),
     entry::<probe::Report>(),
     entry::<Examination>(),
+    entry::<features::Report>(),
 ];

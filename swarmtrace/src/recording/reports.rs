@@ -1,8 +1,8 @@
-//! The reports that are written whole and that only scripts read. `features` has
-//! no format yet: the `version` of its JSON is swarmtrace's own.
+//! The reports that are written whole and that only scripts read.
 
 use super::record::{Format, Record};
 use crate::doctor::Examination;
+use crate::features;
 use crate::probe;
 use crate::topology::Topology;
 
@@ -21,6 +21,18 @@ impl Record for probe::Report {
         written_by: "probe --output json",
         read_by: "",
         changes: &["First version."],
+    };
+}
+
+impl Record for features::Report {
+    const FORMAT: Format = Format {
+        name: "swarmtrace-features",
+        written_by: "features --output json",
+        read_by: "",
+        changes: &[
+            "First version. Before it the object had no format, and its version was that of \
+             swarmtrace (now swarmtrace).",
+        ],
     };
 }
 

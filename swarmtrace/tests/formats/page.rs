@@ -10,11 +10,9 @@ use swarmtrace::recording::{Entry, FORMATS};
 const HEAD: &str = "\
 # JSON formats
 
-<!-- Written by a test from the types in swarmtrace/src/recording/:
-     SWARMTRACE_WRITE_DOCS=1 cargo test -p swarmtrace --test formats -->
+<!-- Written by `cargo xtask docs` from the types in swarmtrace/src/recording/. -->
 
-Every JSON object that swarmtrace writes has a `format` and a `version`, except that of `features`, \
-which has no schema yet. Under one version fields \
+Every JSON object that swarmtrace writes has a `format` and a `version`. Under one version fields \
 may be added, and swarmtrace itself ignores fields that it does not know: so should your script. A \
 field that goes, or changes its type or meaning, raises the version. swarmtrace reads every version \
 up to its own; a newer one is an error that names the file, the line and both versions.

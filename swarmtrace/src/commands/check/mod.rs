@@ -1,17 +1,18 @@
 //! `swarmtrace check`: assertions over a trace, and a comparison with earlier ones.
 
+mod request;
 #[cfg(test)]
 mod tests;
 
 use super::options::{Sampling, Selection, Tuning, parse_percent};
-use crate::check::{Assertion, Observations, Request, Rules, Save, baseline, conclude, parse};
+use crate::check::{Observations, conclude};
 use crate::output::check::{ReportFormat, render};
 use crate::output::notes::announce;
 use crate::output::{self, style};
 use crate::recording::{CheckReport, RunSummary};
 use crate::session::{Driver, DriverOptions, Item, TraceLimits, TraceOptions};
 use crate::sys::atomic_file::AtomicFile;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use swarmtrace_common::Mode;
@@ -97,37 +98,6 @@ impl Args {
         let request = self.request()?;
         let (seen, run) = self.measure().await?;
         Ok(conclude(request, &seen, run)?)
-    }
-
-    fn request(&self) -> Result<Request> {
-        let mut assertions = Vec::new();
-        for text in &self.asserts {
-            assertions.push(parse::assertion(text)?);
-        }
-        if let Some(path) = &self.assertions {
-            assertions.extend(parse::file(path)?);
-        }
-        if assertions.is_empty() && self.baseline.is_none() && self.save_baseline.is_none() {
-            bail!("nothing to check: give --assert, --baseline or --save-baseline");
-        }
-        if !assertions.iter().any(Assertion::is_about_loss) {
-            assertions.push(Assertion::nothing_lost());
-        }
-        let bounded = self.selection.duration.is_some() || self.selection.count.is_some();
-        if !bounded && self.from.is_empty() && self.command.is_empty() {
-            bail!("say when to stop: --duration, --count, or -- COMMAND (or --from FILE)");
-        }
-        let live = self.from.is_empty();
-        let save = |path: &PathBuf| Save::prepare(path, baseline::describe(live));
-        Ok(Request {
-            assertions,
-            rules: Rules {
-                tolerance: self.tolerance,
-                least: self.min_samples,
-            },
-            baseline: self.baseline.as_deref().map(baseline::read).transpose()?,
-            save: self.save_baseline.as_ref().map(save).transpose()?,
-        })
     }
 
     /// Traces, or reads recordings, to the end.
