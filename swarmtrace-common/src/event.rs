@@ -103,9 +103,9 @@ pub struct Tuple {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketEvent {
-    /// `bpf_ktime_get_ns`: CLOCK_MONOTONIC, nanoseconds.
+    /// `bpf_ktime_get_ns`: `CLOCK_MONOTONIC`, nanoseconds.
     pub time: u64,
-    /// The sk_buff's address: a hint of identity, never proof (a retransmission
+    /// The `sk_buff`'s address: a hint of identity, never proof (a retransmission
     /// may reuse it).
     pub skb: u64,
     /// Inode number of the network namespace the tap is in.

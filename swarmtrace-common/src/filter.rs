@@ -102,6 +102,10 @@ impl PortSet {
     }
 
     /// Whether a port is in the set.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs the kernel side instructions"
+    )]
     #[inline(always)]
     pub const fn contains(&self, port: u16) -> bool {
         self.words[(port >> 6) as usize] >> (port & 63) & 1 != 0

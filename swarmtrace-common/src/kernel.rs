@@ -13,7 +13,7 @@ pub struct Offsets {
     pub dev_nd_net: u32,
     /// `net.ns.inum`
     pub net_inum: u32,
-    /// `nf_conn.tuplehash`; `u32::MAX` where nf_conntrack's BTF could not be read.
+    /// `nf_conn.tuplehash`; `u32::MAX` where `nf_conntrack`'s BTF could not be read.
     pub conn_tuplehash: u32,
     /// Size of `nf_conntrack_tuple_hash`.
     pub tuplehash_size: u32,

@@ -15,7 +15,7 @@ use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::{debug, warn};
 use swarmtrace_common::{Direction, EventKind, PacketEvent, PacketFlags, counters};
 
-/// include/uapi/linux/if_packet.h: for another MAC than the device's own.
+/// `include/uapi/linux/if_packet.h`: for another MAC than the device's own.
 const PACKET_OTHERHOST: u32 = 3;
 
 /// User space sets the size.

@@ -49,7 +49,7 @@ impl Filter {
     #[inline(always)]
     pub fn mode(&self) -> Mode {
         // SAFETY: part of a map's entry, which lives while the program runs.
-        unsafe { core::ptr::read_volatile(&self.settings.mode) }
+        unsafe { core::ptr::read_volatile(&raw const self.settings.mode) }
     }
 
     /// Whether packets without ports may be of interest.

@@ -5,7 +5,7 @@
 //! A tc program never changes a packet and always returns `TC_ACT_UNSPEC`, so that
 //! every other program on the same hook still runs. One loaded object serves
 //! every network namespace: where a packet was seen is read from the packet's
-//! own sk_buff.
+//! own `sk_buff`.
 #![no_std]
 #![no_main]
 #![expect(missing_docs, reason = "aya's macro leaves the doc comments out")]

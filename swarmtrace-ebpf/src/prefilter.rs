@@ -111,6 +111,7 @@ fn rejects_ip(view: &View, ip: usize, ether_type: u16, filter: &Filter, outer: b
 /// Whether protocol, ports and TCP flags reject it; `length` is that of the TCP segment
 /// or UDP datagram by the IP header.
 #[inline(always)]
+#[expect(clippy::match_same_arms, reason = "ICMP is decided, not unknown")]
 fn rejects_ports(view: &View, l4: usize, protocol: u8, length: usize, filter: &Filter) -> bool {
     let handshakes = filter.mode() == Mode::Handshakes;
     match protocol {

@@ -1,6 +1,6 @@
-//! What only the sk_buff knows: device, namespace, conntrack entry.
+//! What only the `sk_buff` knows: device, namespace, conntrack entry.
 //!
-//! In a tc program the context pointer is the sk_buff itself, so its fields can
+//! In a tc program the context pointer is the `sk_buff` itself, so its fields can
 //! be read with `bpf_probe_read_kernel` at offsets that user space took from
 //! the running kernel's BTF. (`bpf_get_netns_cookie` is no substitute: in tc it
 //! returns the socket's namespace, not the device's.)
@@ -25,7 +25,7 @@ static OFFSETS: Global<Offsets> = Global::new(Offsets {
 });
 
 /// The first conntrack info that means the REPLY direction:
-/// `IP_CT_ESTABLISHED_REPLY` (include/uapi/linux/netfilter/nf_conntrack_common.h).
+/// `IP_CT_ESTABLISHED_REPLY` (`include/uapi/linux/netfilter/nf_conntrack_common.h`).
 const IS_REPLY: u64 = 3;
 /// The low bits of `skb->_nfct` hold the conntrack info.
 const INFO_MASK: u64 = 7;
@@ -59,7 +59,7 @@ pub fn device(ctx: &TcContext) -> u64 {
 const BETWEEN: u32 = 88;
 const NEAR: usize = BETWEEN as usize / 8;
 
-/// What a report reads of the sk_buff itself: at once where both fields lie near
+/// What a report reads of the `sk_buff` itself: at once where both fields lie near
 /// each other, because each read is a call of a helper.
 pub struct Head {
     /// Address of the `net_device`.
@@ -68,7 +68,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads it of the sk_buff at an address; what cannot be read is 0.
+    /// Reads it of the `sk_buff` at an address; what cannot be read is 0.
     #[inline(always)]
     pub fn of(skb: u64) -> Self {
         let offsets = OFFSETS.load();

@@ -37,6 +37,7 @@ pub fn copy<T>(from: *const T, to: *mut T) {
 /// are written because whole words are read soon: a processor waits where a read
 /// covers more than one write.
 #[inline(always)]
+#[expect(clippy::cast_ptr_alignment, reason = "callers pass aligned pointers")]
 pub fn map_ipv4(to: *mut [u8; 16], address: u32) {
     let to = to.cast::<u64>();
     let marked = if cfg!(target_endian = "little") {
@@ -53,6 +54,7 @@ pub fn map_ipv4(to: *mut [u8; 16], address: u32) {
 
 /// Writes the key of an endpoint; no address stands for the unspecified one.
 #[inline(always)]
+#[expect(clippy::cast_ptr_alignment, reason = "a tuple's addresses are aligned")]
 pub fn endpoint(to: *mut Endpoint, address: Option<&[u8; 16]>, port: u16, protocol: u8) {
     let last = if cfg!(target_endian = "little") {
         u64::from(port) | u64::from(protocol) << 16

@@ -5,6 +5,16 @@
 //! drives all of that, and `output` prints it. `doctor` judges the topology itself.
 //! Each module is a room; docs/architecture.md lists what each may import.
 
+// Of the numbers of packets, kernel tables and clocks none may be cut short unseen.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss
+    )
+)]
+
 pub mod capture;
 pub mod check;
 pub mod cli;

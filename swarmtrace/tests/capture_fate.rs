@@ -99,7 +99,7 @@ impl Watch {
     }
 
     /// Whether this kernel gives reasons for drops.
-    fn has_reasons(&self) -> bool {
+    fn has_reasons() -> bool {
         number("skb_drop_reason", "SKB_DROP_REASON_NO_SOCKET").is_some()
     }
 
@@ -108,7 +108,7 @@ impl Watch {
     #[track_caller]
     fn assert_reason(&self, drop: &FateEvent, reason: &str, functions: &[&str]) {
         let names = self.names();
-        if self.has_reasons() {
+        if Self::has_reasons() {
             assert_eq!(names.drop_reason(drop.reason), Some(reason));
             assert_eq!(number("skb_drop_reason", reason), Some(drop.reason));
         } else {

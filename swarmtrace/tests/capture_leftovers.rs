@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use support::everything;
 use support::nets::{Net, Pair};
 use support::taps::{BOTH, attach, drain, load};
-use swarmtrace::capture::{AttachMode, cleanup};
+use swarmtrace::capture::{AttachMode, Changes, Cleanup, cleanup};
 use swarmtrace::topology::taps::TapSite;
 use swarmtrace_programs as programs;
 
@@ -117,7 +117,7 @@ fn devices_and_namespaces_may_vanish_and_come_back() {
         let mut capture = load(mode, folder.path(), everything());
         let sites = pair.sites();
         attach(&mut capture, &sites);
-        assert_eq!(capture.reconcile(&sites).unwrap(), Default::default());
+        assert_eq!(capture.reconcile(&sites).unwrap(), Changes::default());
         // Both ends of the pair go.
         pair.left.ip(&["link", "del", "left0"]);
         let changes = capture.reconcile(&sites).unwrap();
@@ -204,7 +204,7 @@ fn child_that_waits() {
     let mut capture = load(mode, Path::new(&read("SWT_RUN_DIR")), everything());
     attach(&mut capture, &[site]);
     std::fs::write(read("SWT_READY"), "").unwrap();
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 fn start_child(mode: &str, site: &TapSite, folder: &Path, name: &str) -> Child {
@@ -263,7 +263,7 @@ fn a_killed_run_is_cleaned_up_after() {
             .count(),
         2
     );
-    assert_eq!(cleanup(&run_dir).unwrap(), Default::default(), "both live");
+    assert_eq!(cleanup(&run_dir).unwrap(), Cleanup::default(), "both live");
     kill(dead);
     assert_eq!(
         net.filters("port0")

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 16;
 /// a, 248 bytes each.
 const HOLDS_ALL: &str = "128M";
 /// How long swarmtrace may take to print what it has seen.
-const PRINTING: Duration = Duration::from_secs(120);
+const PRINTING: Duration = Duration::from_mins(2);
 
 fn mesh() -> SocketAddr {
     (Side::A.front(), VOTE.published).into()

@@ -22,7 +22,7 @@ const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";
 /// Requests: IPVS takes the backends in turn, so that both nodes' tasks answer.
 const REQUESTS: usize = 2;
 /// How long a follow may take to attach, and to report what it saw.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Shows it.
 ///

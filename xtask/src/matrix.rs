@@ -23,7 +23,7 @@ use crate::{cargo, setup};
 
 /// Building a Swarm, and everything that is tried on it, on a machine that emulates
 /// it and is busy.
-const ROW_LIMIT: Duration = Duration::from_secs(45 * 60);
+const ROW_LIMIT: Duration = Duration::from_mins(45);
 /// How long a row that is interrupted may take to do so.
 const END_LIMIT: Duration = Duration::from_secs(20);
 

@@ -4,8 +4,8 @@ use super::offsets::kernel;
 use crate::skb::{Head, inode, netns_of_device, read};
 
 /// Numbers of network namespaces: the initial one's is a little below, all
-/// others count up from 0xf0000000 (include/linux/proc_ns.h). What lies beyond
-/// was no namespace: some sk_buffs keep other things where `dev` is.
+/// others count up from 0xf0000000 (`include/linux/proc_ns.h`). What lies beyond
+/// was no namespace: some `sk_buff`s keep other things where `dev` is.
 const INODES: core::ops::Range<u32> = 0xefff_ff00..0xf800_0000;
 
 /// A device in a namespace, or the namespace alone; 0: unknown.

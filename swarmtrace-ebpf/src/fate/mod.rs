@@ -4,7 +4,7 @@
 //! These run for every namespace and every dropped packet of the node, traced or
 //! not, so they turn away first what no filter can select. Unlike at a tap the
 //! argument is a plain pointer: headers are read in the linear part of the
-//! sk_buff, from its network header on, with `bpf_probe_read_kernel`.
+//! `sk_buff`, from its network header on, with `bpf_probe_read_kernel`.
 
 mod device;
 mod dropped;

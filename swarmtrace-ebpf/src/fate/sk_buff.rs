@@ -1,4 +1,4 @@
-//! An sk_buff as a tracepoint passes it: a plain address. Headers are read in
+//! An `sk_buff` as a tracepoint passes it: a plain address. Headers are read in
 //! its linear part, from the network header on.
 
 use super::offsets::kernel;
@@ -14,7 +14,7 @@ use swarmtrace_common::PacketFlags;
 
 const NO_HEADER: u16 = u16::MAX;
 
-/// The linear part of a sk_buff, from its network header on.
+/// The linear part of a `sk_buff`, from its network header on.
 pub struct Linear {
     start: u64,
     length: u32,
@@ -37,7 +37,7 @@ impl Bytes for Linear {
     }
 }
 
-/// An sk_buff, at an address.
+/// An `sk_buff`, at an address.
 pub struct SkBuff {
     pub skb: u64,
     ether_type: u16,
@@ -191,7 +191,7 @@ impl SkBuff {
             && filter.may_be_sampled(parsed)
     }
 
-    /// No sk_buff at all.
+    /// No `sk_buff` at all.
     pub const NONE: Self = Self {
         skb: 0,
         ether_type: 0,

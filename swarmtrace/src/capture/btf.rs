@@ -1,5 +1,5 @@
 //! Types and field offsets of the running kernel, from the BTF that it publishes
-//! (CONFIG_DEBUG_INFO_BTF).
+//! (`CONFIG_DEBUG_INFO_BTF`).
 
 use btf_rs::{Backend, Btf, Struct, Type};
 

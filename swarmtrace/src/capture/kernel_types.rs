@@ -1,8 +1,8 @@
 //! What the programs need of the running kernel's types: offsets and constants.
 //!
-//! The taps' programs read a handful of sk_buff, net_device, net and nf_conn fields.
+//! The taps' programs read a handful of `sk_buff`, `net_device`, net and `nf_conn` fields.
 //! Their offsets differ from kernel to kernel, and the kernel publishes them in
-//! `/sys/kernel/btf/vmlinux`. nf_conntrack is usually a module: its types are then in
+//! `/sys/kernel/btf/vmlinux`. `nf_conntrack` is usually a module: its types are then in
 //! `/sys/kernel/btf/nf_conntrack`, a split BTF that continues the kernel's own.
 
 use super::btf::{BtfError, field, open, structure};
@@ -11,7 +11,7 @@ use btf_rs::Btf;
 use std::path::Path;
 use swarmtrace_common::Offsets;
 
-/// Where the kernel publishes nf_conntrack's types, if that is a module.
+/// Where the kernel publishes `nf_conntrack`'s types, if that is a module.
 const CONNTRACK: &str = "/sys/kernel/btf/nf_conntrack";
 
 /// What the programs need of the kernel's types.
@@ -29,7 +29,7 @@ impl KernelTypes {
     /// Reads the running kernel's types.
     ///
     /// # Errors
-    /// [`BtfError`] without usable types of sk_buff, net_device and net. Missing
+    /// [`BtfError`] without usable types of `sk_buff`, `net_device` and net. Missing
     /// conntrack types are no error, see [`KernelTypes::no_conntrack`].
     pub fn read() -> Result<Self, BtfError> {
         let kernel = open()?;

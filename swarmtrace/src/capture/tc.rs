@@ -5,7 +5,7 @@
 //! priority, and a handle that no other run has. Every call works in the network
 //! namespace of the thread that opened the socket. Modelled on iproute2's `tc`.
 //!
-//! Relied on: net/sched/cls_api.c, net/sched/sch_ingress.c.
+//! Relied on: `net/sched/cls_api.c`, `net/sched/sch_ingress.c`.
 
 use crate::sys::netlink::{Family, Netlink};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};

@@ -139,6 +139,10 @@ impl Operator {
     ];
 
     /// Whether `figure` compares in this way with `limit`.
+    #[expect(
+        clippy::float_cmp,
+        reason = "counts are whole, and `==` means what it says"
+    )]
     pub fn holds(self, figure: f64, limit: f64) -> bool {
         match self {
             Self::Less => figure < limit,

@@ -195,6 +195,10 @@ fn predicted(runs: &[&Times], stretches: &[Counts], q: f64) -> Option<Prediction
     predict(&figures)
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast from a float saturates, and no latency takes centuries"
+)]
 fn change(now: u64, prediction: Prediction, tolerance: f64, floor: f64) -> Change {
     let before = prediction.middle.exp();
     let log = (now.max(1) as f64).ln() - prediction.middle;

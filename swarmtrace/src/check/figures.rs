@@ -65,6 +65,11 @@ pub fn figure(samples: &Samples, statistic: Statistic, least: u64) -> Result<f64
         Statistic::Max => *last as f64,
         Statistic::Mean => times.iter().map(|ns| *ns as f64).sum::<f64>() / times.len() as f64,
         Statistic::Percentile(percent) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share of a length is neither negative nor longer"
+            )]
             let rank = (percent / 100.0 * times.len() as f64).ceil() as usize;
             let index = rank.clamp(1, times.len()) - 1;
             times.get(index).map_or(*last as f64, |ns| *ns as f64)
@@ -73,6 +78,11 @@ pub fn figure(samples: &Samples, statistic: Statistic, least: u64) -> Result<f64
 }
 
 /// The least number of times that a statistic needs.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and 100,000"
+)]
 fn needed(statistic: Statistic) -> u64 {
     match statistic {
         // Rounded first: 100 − 99.9 is not exactly a tenth.

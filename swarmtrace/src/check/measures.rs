@@ -105,7 +105,11 @@ pub fn measures(seen: &Observations) -> Measures {
         for (leg, from, to, far, took) in edges(connection) {
             let index = (connection.target, leg as u8, from, to, far);
             let key = keys.entry(index).or_insert_with(|| {
-                let label = |point: u32| seen.points.get(point as usize).map(|p| p.label());
+                let label = |point: u32| {
+                    seen.points
+                        .get(point as usize)
+                        .map(super::observations::PathPoint::label)
+                };
                 let measure = Measure::Edge {
                     leg,
                     from: label(from).unwrap_or_default(),

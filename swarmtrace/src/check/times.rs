@@ -158,6 +158,11 @@ pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Counts>) -> Counts {
 /// The value that a part `q` of all are no longer than; 0 where there are none.
 pub fn quantile(counts: &Counts, q: f64) -> u64 {
     let total: u64 = counts.iter().fold(0, |sum, (_, n)| sum.saturating_add(*n));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the number of times"
+    )]
     let rank = ((q * total as f64).ceil() as u64).clamp(1, total.max(1));
     let mut seen = 0_u64;
     for (value, count) in counts {

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 pub struct Args {}
 
 impl Args {
+    #[expect(clippy::unused_async, reason = "commands! awaits every command")]
     pub(super) async fn run(self) -> Result<ExitCode> {
         ensure!(
             nix::unistd::geteuid().is_root(),

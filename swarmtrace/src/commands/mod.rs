@@ -27,7 +27,10 @@ macro_rules! commands {
         }
 
         impl Command {
-            /// Does it.
+            /// Runs it. Its exit code is in its `--help`.
+            ///
+            /// # Errors
+            /// Errors with the one line that `main` prints.
             pub async fn run(self) -> anyhow::Result<ExitCode> {
                 match self {
                     $(Self::$name(args) => args.run().await,)*

@@ -113,7 +113,7 @@ impl Args {
             flows: Options {
                 // A SYN-ACK is sent again after a second.
                 idle: Duration::from_millis(1500),
-                forget: Duration::from_secs(10 * 60),
+                forget: Duration::from_mins(10),
                 max_flows: 16_384,
                 unknown_resets: true,
                 failures_only: true,

@@ -18,6 +18,7 @@ pub struct Args {
 }
 
 impl Args {
+    #[expect(clippy::unused_async, reason = "commands! awaits every command")]
     pub(super) async fn run(self) -> Result<ExitCode> {
         let text = match &self.name {
             None => output::schema::text::render(),

@@ -97,12 +97,12 @@ pub fn next(case: &Case<'_>, index: usize) -> Next {
         (Role::IngressOverlay, Direction::Ingress) if hop.leg == Leg::Reply => {
             step.within(Role::IngressGateway)
         }
-        (Role::IngressOverlay, Direction::Ingress) => Next::Unknown,
         (Role::LoadBalancer, Direction::Ingress) => step.within(Role::LoadBalancer),
         (Role::TaskOverlay | Role::TaskGateway | Role::TaskLocal, Direction::Ingress) => Next::End,
-        (Role::LocalBridge | Role::LocalPort, Direction::Ingress)
-        | (Role::LocalBridge, Direction::Egress) => Next::Unknown,
-        (Role::OverlayBridge | Role::Loopback | Role::Other, _) => Next::Unknown,
+        (Role::IngressOverlay | Role::LocalPort, Direction::Ingress)
+        | (Role::OverlayBridge | Role::LocalBridge | Role::Loopback | Role::Other, _) => {
+            Next::Unknown
+        }
         (_, Direction::Egress) => step.across_veth(),
     }
 }

@@ -158,9 +158,8 @@ impl<'a> Case<'a> {
 
     /// The hop where the reset of a refused or broken connection was first seen.
     pub fn reset_birth(&self) -> Option<(usize, &'a Hop)> {
-        let by = match self.timeline.state {
-            State::Refused { by } | State::Reset { by, .. } => by,
-            _ => return None,
+        let (State::Refused { by } | State::Reset { by, .. }) = self.timeline.state else {
+            return None;
         };
         self.hop(by).map(|h| (by, h))
     }
@@ -212,7 +211,7 @@ pub fn unresolved(drop: &PacketDrop) -> bool {
 /// no reason: because the sender's MAC is behind another VTEP if the device was
 /// found (the packet is on it), because of the VNI if none was.
 ///
-/// Relied on: `vxlan_rcv` in drivers/net/vxlan/vxlan_core.c; both are reasons
+/// Relied on: `vxlan_rcv` in `drivers/net/vxlan/vxlan_core.c`; both are reasons
 /// since 6.12.
 pub fn refused_by_vxlan(drop: &PacketDrop) -> bool {
     drop.reason().is_none() && drop.at(&["vxlan_rcv"])

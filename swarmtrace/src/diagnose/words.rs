@@ -30,10 +30,10 @@ pub fn name(case: &Case<'_>, hop: &Hop) -> String {
 /// The same for a hop that was not seen.
 pub fn expected(case: &Case<'_>, next: &Expected) -> String {
     let only = case.timeline.nodes.as_slice() == [next.node.as_str()];
-    if !only {
-        format!("{} {}", next.node, place_of(next))
-    } else {
+    if only {
         place_of(next)
+    } else {
+        format!("{} {}", next.node, place_of(next))
     }
 }
 

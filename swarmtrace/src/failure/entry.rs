@@ -35,6 +35,7 @@ macro_rules! failures {
         references: $references:expr,
     })*) => {
         $(
+            #[allow(clippy::doc_markdown, reason = "a title is plain text")]
             #[doc = $title]
             pub static $name: $crate::failure::entry::Failure = $crate::failure::entry::Failure {
                 id: $crate::failure::id::FailureId::new($id),

@@ -22,7 +22,7 @@ pub enum Id {
     PacketBytes,
     /// The helper that reads the kernel's memory.
     KernelMemory,
-    /// The helper that reads CLOCK_MONOTONIC.
+    /// The helper that reads `CLOCK_MONOTONIC`.
     Clock,
     /// swarmtrace's own programs.
     Programs,

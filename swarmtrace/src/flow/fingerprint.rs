@@ -2,6 +2,11 @@
 //!
 //! They are seeded, because clients choose what is hashed.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a hash mixes halves of a product, and keeps the bits it needs"
+)]
+
 use std::hash::{BuildHasher, RandomState};
 use swarmtrace_common::Tuple;
 

@@ -10,7 +10,7 @@
 //! A packet with unknown addresses and no conntrack entry is recognised by its
 //! sequence number together with what no rewrite changes: IP identification
 //! and timestamps, else the client's port. Where two flows fit equally well,
-//! it belongs to neither. Marks, outer ports, hashes and sk_buff addresses
+//! it belongs to neither. Marks, outer ports, hashes and `sk_buff` addresses
 //! never decide.
 
 use super::conntrack::{Side, side_of};
@@ -27,7 +27,7 @@ use swarmtrace_common::{PacketEvent, PacketFlags, TcpFlags};
 const ISN_WINDOW: Nanos = Nanos::from_secs(120);
 /// How far from a flow's last packet one with numbers that are not proof may be.
 const NEAR: Nanos = Nanos::from_secs(1);
-/// Where Linux' ephemeral ports begin (net.ipv4.ip_local_port_range).
+/// Where Linux' ephemeral ports begin (`net.ipv4.ip_local_port_range`).
 const EPHEMERAL: u16 = 32_768;
 /// Bytes that may be in flight beyond what the time since the start allows.
 const SLACK: u64 = 1 << 24;

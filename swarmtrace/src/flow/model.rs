@@ -47,7 +47,7 @@ pub struct Flow {
 pub struct FlowDrop {
     /// When.
     pub time: Mono,
-    /// The sk_buff's address: a hint of identity, never proof.
+    /// The `sk_buff`'s address: a hint of identity, never proof.
     pub skb: u64,
     /// Address of the code that dropped it.
     pub location: u64,

@@ -193,9 +193,8 @@ impl OpenFlow {
             attempts = attempts.max(packet.attempt);
             match self.time_at(index, tap, shared) {
                 Some(known) if known == time => return Recorded::Duplicate,
-                Some(_) => {}
                 None if packet.may_be(event) => chosen = chosen.or(Some(index)),
-                None => {}
+                _ => {}
             }
         }
         let index = match chosen {

@@ -44,7 +44,7 @@ impl Default for Options {
             response: Duration::from_secs(3),
             linger: Duration::from_millis(50),
             quiet: Duration::from_secs(1),
-            forget: Duration::from_secs(30 * 60),
+            forget: Duration::from_mins(30),
             max_flows: 65_536,
             unknown_resets: false,
             failures_only: false,

@@ -104,8 +104,9 @@ impl Store {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.deadlines.push(Mono::MAX);
-            // No more than `most`, which fits.
-            (self.slots.len() - 1) as u32
+            #[expect(clippy::cast_possible_truncation, reason = "no more than `most`")]
+            let slot = (self.slots.len() - 1) as u32;
+            slot
         });
         self.order.push_back((slot, flow.number));
         if flow.protocol == Protocol::Tcp {

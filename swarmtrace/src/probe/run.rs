@@ -16,6 +16,9 @@ const CLOSED: u16 = 33434;
 const LEAST: u32 = 68;
 
 /// Sends it all. Blocks until the last answer or its time is up.
+///
+/// # Errors
+/// Errors if a sandbox cannot be entered.
 pub fn run(plan: &Plan, limits: Limits) -> Result<Vec<Outcome>, NetnsError> {
     let mut by_namespace: BTreeMap<&Path, Vec<(usize, &Target)>> = BTreeMap::new();
     for (at, target) in plan.targets.iter().enumerate() {

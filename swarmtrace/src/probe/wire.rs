@@ -119,7 +119,7 @@ fn try_echo(to: Ipv4Addr, size: u32, sequence: u16, timeout: Duration) -> io::Re
     packet[2..4].copy_from_slice(&sum);
     let since = Instant::now();
     socket.send(&packet)?;
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     loop {
         let left = timeout.saturating_sub(since.elapsed());
         if left.is_zero() {
@@ -172,6 +172,7 @@ pub fn datagram(to: SocketAddrV4, with_checksum: bool, timeout: Duration) -> Ans
 
 /// Sets a socket option that is a number.
 fn option(socket: RawFd, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {
+    #[expect(clippy::cast_possible_truncation, reason = "four bytes")]
     const SIZE: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the socket is open while its owner is borrowed by the caller, and
     // the kernel reads SIZE bytes of `value`.

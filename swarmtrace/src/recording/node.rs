@@ -14,7 +14,7 @@ pub struct NodeLine {
     pub node: String,
     /// When each tap was in place.
     pub taps: Vec<TapSpan>,
-    /// CLOCK_MONOTONIC since when flows are reported at every tap that they pass;
+    /// `CLOCK_MONOTONIC` since when flows are reported at every tap that they pass;
     /// null where they are lost as soon as their port is rewritten.
     #[schemars(with = "Option<u64>")]
     pub follows_since: Option<Mono>,
@@ -22,7 +22,7 @@ pub struct NodeLine {
     pub topology: Topology,
 }
 
-/// When the taps of a device were in place, by the node's CLOCK_MONOTONIC.
+/// When the taps of a device were in place, by the node's `CLOCK_MONOTONIC`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TapSpan {
     /// Inode of the namespace.

@@ -28,8 +28,12 @@ pub struct Format {
 impl Format {
     /// The `version` field of what is written now: the highest that can be read.
     pub const fn version(&self) -> u32 {
-        // A format has a handful of versions.
-        self.changes.len() as u32
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a format has a handful of versions, and try_from is not const"
+        )]
+        let version = self.changes.len() as u32;
+        version
     }
 
     /// The name without [`PREFIX`]: `timeline`.

@@ -173,6 +173,6 @@ fn addresses(namespace: &Namespace) -> impl Iterator<Item = IpAddr> + '_ {
         .devices
         .iter()
         .flat_map(|d| &d.addresses)
-        .map(|net| net.addr())
+        .map(ipnet::IpNet::addr)
         .filter(|address| !address.is_loopback())
 }

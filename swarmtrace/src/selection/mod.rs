@@ -137,8 +137,11 @@ impl Wanted {
         self.services.is_empty() && self.port.is_none() && self.network.is_none()
     }
 
-    /// The kernel side's filter for that topology. Errors if a name is not known, the
-    /// port is not published, or the service is not on the network.
+    /// The kernel side's filter for that topology.
+    ///
+    /// # Errors
+    /// Errors if a name is not known, the port is not published, or the service is not
+    /// on the network.
     pub fn compile(&self, topology: &Topology) -> Result<Filter, SelectionError> {
         let network = self.find_network(topology)?;
         let services = self.find_services(topology)?;

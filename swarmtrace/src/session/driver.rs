@@ -47,6 +47,7 @@ pub struct Driver {
 impl Driver {
     /// Traces this node.
     ///
+    /// # Errors
     /// Errors as [`Trace::start`] does, or if the command of the limits cannot be
     /// run.
     pub async fn live(trace: TraceOptions, options: DriverOptions) -> Result<Self> {
@@ -62,6 +63,7 @@ impl Driver {
 
     /// Reads recordings of one or several nodes, whose timelines are joined.
     ///
+    /// # Errors
     /// Errors if a file cannot be read or is no recording.
     pub fn recorded(files: &[PathBuf]) -> Result<Self> {
         let source = Recorded::read(files)?;
@@ -81,6 +83,7 @@ impl Driver {
 
     /// Waits for the next item; `None` at the end.
     ///
+    /// # Errors
     /// Errors if the source cannot be read any more.
     pub async fn next(&mut self) -> Result<Option<Item>> {
         loop {

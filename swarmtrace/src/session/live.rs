@@ -152,7 +152,9 @@ impl LiveSource {
     }
 
     fn push(&mut self, events: &[Event]) {
-        events.iter().for_each(|event| self.correlator.push(event));
+        for event in events {
+            self.correlator.push(event);
+        }
     }
 
     fn tick(&mut self, now: Mono, full: bool) -> Result<Batch> {

@@ -34,6 +34,7 @@ pub struct JoinCounts {
 impl Recorded {
     /// Reads the files, one or more a node; the timelines of several are joined.
     ///
+    /// # Errors
     /// Errors if a file cannot be read or is no recording, naming file and line.
     pub fn read(files: &[PathBuf]) -> Result<Self> {
         let mut all = Self {

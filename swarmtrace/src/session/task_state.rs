@@ -105,9 +105,8 @@ fn state(life: Life, seen: Option<Wall>, time: Wall) -> Option<TaskActivity> {
     let settled = |since: Wall| time - since >= STARTING;
     match (life.started, life.healthy) {
         (_, Some(healthy)) if healthy <= time => Some(TaskActivity::Running),
-        (Some(_), Some(_)) => Some(TaskActivity::Starting),
         (Some(started), None) if settled(started) => Some(TaskActivity::Running),
-        (Some(_), None) => Some(TaskActivity::Starting),
+        (Some(_), _) => Some(TaskActivity::Starting),
         (None, _) => seen
             .filter(|seen| settled(*seen))
             .map(|_| TaskActivity::Running),

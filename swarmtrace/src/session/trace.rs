@@ -60,8 +60,9 @@ pub struct Trace {
 impl Trace {
     /// Reads the topology, loads the programs and taps every device.
     ///
-    /// Errors, with one line each, if the user has not the rights, the kernel or its
-    /// BTF does not do, or a name is unknown.
+    /// # Errors
+    /// Errors, with one line each, if the user lacks a capability, the kernel or its
+    /// BTF lacks something, or a name is unknown.
     pub async fn start(options: TraceOptions) -> Result<Self> {
         let node = NodeView::start(Wall::now()).await?;
         let filter = filter::compile(&options, node.topology())?;
@@ -98,6 +99,7 @@ impl Trace {
 
     /// Waits for the next step. Cancel-safe.
     ///
+    /// # Errors
     /// Errors if the ring buffer or the counters cannot be read, or a new device
     /// cannot be tapped for a reason that is not the device's own.
     pub async fn next(&mut self) -> Result<Step> {
@@ -121,6 +123,7 @@ impl Trace {
     /// Removes every tap; returns what was still in the ring buffer, and the events
     /// lost since the last tick.
     ///
+    /// # Errors
     /// Errors if a tap cannot be removed.
     pub fn stop(&mut self) -> Result<(Vec<Event>, Lost)> {
         // Flows that are judged from now on lived with the taps in place.
@@ -186,6 +189,7 @@ impl Trace {
 
     /// Events lost since the start, by CPU.
     ///
+    /// # Errors
     /// Errors if the kernel's counters cannot be read.
     pub fn lost_by_cpu(&self) -> Result<Vec<u64>> {
         let counters = self.taps.capture.counters()?;
@@ -195,6 +199,7 @@ impl Trace {
 
     /// Events reported since the start.
     ///
+    /// # Errors
     /// Errors if the kernel's counters cannot be read.
     pub fn reported(&self) -> Result<u64> {
         Ok(self.taps.capture.counters()?.reported())
@@ -208,6 +213,7 @@ impl Trace {
     /// Re-verifies the attached taps, so that [`Self::tap_spans`] reaches up to
     /// `now`.
     ///
+    /// # Errors
     /// Errors if the programs cannot be attached.
     pub fn confirm_taps(&mut self, now: Mono) -> Result<()> {
         if self.taps.is_confirmed(now) {

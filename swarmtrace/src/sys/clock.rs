@@ -59,7 +59,7 @@ impl Nanos {
 
     /// In nanoseconds; 0 where it is negative.
     pub const fn unsigned(self) -> u64 {
-        if self.0 < 0 { 0 } else { self.0 as u64 }
+        if self.0 < 0 { 0 } else { self.0.unsigned_abs() }
     }
 
     /// The same without its sign.
@@ -75,10 +75,9 @@ impl Nanos {
 
     /// From unsigned nanoseconds.
     pub const fn from_unsigned(nanoseconds: u64) -> Self {
-        if nanoseconds > i64::MAX as u64 {
-            Self::MAX
-        } else {
-            Self(nanoseconds as i64)
+        match 0_i64.checked_add_unsigned(nanoseconds) {
+            Some(nanoseconds) => Self(nanoseconds),
+            None => Self::MAX,
         }
     }
 }
@@ -222,7 +221,7 @@ macro_rules! clock {
 }
 
 clock! {
-    /// A time by CLOCK_MONOTONIC: nanoseconds since some moment of this machine's
+    /// A time by `CLOCK_MONOTONIC`: nanoseconds since some moment of this machine's
     /// start, without the time it slept. Two machines' times cannot be compared.
     ///
     /// Relied on: `bpf_ktime_get_ns` reads the same clock.
@@ -230,7 +229,7 @@ clock! {
 }
 
 clock! {
-    /// A time by CLOCK_REALTIME: nanoseconds since the Unix epoch. The clock is set
+    /// A time by `CLOCK_REALTIME`: nanoseconds since the Unix epoch. The clock is set
     /// and slewed, so differences hold only over short spans.
     Wall
 }

@@ -7,7 +7,7 @@
 //!
 //! Relied on: netlink(7). A request without `NLM_F_DUMP` ends with an acknowledgement
 //! (`NLMSG_ERROR` with code 0) if `NLM_F_ACK` is set. A dump ends with `NLMSG_DONE`,
-//! whose code is the dump's error, if any (net/netlink/af_netlink.c `netlink_dump_done`).
+//! whose code is the dump's error, if any (`net/netlink/af_netlink.c` `netlink_dump_done`).
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NetlinkDeserializable,
@@ -30,7 +30,7 @@ const TIMEOUT: i64 = 5;
 pub enum Family {
     /// Devices, addresses, neighbours, tc: rtnetlink(7).
     Route,
-    /// nf_tables.
+    /// `nf_tables`.
     Netfilter,
     /// IPsec.
     Xfrm,

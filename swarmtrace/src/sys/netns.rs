@@ -9,7 +9,7 @@
 //! An open [`Netns`] (like any socket opened inside) keeps the namespace alive after
 //! Docker has removed it: hold one for as long as needed, not longer.
 //!
-//! Relied on: setns(2), namespaces(7), ioctl_ns(2).
+//! Relied on: setns(2), namespaces(7), `ioctl_ns(2)`.
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::statfs::{FsType, fstatfs};
@@ -52,7 +52,7 @@ pub enum NetnsError {
         /// The file.
         path: PathBuf,
     },
-    /// Entering needs CAP_SYS_ADMIN.
+    /// Entering needs `CAP_SYS_ADMIN`.
     #[error("not permitted to enter a network namespace")]
     NotPermitted,
     /// setns(2) failed for another reason, or no thread could be started.
@@ -197,7 +197,7 @@ impl Visitor {
     /// Moves the calling thread into the namespace.
     ///
     /// # Errors
-    /// [`NetnsError::NotPermitted`] without CAP_SYS_ADMIN; [`NetnsError::Enter`] for
+    /// [`NetnsError::NotPermitted`] without `CAP_SYS_ADMIN`; [`NetnsError::Enter`] for
     /// every other error of setns(2).
     pub fn enter(&self, namespace: &Netns) -> Result<(), NetnsError> {
         setns(&namespace.file, CloneFlags::CLONE_NEWNET).map_err(|error| match error {

@@ -16,14 +16,14 @@ pub struct Program {
     pub without: &'static str,
 }
 
-/// Lists the rules that `iptables` keeps in nf_tables.
+/// Lists the rules that `iptables` keeps in `nf_tables`.
 pub const IPTABLES_NFT_SAVE: Program = Program {
     name: "iptables-nft-save",
     package: "iptables",
     without: "packet filter rules kept in nf_tables are not read: what they drop or rewrite stays unexplained",
 };
 
-/// Lists the rules that `iptables` keeps in ip_tables, the kernel's older tables.
+/// Lists the rules that `iptables` keeps in `ip_tables`, the kernel's older tables.
 pub const IPTABLES_LEGACY_SAVE: Program = Program {
     name: "iptables-legacy-save",
     package: "iptables",

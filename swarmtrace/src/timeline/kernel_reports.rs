@@ -30,7 +30,7 @@ pub struct PacketDrop {
     pub source: SocketAddr,
     /// The packet's destination (inside VXLAN, the inner packet's).
     pub destination: SocketAddr,
-    /// The sk_buff's address: a hint of identity, never proof.
+    /// The `sk_buff`'s address: a hint of identity, never proof.
     pub skb: u64,
 }
 

@@ -182,7 +182,7 @@ pub enum Gap {
 pub struct NodeClock {
     /// Name of the node.
     pub node: String,
-    /// Its CLOCK_MONOTONIC minus the first node's.
+    /// Its `CLOCK_MONOTONIC` minus the first node's.
     pub offset_ns: Nanos,
     /// Half-width of the offset; `None` where it could not be estimated and only
     /// causality orders the events.

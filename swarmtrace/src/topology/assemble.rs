@@ -166,7 +166,7 @@ fn remote_endpoints(topology: &mut Topology) {
                 host: Some(*vtep),
             }
         });
-        let named = Vec::from_iter(named);
+        let named: Vec<_> = named.collect();
         network.endpoints.extend(named);
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Docker says which are its containers'. The others are judged by what they
 //! contain: a bridge with a VXLAN device is an overlay's, IPVS services and a
-//! veth into an overlay make a load balancer, with one into docker_gwbridge the
+//! veth into an overlay make a load balancer, with one into `docker_gwbridge` the
 //! routing mesh's. The file's name helps where a namespace is still empty:
 //! Docker creates it before it fills it.
 //!
 //! Relied on: moby, libnetwork: `ingress_sbox` and `lb_<9 of the network's id>`
-//! (controller.go), `<epoch>-<10 of the network's id>` (osl/namespace_linux.go
+//! (controller.go), `<epoch>-<10 of the network's id>` (`osl/namespace_linux.go`
 //! `GenerateKey`).
 
 use super::docker::Container;

@@ -1,7 +1,7 @@
 //! Discovery of the network namespaces on this node.
 //!
 //! Relied on: Docker bind-mounts its sandboxes in `<exec-root>/netns` (moby,
-//! libnetwork/osl/namespace_linux.go: `createNetworkNamespace` first creates the file,
+//! `libnetwork/osl/namespace_linux.go`: `createNetworkNamespace` first creates the file,
 //! then mounts).
 
 use crate::sys::netns::{Netns, NetnsError};

@@ -13,8 +13,11 @@ pub struct Excerpt {
 }
 
 impl Topology {
-    /// Keeps the wanted part. The node's own namespace
-    /// always stays, and so do nodes and gaps.
+    /// Keeps the wanted part. The node's own namespace always stays, and so do nodes
+    /// and gaps.
+    ///
+    /// # Errors
+    /// Errors if a wanted name is not known.
     pub fn excerpt(mut self, wanted: &Excerpt) -> Result<Self, UnknownName> {
         if wanted.services.is_empty() && wanted.networks.is_empty() {
             return Ok(self);
@@ -100,7 +103,7 @@ mod tests {
     use crate::topology::fixtures;
 
     fn selected(services: &[&str], networks: &[&str]) -> Result<Topology, UnknownName> {
-        let names = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
+        let names = |list: &[&str]| list.iter().map(ToString::to_string).collect();
         fixtures::topology("swarm/a").excerpt(&Excerpt {
             services: names(services),
             networks: names(networks),

@@ -4,9 +4,9 @@
 //! no protocol, is present wherever IPVS is, and lists services with their
 //! real servers in one read. Its numbers are hexadecimal, addresses included.
 //!
-//! Relied on: Linux net/netfilter/ipvs/ip_vs_ctl.c, `ip_vs_info_seq_show`,
+//! Relied on: Linux `net/netfilter/ipvs/ip_vs_ctl.c`, `ip_vs_info_seq_show`,
 //! unchanged since 2.6.28; Docker's fwmark services (moby,
-//! libnetwork/service_linux.go: `addLBBackend`).
+//! `libnetwork/service_linux.go`: `addLBBackend`).
 
 use super::{IpvsDestination, IpvsMatch, IpvsService};
 use crate::sys::protocol::Protocol;
@@ -15,6 +15,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Reads the table of the calling thread's namespace; empty where the kernel
 /// has no IPVS.
+///
+/// # Errors
+/// Errors if `/proc/net/ip_vs` exists and cannot be read.
 pub fn read() -> io::Result<Vec<IpvsService>> {
     match std::fs::read_to_string("/proc/thread-self/net/ip_vs") {
         Ok(text) => Ok(parse(&text)),

@@ -32,8 +32,10 @@ pub struct Kernel {
 
 /// Reads every namespace found in those directories and files.
 ///
-/// Blocks for some milliseconds: within async code use `spawn_blocking`. Fails
-/// where swarmtrace may not enter namespaces.
+/// Blocks for some milliseconds: within async code use `spawn_blocking`.
+///
+/// # Errors
+/// Errors where swarmtrace may not enter namespaces.
 pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsError> {
     let found = discover::discover(directories, files)?;
     let all = found.namespaces;
@@ -50,7 +52,9 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         while let Some(namespace) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
             let read = |()| (links::read(&all), ipvs::read());
             let result = visitor.enter(namespace).map(read);
-            let mut results = results.lock().unwrap_or_else(|e| e.into_inner());
+            let mut results = results
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             results.push((namespace.inode(), result));
         }
     };
@@ -69,7 +73,7 @@ pub fn read(directories: &[PathBuf], files: &[PathBuf]) -> Result<Kernel, NetnsE
         Ok(())
     })?;
     let mut results: BTreeMap<u32, _> = (results.into_inner())
-        .unwrap_or_else(|e| e.into_inner())
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
         .into_iter()
         .collect();
 

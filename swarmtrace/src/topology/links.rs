@@ -4,12 +4,12 @@
 //! Devices are distinguished by link kind, never by name: overlay devices are
 //! called `vxlan0` and `br0` in a namespace of their own, `vx-001000-…` and
 //! `ov-001000-…` in host mode. A veth names its other end by index
-//! (IFLA_LINK) and by a number that only its own namespace understands
-//! (IFLA_LINK_NETNSID); [`read`] returns both, and [`resolve_peers`] joins the
+//! (`IFLA_LINK`) and by a number that only its own namespace understands
+//! (`IFLA_LINK_NETNSID`); [`read`] returns both, and [`resolve_peers`] joins the
 //! namespaces once all are read.
 //!
 //! Relied on: rtnetlink(7); Linux net/core/rtnetlink.c `rtnl_fill_ifinfo`,
-//! drivers/net/vxlan/vxlan_core.c `vxlan_fdb_info`.
+//! `drivers/net/vxlan/vxlan_core.c` `vxlan_fdb_info`.
 
 use super::nsid::nsid;
 use super::{Device, DeviceKind, DeviceRef, FdbEntry, Mac, Namespace, Neighbour, NeighbourState};

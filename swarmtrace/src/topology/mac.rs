@@ -93,6 +93,10 @@ pub(super) mod mac_or_empty {
     use super::Mac;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(
+        clippy::ref_option,
+        reason = "serde hands over a reference to the field"
+    )]
     pub fn serialize<S: Serializer>(mac: &Option<Mac>, serializer: S) -> Result<S::Ok, S::Error> {
         match mac {
             Some(mac) => serializer.collect_str(mac),

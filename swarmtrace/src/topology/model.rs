@@ -169,7 +169,7 @@ pub enum DeviceKind {
     Other {
         /// The kernel's name for it.
         kind: String,
-        /// Whether frames carry an Ethernet header (link type ARPHRD_ETHER).
+        /// Whether frames carry an Ethernet header (link type `ARPHRD_ETHER`).
         ethernet: bool,
     },
 }

@@ -1,8 +1,8 @@
 //! The numbers by which namespaces know each other.
 //!
 //! Relied on: a device that leads to another namespace carries that namespace's number
-//! (IFLA_LINK_NETNSID), which is the device's own namespace's; RTM_GETNSID of
-//! rtnetlink(7) returns it for an open namespace (net/core/net_namespace.c
+//! (`IFLA_LINK_NETNSID`), which is the device's own namespace's; `RTM_GETNSID` of
+//! rtnetlink(7) returns it for an open namespace (`net/core/net_namespace.c`
 //! `rtnl_net_getid`, −1 if it has none).
 
 use crate::sys::netlink::{Netlink, NetlinkError};

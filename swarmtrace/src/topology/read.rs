@@ -48,6 +48,9 @@ pub struct DockerAnswer(Option<Client>, Result<View, DockerError>);
 
 impl Topology {
     /// A snapshot of this node, once.
+    ///
+    /// # Errors
+    /// As [`Reader::read_kernel`].
     pub async fn read() -> Result<Self, ReadError> {
         Reader::default().read().await
     }
@@ -56,6 +59,9 @@ impl Topology {
 impl Reader {
     /// Docker's answer and the kernel's. Where Docker does not answer, its last
     /// answer is kept and a gap says so.
+    ///
+    /// # Errors
+    /// As [`Self::read_kernel`].
     pub async fn read(&mut self) -> Result<Topology, ReadError> {
         let answer = self.ask_docker().await;
         self.take_docker(answer);
@@ -63,6 +69,9 @@ impl Reader {
     }
 
     /// The kernel's answer beside Docker's last one: some milliseconds.
+    ///
+    /// # Errors
+    /// Errors if the namespaces cannot be entered.
     pub async fn read_kernel(&self) -> Result<Topology, ReadError> {
         let containers = self.containers();
         let directories = directories(containers);
@@ -76,6 +85,9 @@ impl Reader {
     }
 
     /// Reports changes from now on.
+    ///
+    /// # Errors
+    /// Errors if netlink or inotify cannot be subscribed to.
     pub fn watch(&self) -> std::io::Result<Watch> {
         Watch::start(directories(self.containers()), self.client.clone())
     }

@@ -10,7 +10,7 @@
 //! with it. So a hop that diagnose expects is a hop that is tapped.
 //!
 //! Relied on: tc does not run on a bridge for frames that it forwards
-//! (net/bridge/br_forward.c sends to the port), so an overlay's bridge never sees
+//! (`net/bridge/br_forward.c` sends to the port), so an overlay's bridge never sees
 //! a packet; `docker_gwbridge` routes, so it does.
 
 use super::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Topology};
@@ -191,7 +191,7 @@ fn attachment(topology: &Topology, device: &Device) -> Attachment {
             _ => {}
         }
     }
-    let addresses = || device.addresses.iter().map(|a| a.addr());
+    let addresses = || device.addresses.iter().map(ipnet::IpNet::addr);
     let network = |overlay: bool| {
         (topology.networks.iter())
             .filter(|n| n.is_overlay() == overlay)

@@ -13,7 +13,7 @@
 //! Relied on: inotify(7); libnetwork creates the file before it mounts the
 //! namespace on it; rtnetlink(7) groups. VXLAN devices with `l2miss` and
 //! `l3miss` ask user space for neighbours in the same group that announces
-//! them: those are RTM_GETNEIGH and no change.
+//! them: those are `RTM_GETNEIGH` and no change.
 
 use super::docker::Client;
 use super::{Lives, discover};

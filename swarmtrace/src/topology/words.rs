@@ -110,7 +110,7 @@ words! {
         /// No state bit is set.
         None = "none",
     }
-    /// How IPVS sends packets to a real server (ip_vs.h `IP_VS_CONN_F_FWD_MASK`).
+    /// How IPVS sends packets to a real server (`ip_vs.h` `IP_VS_CONN_F_FWD_MASK`).
     IpvsForwarding {
         /// NAT: Docker's way.
         Masq = "Masq",

@@ -102,7 +102,7 @@ impl Drop for Net {
 }
 
 /// Two namespaces joined by a veth pair `left0` – `right0` with the addresses
-/// 10.99.0.1 and .2, and fd99::1 and ::2.
+/// 10.99.0.1 and .2, and `fd99::1` and `::2`.
 pub struct Pair {
     pub left: Net,
     pub right: Net,

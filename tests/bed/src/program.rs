@@ -133,14 +133,13 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("wait for a child") {
                 break status;
             }
-            if Instant::now() >= deadline {
-                panic!(
-                    "{} did not end within {limit:?}\n--- stdout\n{}\n--- stderr\n{}",
-                    self.name,
-                    brief(&self.stdout()),
-                    brief(&self.stderr())
-                );
-            }
+            assert!(
+                Instant::now() < deadline,
+                "{} did not end within {limit:?}\n--- stdout\n{}\n--- stderr\n{}",
+                self.name,
+                brief(&self.stdout()),
+                brief(&self.stderr())
+            );
             std::thread::sleep(Duration::from_millis(5));
         };
         Ended {

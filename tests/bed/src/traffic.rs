@@ -141,6 +141,9 @@ impl Drop for Server {
 }
 
 /// One HTTP request from inside `namespace`.
+///
+/// # Errors
+/// Errors if the connection fails.
 pub fn request(namespace: &Namespace, to: impl Into<SocketAddr>) -> std::io::Result<Exchange> {
     let to = to.into();
     namespace.run(|| request_from_here(to))
@@ -159,6 +162,9 @@ fn request_from_here(to: SocketAddr) -> std::io::Result<Exchange> {
 }
 
 /// One datagram from inside `namespace`, and its answer.
+///
+/// # Errors
+/// Errors if it cannot be sent, or no answer comes.
 pub fn datagram(namespace: &Namespace, to: impl Into<SocketAddr>) -> std::io::Result<Exchange> {
     let to = to.into();
     let any: SocketAddr = if to.is_ipv4() {

@@ -96,7 +96,7 @@ impl Kernel {
         self.memory.bytes(at, size).expect("an entry of the array")
     }
 
-    /// A packet comes, all of it in one piece of memory, `protocol` as its sk_buff
+    /// A packet comes, all of it in one piece of memory, `protocol` as its `sk_buff`
     /// has it; returns where its context is.
     pub fn receive(&mut self, frame: &[u8], protocol: u16) -> u64 {
         self.packet = frame.to_vec();

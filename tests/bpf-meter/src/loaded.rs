@@ -143,7 +143,7 @@ impl Loaded {
         }
     }
 
-    /// The sk_buff that the context stands for, and what it leads to.
+    /// The `sk_buff` that the context stands for, and what it leads to.
     fn put_kernel_memory(&mut self, skb: u64) {
         let [of_device, of_conntrack, of_namespace, of_number, ..] =
             OFFSETS.map(|offset| offset as usize);

@@ -71,7 +71,7 @@ fn add_to_run(count: usize) -> Option<usize> {
 }
 
 /// The file for a parent process: its id, and its start time because ids recur
-/// (proc_pid_stat(5), field 22; fields are counted from behind the name).
+/// (`proc_pid_stat(5)`, field 22; fields are counted from behind the name).
 fn run_file(folder: &Path, parent: i32) -> Option<PathBuf> {
     let stat = fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
     let (_, behind_name) = stat.rsplit_once(')')?;

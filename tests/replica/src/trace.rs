@@ -147,7 +147,9 @@ impl Traced {
 
 /// Inodes of a node's namespaces.
 pub fn inodes(node: &Node) -> Vec<u32> {
-    node.namespaces().map(|n| n.inode()).collect()
+    node.namespaces()
+        .map(bed::namespace::Namespace::inode)
+        .collect()
 }
 
 /// Conntrack's table in each of a node's namespaces.

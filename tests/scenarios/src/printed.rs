@@ -88,6 +88,9 @@ impl Found {
 
 impl JudgedTimeline {
     /// The timelines of some lines, of each flow the last revision.
+    ///
+    /// # Errors
+    /// Errors if a line is no JSON; names it.
     pub fn last(lines: &str) -> Result<Vec<Self>, String> {
         let mut all: Vec<Self> = Vec::new();
         for line in lines.lines().filter(|l| l.contains("swarmtrace-timeline")) {

@@ -16,7 +16,7 @@ use swarm_vm::{Kernel, Node, Running};
 
 const PRELUDE: &str = include_str!("prelude.sh");
 /// How long traffic runs before what happens during it does.
-const UNDER_WAY: Duration = Duration::from_millis(1000);
+const UNDER_WAY: Duration = Duration::from_secs(1);
 /// How long the last packets' remaining hops are waited for.
 const SETTLE: Duration = Duration::from_millis(300);
 

@@ -13,7 +13,7 @@ use swarmtrace_programs as programs;
 use crate::Node;
 use crate::machines::Machines;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Copies into the VM.
 ///

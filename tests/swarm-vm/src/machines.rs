@@ -176,7 +176,7 @@ impl Machines {
             qmp.leave_memory_in_its_file()?;
             let to = json!({ "uri": format!("exec:cat > {}", quoted(&state)) });
             qmp.command("migrate", to)?;
-            qmp.wait_migrated(Duration::from_secs(120))?;
+            qmp.wait_migrated(Duration::from_mins(2))?;
         }
         self.stop()
     }

@@ -28,7 +28,7 @@ impl Qmp {
         let open = File::open(folder).with_context(|| format!("no {}", folder.display()))?;
         let path = format!("/proc/self/fd/{}/{socket}", open.as_raw_fd());
         let stream = UnixStream::connect(path).context("QEMU's control socket does not answer")?;
-        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(2)))?;
         let mut qmp = Self {
             lines: BufReader::new(stream.try_clone()?),
             stream,

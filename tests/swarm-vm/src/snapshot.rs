@@ -24,7 +24,7 @@ use crate::{Layout, swarm};
 /// Raised when the Swarm that is built below changes.
 const RECIPE: &str = "1";
 /// The Swarm's certificates live 90 days and are renewed long before.
-const LIFE: Duration = Duration::from_secs(20 * 24 * 3600);
+const LIFE: Duration = Duration::from_hours(480);
 
 /// A Swarm on disk.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ const NODES: [Node; 2] = [Node::A, Node::B];
 const PATIENT_HEARTBEAT: u64 = 45_000_000_000;
 const USUAL_HEARTBEAT: u64 = 5_000_000_000;
 /// How long bringing up waits without any task starting.
-const STALL_LIMIT: Duration = Duration::from_secs(240);
+const STALL_LIMIT: Duration = Duration::from_mins(4);
 
 /// One request to a node's dockerd.
 fn api(
@@ -102,7 +102,7 @@ pub fn bring_up(machines: &Machines) -> Result<()> {
     on_both(|node| {
         let start = ["/srv/node", node.letter(), node.address()];
         machines
-            .root_exec(node, &start, b"", Duration::from_secs(240))?
+            .root_exec(node, &start, b"", Duration::from_mins(4))?
             .checked()
     })
     .context("dockerd does not start")?;
@@ -170,7 +170,7 @@ fn import_image(machines: &Machines, node: Node) -> Result<()> {
         node.letter()
     );
     machines
-        .root_exec(node, &["sh", "-c", &command], b"", Duration::from_secs(240))?
+        .root_exec(node, &["sh", "-c", &command], b"", Duration::from_mins(4))?
         .checked()?;
     Ok(())
 }
@@ -279,7 +279,7 @@ fn check_every_service(machines: &Machines) -> Result<()> {
             Node::Vm,
             &["sh", "-ec", &script],
             b"",
-            Duration::from_secs(240),
+            Duration::from_mins(4),
         )?
         .checked()
         .context("a published port does not answer")?;
@@ -292,12 +292,7 @@ fn check_every_service(machines: &Machines) -> Result<()> {
     );
     let inside = "exec docker exec $(docker ps -q -f name=client.1) wget -q -O - http://direct/ http://vote/";
     let text = machines
-        .exec(
-            Node::A,
-            &["sh", "-ec", inside],
-            b"",
-            Duration::from_secs(120),
-        )?
+        .exec(Node::A, &["sh", "-ec", inside], b"", Duration::from_mins(2))?
         .checked()
         .context("the client's task cannot reach the others")?;
     ensure!(

@@ -17,7 +17,7 @@ use crate::step::Step;
 use crate::{accelerator, files, qemu, swarm};
 
 /// How long [`Vm::exec`] lets a command run.
-pub const EXEC_LIMIT: Duration = Duration::from_secs(300);
+pub const EXEC_LIMIT: Duration = Duration::from_mins(5);
 /// A restored Swarm answers within a few seconds, or is damaged.
 const ANSWER_LIMIT: Duration = Duration::from_secs(40);
 

@@ -53,7 +53,7 @@ pub struct Connection {
     pub ip_id: u16,
     /// TCP timestamp of the client's first packet; 0: none.
     pub tsval: u32,
-    /// CLOCK_MONOTONIC of the first event.
+    /// `CLOCK_MONOTONIC` of the first event.
     pub start: u64,
     /// SYNs that go unanswered before the first that is answered.
     pub retransmitted: u16,
@@ -98,9 +98,9 @@ impl Connection {
             events: Vec::new(),
         };
         if self.udp {
-            script.udp()
+            script.udp();
         } else {
-            script.tcp()
+            script.tcp();
         }
         script.events
     }

@@ -1,5 +1,9 @@
 //! Where a packet is seen on each of the paths that a Swarm has.
 
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the bed's addresses, devices and marks; expect fails in the product's unit tests, which include this file"
+)]
 use super::bed::*;
 use std::net::{IpAddr, SocketAddr};
 use swarmtrace_common::{Direction, Tuple};

@@ -1,6 +1,6 @@
 //! What the kernel itself says of a packet's path, without any eBPF.
 //!
-//! [`packet`] reads what tcpdump (AF_PACKET) saw in every namespace of a bed: where
+//! [`packet`] reads what tcpdump (`AF_PACKET`) saw in every namespace of a bed: where
 //! each packet was, which way it went, and with which addresses. [`conntrack`],
 //! [`ipvs`] and [`rules`] read the tables that say how addresses were rewritten.
 //! [`compare`] holds a timeline that swarmtrace printed against all of it.

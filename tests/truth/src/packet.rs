@@ -2,7 +2,7 @@
 //!
 //! tcpdump listens on all devices of a namespace at once and writes Linux cooked
 //! headers (SLL2), which say for each packet which device it was at and whether
-//! it was on its way out. AF_PACKET sees a packet on its way in just before tc
+//! it was on its way out. `AF_PACKET` sees a packet on its way in just before tc
 //! does and on its way out just after, so the order of sightings is the order of
 //! taps. Two limits: a packet that a bridge passes up to its own stack keeps the
 //! time stamp of the bridge's port (a tie, which the order within the file
@@ -40,7 +40,7 @@ pub struct Sighting {
     pub device: String,
     /// Which way.
     pub way: Way,
-    /// CLOCK_REALTIME, nanoseconds.
+    /// `CLOCK_REALTIME`, nanoseconds.
     pub time: u64,
     /// The packet (inside VXLAN: the inner one).
     pub packet: Packet,
@@ -92,7 +92,7 @@ pub struct Captured {
     pub ifindex: u32,
     /// Which way.
     pub way: Way,
-    /// CLOCK_REALTIME, nanoseconds.
+    /// `CLOCK_REALTIME`, nanoseconds.
     pub time: u64,
     /// The packet.
     pub packet: Packet,
@@ -157,7 +157,7 @@ fn addresses(sliced: &LaxSlicedPacket) -> Option<(IpAddr, IpAddr)> {
             v6.header().source_addr().into(),
             v6.header().destination_addr().into(),
         ),
-        _ => return None,
+        LaxNetSlice::Arp(_) => return None,
     })
 }
 
@@ -166,7 +166,7 @@ fn transport(sliced: &LaxSlicedPacket) -> Option<Packet> {
     let (ip_id, ttl) = match sliced.net.as_ref()? {
         LaxNetSlice::Ipv4(v4) => (v4.header().identification(), v4.header().ttl()),
         LaxNetSlice::Ipv6(v6) => (0, v6.header().hop_limit()),
-        _ => return None,
+        LaxNetSlice::Arp(_) => return None,
     };
     let packet = |protocol, source_port, destination_port, payload: &[u8]| Packet {
         protocol,
@@ -221,7 +221,7 @@ fn quoted(quote: &[u8], error: (IpAddr, u8, u8)) -> Option<Packet> {
             v6.payload().ip_number.0,
             v6.payload().payload,
         ),
-        _ => return None,
+        LaxNetSlice::Arp(_) => return None,
     };
     if [ICMP, ICMPV6].contains(&protocol) {
         return None;

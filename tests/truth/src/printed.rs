@@ -130,7 +130,7 @@ pub struct Hop {
     pub device: String,
     /// Which way.
     pub way: Way,
-    /// CLOCK_MONOTONIC.
+    /// `CLOCK_MONOTONIC`.
     pub time_ns: u64,
     /// Since the first hop.
     pub offset_ns: i64,

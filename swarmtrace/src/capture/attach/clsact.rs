@@ -62,7 +62,9 @@ impl Clsact {
         }
         let saved = self.journal.save();
         if saved.is_err() {
-            sites.iter().for_each(|site| self.strike(site.at));
+            for site in sites {
+                self.strike(site.at);
+            }
         }
         saved.map(|()| qdiscs)
     }

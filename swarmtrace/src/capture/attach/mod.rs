@@ -12,7 +12,7 @@
 //! stand still for seconds, and filters take their place.
 //!
 //! Filters have theirs: to add or remove the qdisc, the kernel deactivates a device
-//! that is up and activates it again (`qdisc_graft` in net/sched/sch_api.c), and
+//! that is up and activates it again (`qdisc_graft` in `net/sched/sch_api.c`), and
 //! drops what is sent in between.
 //!
 //! [`Taps::reconcile`] is the one way in and out: it compares the sites that should be

@@ -47,7 +47,9 @@ pub fn told(connections: &[Connection]) -> Vec<Timeline> {
         .collect();
     events.sort_by_key(|e| e.time);
     let mut correlator = Correlator::new(&Options::default());
-    events.iter().for_each(|event| correlator.push(event));
+    for event in &events {
+        correlator.push(event);
+    }
     let flows = correlator.finish();
     flows
         .iter()

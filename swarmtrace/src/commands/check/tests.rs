@@ -44,7 +44,9 @@ fn timelines(node: At, number: u32, delay: i64) -> Vec<Timeline> {
     }
     events.sort_by_key(|e| e.time);
     let mut correlator = Correlator::new(&Options::default());
-    events.iter().for_each(|e| correlator.push(e));
+    for event in &events {
+        correlator.push(event);
+    }
     let names = topology(node);
     let flows = correlator.finish();
     let mut all: Vec<Timeline> = flows

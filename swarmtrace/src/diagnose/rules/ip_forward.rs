@@ -1,7 +1,7 @@
 //! Answers that get as far as the load balancer and not through it.
 //!
 //! On the way out IPVS takes the packet over from the sandbox's own delivery;
-//! the answer has to be forwarded, and is only with ip_forward=1.
+//! the answer has to be forwarded, and is only with `ip_forward=1`.
 
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;

@@ -1,7 +1,7 @@
 //! The routing mesh's sandbox is not where the node sends to.
 //!
 //! The node rewrites a published port to `ingress_sbox`'s address on
-//! docker_gwbridge. Where the sandbox is gone or has another address,
+//! `docker_gwbridge`. Where the sandbox is gone or has another address,
 //! nothing answers the ARP request for it.
 
 use crate::diagnose::case::Case;

@@ -84,7 +84,7 @@ fn mismatch<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, &'a Hop)> {
 
 /// Whether `forward` is the way in to what `reply` is the way out of. The node's
 /// bridge is no mirror: it shows an answer before or after translation,
-/// depending on br_netfilter.
+/// depending on `br_netfilter`.
 fn is_mirror(case: &Case<'_>, forward: &Hop, reply: &Hop) -> bool {
     forward.leg == Leg::Forward
         && forward.phase == case.opening()

@@ -80,7 +80,7 @@ pub fn without_snat(view: View) -> Scene {
     })
 }
 
-/// A container on docker_gwbridge dials its own node, without br_netfilter.
+/// A container on `docker_gwbridge` dials its own node, without `br_netfilter`.
 pub fn hairpin() -> Scene {
     let mut connection = Connection::new(Route::MeshLocal, Ending::Idle, 7);
     connection.client = "172.18.0.9:40000".parse().unwrap();

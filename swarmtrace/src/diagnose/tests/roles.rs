@@ -34,7 +34,7 @@ fn expected(topology: &Topology, any: &Timeline) -> BTreeSet<DeviceRef> {
     timeline.hops.truncate(1);
     let addresses: BTreeSet<IpAddr> = devices(topology)
         .flat_map(|(_, d)| &d.addresses)
-        .map(|a| a.addr())
+        .map(ipnet::IpNet::addr)
         .chain(
             topology
                 .services

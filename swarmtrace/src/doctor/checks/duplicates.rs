@@ -105,7 +105,7 @@ fn on_device<'a>(
         )
     {
         let task = topology.task_of_namespace(namespace);
-        for address in device.addresses.iter().map(|a| a.addr()) {
+        for address in device.addresses.iter().map(ipnet::IpNet::addr) {
             // A load balancer has its services' virtual addresses.
             if balancer && topology.service_by_vip(address).is_some() {
                 continue;

@@ -1,4 +1,4 @@
-//! The node's FORWARD chain between its interface and docker_gwbridge. A policy of
+//! The node's FORWARD chain between its interface and `docker_gwbridge`. A policy of
 //! DROP is fine with Docker's accepting rules before it, and fatal without.
 
 use super::doubtful::doubtful;

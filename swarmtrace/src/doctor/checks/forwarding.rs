@@ -1,5 +1,5 @@
 //! IP forwarding, which packets need to cross the node from its interface to
-//! docker_gwbridge, and replies to cross a load balancer.
+//! `docker_gwbridge`, and replies to cross a load balancer.
 
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};

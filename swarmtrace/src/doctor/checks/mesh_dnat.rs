@@ -1,6 +1,6 @@
 //! The DNAT of published ports to `ingress_sbox`: a jump to DOCKER-INGRESS from
 //! nat PREROUTING (and OUTPUT, for the node's own clients) and a DNAT to the
-//! sandbox's address on docker_gwbridge.
+//! sandbox's address on `docker_gwbridge`.
 
 use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;

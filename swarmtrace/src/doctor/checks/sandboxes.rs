@@ -1,5 +1,5 @@
 //! The load balancers' namespaces: that they exist and are attached, `ingress_sbox`
-//! to the routing mesh's network and to docker_gwbridge, `lb_…` to its network.
+//! to the routing mesh's network and to `docker_gwbridge`, `lb_…` to its network.
 
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};

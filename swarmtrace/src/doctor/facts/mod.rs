@@ -56,7 +56,7 @@ pub struct NamespaceFacts {
     pub sysctls: BTreeMap<String, String>,
     /// iptables' rules.
     pub rules: Option<Rules>,
-    /// Base chains of nf_tables that are not iptables'.
+    /// Base chains of `nf_tables` that are not iptables'.
     pub chains: Vec<BaseChain>,
 }
 

@@ -1,10 +1,10 @@
-//! Base chains of nf_tables other than iptables': packets traverse them beside
+//! Base chains of `nf_tables` other than iptables': packets traverse them beside
 //! iptables' chains, and `iptables-save` does not show them.
 //!
 //! Their rules are not evaluated: the chain's existence says what was not examined,
 //! and a policy of drop is recorded.
 //!
-//! Relied on: linux/netfilter/nf_tables.h `NFT_MSG_GETCHAIN`; netdev and bridge
+//! Relied on: `linux/netfilter/nf_tables.h` `NFT_MSG_GETCHAIN`; netdev and bridge
 //! families do not see routed packets.
 
 use crate::sys::netlink::{Family, Netlink, NetlinkError};
@@ -143,7 +143,7 @@ mod tests {
     use netlink_packet_core::ParseableParametrized;
     use proptest::prelude::*;
 
-    /// Subsystem 10 (nf_tables), message 3.
+    /// Subsystem 10 (`nf_tables`), message 3.
     const NFT_MSG_NEWCHAIN: u16 = 10 << 8 | 3;
 
     fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {

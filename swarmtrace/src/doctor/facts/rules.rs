@@ -18,7 +18,7 @@ use std::process::Stdio;
 pub(super) struct Programs {
     nft: Option<PathBuf>,
     legacy: Option<PathBuf>,
-    /// Whether nf_tables is loaded, or may be.
+    /// Whether `nf_tables` is loaded, or may be.
     nf_tables: bool,
 }
 

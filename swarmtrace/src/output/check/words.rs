@@ -59,11 +59,15 @@ pub fn owner(service: &str, backend: &str) -> String {
 }
 
 /// The figure with its unit: `412 µs`, `3`, `0.5 %`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast from a float saturates, and no latency takes centuries"
+)]
 pub fn measured(checked: &AssertionResult) -> String {
     match (checked.measured, checked.unit) {
         (None, _) => "–".to_owned(),
         (Some(ns), Unit::Nanoseconds) => time(Nanos::new(ns as i64)),
-        (Some(share), Unit::Percent) => format!("{:.2} %", share),
+        (Some(share), Unit::Percent) => format!("{share:.2} %"),
         (Some(count), _) => format!("{count}"),
     }
 }

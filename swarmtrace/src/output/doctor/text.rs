@@ -111,7 +111,7 @@ fn paragraph(finding: &Finding) -> String {
     match diagnosis.fix.split_once(AT_ONCE) {
         Some((prose, now)) => commands(&mut out, "  fix", prose.trim_end(), now),
         None if diagnosis.fix.starts_with("sudo ") => {
-            commands(&mut out, "  fix", "", &diagnosis.fix)
+            commands(&mut out, "  fix", "", &diagnosis.fix);
         }
         None => line(&mut out, "  fix", FAINT, PLAIN, &diagnosis.fix),
     }

@@ -54,6 +54,7 @@ impl FindingPrinter {
 
     /// Prints a failure, or in text counts it as another of its kind.
     ///
+    /// # Errors
     /// Errors if standard output cannot be written to.
     pub fn print(&mut self, finding: &Finding) -> Result<()> {
         self.found += 1;
@@ -69,6 +70,7 @@ impl FindingPrinter {
 
     /// Prints at intervals how often each kind of failure has happened since.
     ///
+    /// # Errors
     /// Errors if standard output cannot be written to.
     pub fn tick(&mut self, now: Mono) -> Result<()> {
         let passed = now.since(*self.repeats_printed.get_or_insert(now));
@@ -99,6 +101,7 @@ impl FindingPrinter {
 
     /// Prints the table, or in JSON the figures, and the last line.
     ///
+    /// # Errors
     /// Errors if standard output cannot be written to.
     pub fn finish<'a>(
         &self,

@@ -97,7 +97,7 @@ impl Page<'_> {
         let mut text = headline(self.timeline);
         text.push('\n');
         if let Some(from) = &self.timeline.came_from {
-            self.note(&mut text, &format!("came from {}", peer(from)));
+            write_note(&mut text, &format!("came from {}", peer(from)));
         }
         let mut furthest = 0;
         for packet in self.timeline.hops.chunk_by(crate::timeline::same_packet) {
@@ -192,15 +192,11 @@ impl Page<'_> {
         let _ = writeln!(text, "{}", line.trim_end());
     }
 
-    fn note(&self, text: &mut String, note: &str) {
-        let _ = writeln!(text, "  {}", paint(NOTE, note));
-    }
-
     fn ending(&self, text: &mut String) {
         let timeline = self.timeline;
         let hop = |index: usize| timeline.hops.get(index);
         if let Some(to) = &timeline.left_for {
-            self.note(text, &format!("left for {}", peer(to)));
+            write_note(text, &format!("left for {}", peer(to)));
         }
         match &timeline.state {
             State::Unanswered => {
@@ -212,7 +208,7 @@ impl Page<'_> {
                     } else {
                         "no next hop seen"
                     };
-                    self.note(
+                    write_note(
                         text,
                         &format!("got as far as {}: {next}", words::full(last)),
                     );
@@ -221,7 +217,7 @@ impl Page<'_> {
             State::AnswerLost { last } => {
                 if let Some(last) = hop(*last) {
                     let at = words::full(last);
-                    self.note(
+                    write_note(
                         text,
                         &format!("the answer got as far as {at}: no next hop seen"),
                     );
@@ -229,7 +225,7 @@ impl Page<'_> {
             }
             State::Refused { by } | State::Reset { by, .. } => {
                 if let Some(first) = hop(*by) {
-                    self.note(
+                    write_note(
                         text,
                         &format!("the reset was first seen at {}", words::full(first)),
                     );
@@ -237,7 +233,7 @@ impl Page<'_> {
             }
             State::IcmpError { by, .. } => {
                 if let Some(first) = hop(*by) {
-                    self.note(
+                    write_note(
                         text,
                         &format!("the error was first seen at {}", words::full(first)),
                     );
@@ -246,7 +242,7 @@ impl Page<'_> {
             State::Established | State::Closed => {}
         }
         for line in fates::lines(timeline) {
-            self.note(text, &line);
+            write_note(text, &line);
         }
         for gap in &timeline.gaps {
             let note = match gap {
@@ -257,7 +253,7 @@ impl Page<'_> {
                 Gap::Omitted { count } => format!("{count} more sightings are left out"),
                 Gap::OtherNodeMissing => "the other node's timeline is missing".to_owned(),
             };
-            self.note(text, &note);
+            write_note(text, &note);
         }
         if timeline.flooded > 0 {
             let note = match timeline.flooded {
@@ -295,4 +291,8 @@ fn peer(peer: &Peer) -> String {
         Some(node) => format!("{node} ({}) by VXLAN {}", peer.vtep, peer.vni),
         None => format!("{} by VXLAN {}", peer.vtep, peer.vni),
     }
+}
+
+fn write_note(text: &mut String, note: &str) {
+    let _ = writeln!(text, "  {}", paint(NOTE, note));
 }

@@ -86,7 +86,7 @@ fn devices(topology: &Topology, namespace: &Namespace) -> Table {
             .filter(|a| !matches!(a.addr(), IpAddr::V6(a) if a.is_unicast_link_local()))
             .collect();
         addresses.sort_by_key(|a| a.prefix_len() == a.max_prefix_len());
-        let addresses: Vec<_> = addresses.iter().map(|a| a.to_string()).collect();
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         table.row([
             (FAINT, format!("{:>3}", device.ifindex)),
             (NAME, device.name.clone()),
@@ -184,7 +184,7 @@ fn beyond(topology: &Topology, namespace: &Namespace) -> Table {
         let network = topology.network_of_device(namespace.at(device));
         let neighbours = || (namespace.neighbours.iter()).filter(|n| n.ifindex == device.ifindex);
         let entries = || (namespace.fdb.iter()).filter(|e| e.ifindex == device.ifindex);
-        let mut sorted = Vec::from_iter(neighbours());
+        let mut sorted: Vec<_> = neighbours().collect();
         sorted.sort_by_key(|n| n.address);
         for neighbour in sorted {
             let to: Vec<String> = entries()

@@ -61,7 +61,7 @@ fn what_does_not_fit_is_marked() {
     assert!(text.contains("! no task of vote"), "{text}");
     assert!(text.contains("! not in IPVS"), "{text}");
     let text = broken("lb_qookufxbb", |n| {
-        n.ipvs[0].matches = IpvsMatch::Fwmark(0x999)
+        n.ipvs[0].matches = IpvsMatch::Fwmark(0x999);
     });
     assert!(text.contains("! no service known"), "{text}");
     let text = broken("ingress_sbox", |n| {

@@ -97,7 +97,7 @@ fn networks(topology: &Topology) -> Table {
             ),
             (
                 PLAIN,
-                list(network.subnets.iter().map(|s| s.to_string()).collect()),
+                list(network.subnets.iter().map(ToString::to_string).collect()),
             ),
             (PLAIN, options(network)),
             (

@@ -222,9 +222,9 @@ fn wall_clocks_an_hour_apart() {
     let mut unanswered = Connection::new(Route::MeshRemote, Ending::Unanswered, 6);
     unanswered.start += 40_000_000_000;
     let late = |mut timelines: Vec<Timeline>| {
-        timelines
-            .iter_mut()
-            .for_each(|t| t.started += Nanos::from_secs(3600));
+        for timeline in &mut timelines {
+            timeline.started += Nanos::from_secs(3600);
+        }
         timelines
     };
     let (a, b) = parts(&answered);

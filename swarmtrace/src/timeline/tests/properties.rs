@@ -157,7 +157,10 @@ fn check_proofs(flows: &[Flow]) {
                 assert!(!to.rewrites.iter().any(nat));
             }
         }
-        let _ = crate::output::timeline::text::render(&timeline, &Default::default());
+        let _ = crate::output::timeline::text::render(
+            &timeline,
+            &crate::output::timeline::text::Options::default(),
+        );
     }
 }
 
@@ -287,7 +290,7 @@ proptest! {
         let names = topology(At::B);
         for flow in &flows {
             let timeline = flow.timeline(&names, Nanos::new(i64::MIN));
-            let _ = crate::output::timeline::text::render(&timeline, &Default::default());
+            let _ = crate::output::timeline::text::render(&timeline, &crate::output::timeline::text::Options::default());
             let _ = crate::timeline::join::join(vec![timeline.clone(), timeline]);
         }
     }

@@ -105,10 +105,10 @@ fn a_udp_exchange_ends_with_silence() {
     first.udp = true;
     let mut soon = first;
     soon.start += 300 * MS;
-    soon.isn ^= 77;
+    soon.isn ^= 0x4d;
     let mut later = first;
     later.start += 3 * S;
-    later.isn ^= 99;
+    later.isn ^= 0x63;
     let mut events = first.events();
     events.extend(soon.events());
     assert_eq!(flows(&events).len(), 1, "one burst is one exchange");

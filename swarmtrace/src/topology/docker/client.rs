@@ -82,6 +82,9 @@ impl Client {
     /// Connects as `docker` itself would: to `DOCKER_HOST`, else to the usual
     /// socket. Requests carry no version, which a daemon takes as its own
     /// newest (dockerd since 1.24), unless bollard's is older.
+    ///
+    /// # Errors
+    /// Errors if the daemon cannot be reached or refuses.
     pub async fn connect() -> Result<Self, DockerError> {
         let docker = Docker::connect_with_defaults().map_err(DockerError::Connect)?;
         let plain = Plain::from_environment().map_err(DockerError::SetUp)?;
@@ -305,7 +308,7 @@ impl Client {
             .filter_map(|value| {
                 serde_json::from_value(value)
                     .map_err(|e| {
-                        gaps.push(format!("Docker {}: an entry: {e}", without_query(path)))
+                        gaps.push(format!("Docker {}: an entry: {e}", without_query(path)));
                     })
                     .ok()
             })

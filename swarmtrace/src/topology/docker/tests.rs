@@ -239,7 +239,7 @@ proptest! {
         for entry in std::fs::read_dir(node).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if !name.ends_with(".json") { continue; }
+            if path.extension().is_none_or(|extension| extension != "json") { continue; }
             let mut value: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
             replace(&mut value, &mut { at }, &new);
             fn put<T: serde::de::DeserializeOwned>(into: &mut T, value: Value) {

@@ -17,7 +17,7 @@ pub struct UnknownName {
 
 impl UnknownName {
     fn new(kind: Named, name: &str, known: impl Iterator<Item = String>) -> Self {
-        let mut known = Vec::from_iter(known);
+        let mut known: Vec<_> = known.collect();
         known.sort();
         Self {
             kind,
@@ -61,7 +61,10 @@ impl Topology {
         (self.services.iter()).find(|s| is_called(name, &s.name, &s.id))
     }
 
-    /// The service of that name or id. Errors if there is none.
+    /// The service of that name or id.
+    ///
+    /// # Errors
+    /// Errors if there is none; the error lists those that there are.
     pub fn require_service(&self, name: &str) -> Result<&Service, UnknownName> {
         self.service(name).ok_or_else(|| {
             let known = self.services.iter().map(|s| s.name.clone());
@@ -69,7 +72,10 @@ impl Topology {
         })
     }
 
-    /// The network of that name or id. Errors if there is none.
+    /// The network of that name or id.
+    ///
+    /// # Errors
+    /// Errors if there is none; the error lists those that there are.
     pub fn require_network(&self, name: &str) -> Result<&Network, UnknownName> {
         let mut networks = self.networks.iter();
         let found = networks.find(|n| is_called(name, &n.name, &n.id));
@@ -79,7 +85,10 @@ impl Topology {
         })
     }
 
-    /// The node of that host name, id or address. Errors if there is none.
+    /// The node of that host name, id or address.
+    ///
+    /// # Errors
+    /// Errors if there is none; the error lists those that there are.
     pub fn require_node(&self, name: &str) -> Result<&Node, UnknownName> {
         let found = self.nodes.iter().find(|n| {
             is_called(name, &n.hostname, &n.id) || n.addresses.iter().any(|a| a.to_string() == name)

@@ -25,7 +25,7 @@ fn main() {
     let options = Options::default();
     let mut best = f64::INFINITY;
     let mut told = 0;
-    let mut statistics = Default::default();
+    let mut statistics = swarmtrace::flow::Statistics::default();
     for _ in 0..5 {
         let mut correlator = Correlator::new(&options);
         let start = processor_time();

@@ -205,7 +205,7 @@ fn drops(results: &mut Map<String, Value>) -> Result<()> {
         if runs < u64::from(DATAGRAMS) {
             return Err(format!("{name}: only {runs} packets were dropped").into());
         }
-        let time = after.run_time() - before.run_time();
+        let time = after.run_time().saturating_sub(before.run_time());
         let nanoseconds = u64::try_from(time.as_nanos())? / runs;
         results.insert(format!("{name}_ns"), json!(nanoseconds));
         let mut drained = Vec::new();

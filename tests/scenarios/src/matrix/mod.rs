@@ -62,7 +62,7 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
     }) else {
         return row;
     };
-    row.kernel = swarm.vm().kernel_release().to_owned();
+    swarm.vm().kernel_release().clone_into(&mut row.kernel);
     let loaded = attempt(&mut row, load, || {
         let docker = swarm.sh(Node::A, "docker version -f '{{.Server.Version}}'");
         let features = features(&swarm);

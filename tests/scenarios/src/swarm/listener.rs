@@ -10,7 +10,7 @@ use truth::{Sighting, Spot};
 
 const VXLAN_PORT: u16 = 4789;
 
-const START: &str = r#"
+const START: &str = r"
 rm -rf $dir; mkdir -p $dir; cd $dir
 listen() {
   { stat -L -c %i $2; /usr/bin/nsenter --net=$2 /usr/bin/ip -o link; } >$1.links
@@ -28,7 +28,7 @@ for err in *.err; do
   done
 done
 true
-"#;
+";
 
 /// Super-packets of other flows are left out: the file format cannot hold
 /// them. So are Docker's name look-ups, which a container makes on its loopback:

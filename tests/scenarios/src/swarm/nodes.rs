@@ -6,7 +6,7 @@ use std::time::Duration;
 use swarm_vm::{Config, Debian, Kernel, Node, Vm};
 
 /// How long anything in the VM may take.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_mins(2);
 /// Where swarmtrace is on a node.
 pub const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";
 

@@ -34,12 +34,12 @@ for file in /run/docker/netns/*; do show ${file##*/} $file; done
 
 /// Longer than it takes to read every table of an emulated node; conntrack forgets
 /// a connection that ended by a reset after 10 seconds.
-const KEEP: &str = r#"
+const KEEP: &str = r"
 for file in /proc/self/ns/net /run/docker/netns/*; do
   /usr/bin/nsenter --net=$file sh -c 'for state in close close_wait last_ack fin_wait time_wait; do
     sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_$state=300; done' 2>/dev/null || :
 done
-"#;
+";
 
 /// Has conntrack remember ended connections until [`tables`] has read them.
 #[track_caller]

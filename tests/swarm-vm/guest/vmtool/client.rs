@@ -103,7 +103,7 @@ pub fn api(socket: &str, method: &str, path: &str, kind: &str) -> io::Result<()>
     let mut body = Vec::new();
     io::stdin().read_to_end(&mut body)?;
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(180)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(3)))?;
     // HTTP/1.0, so that the answer comes whole and not in chunks.
     write!(
         stream,
@@ -134,7 +134,7 @@ pub fn set_clock(time: &str) -> io::Result<()> {
         nanoseconds: i64::from(since.subsec_nanos()),
     };
     // SAFETY: `time` is a live timespec laid out as the C library's on x86-64.
-    if unsafe { clock_settime(CLOCK_REALTIME, &time) } == 0 {
+    if unsafe { clock_settime(CLOCK_REALTIME, &raw const time) } == 0 {
         Ok(())
     } else {
         Err(io::Error::last_os_error())

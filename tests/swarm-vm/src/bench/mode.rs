@@ -13,16 +13,16 @@ const NODES: [Node; 2] = [Node::A, Node::B];
 /// Where swarmtrace is in the VM.
 pub const BINARY: &str = "/usr/local/bin/swarmtrace";
 /// To attach everywhere, or to end, where every instruction is emulated.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 const SIGTERM: u8 = 15;
 
 /// tcpdump in every namespace of the node, each writing to a file of its own when it
 /// listens. What is captured goes nowhere: a disk is not what is measured.
-const TCPDUMP: &str = r#"
+const TCPDUMP: &str = r"
 for ns in /proc/self/ns/net /var/run/docker/netns/*; do
   nsenter --net=$ns tcpdump -i any -n -Z root -w /dev/null 2>$FILES.dump.${ns##*/} &
 done
-wait"#;
+wait";
 
 /// What watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

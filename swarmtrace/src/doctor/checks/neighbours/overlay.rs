@@ -95,7 +95,7 @@ impl<'a> Overlay<'a> {
             if let Some(device) = self.topology.nic_on(namespace, self.network)
                 && namespace.inode != self.namespace.inode
             {
-                all.extend(device.addresses.iter().map(|a| a.addr()));
+                all.extend(device.addresses.iter().map(ipnet::IpNet::addr));
             }
         }
         all

@@ -5,7 +5,7 @@
 //! the rule then may or may not apply, rather than not apply.
 //!
 //! Relied on: iptables-save(8), iptables-extensions(8); rules that Docker
-//! writes (moby, libnetwork/service_linux.go, libnetwork/iptables).
+//! writes (moby, `libnetwork/service_linux.go`, libnetwork/iptables).
 
 mod parse;
 mod ruleset;

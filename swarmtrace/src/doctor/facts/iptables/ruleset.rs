@@ -8,9 +8,9 @@ use std::net::Ipv4Addr;
 /// Which of the kernel's two packet filters holds the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Backend {
-    /// `iptables-nft`: nf_tables.
+    /// `iptables-nft`: `nf_tables`.
     Nft,
-    /// `iptables-legacy`: ip_tables.
+    /// `iptables-legacy`: `ip_tables`.
     Legacy,
 }
 
