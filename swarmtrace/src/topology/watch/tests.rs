@@ -1,8 +1,11 @@
 //! What counts as a change, and a namespace coming and going for real.
 
+use super::multicast::{Change, NUD_PERMANENT, judge};
 use super::*;
 use needs::needs;
+use netlink_packet_core::NetlinkBuffer;
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 fn message(kind: u16, state: u16) -> Vec<u8> {
     let mut bytes = vec![0; 28];
@@ -15,14 +18,14 @@ fn message(kind: u16, state: u16) -> Vec<u8> {
 
 #[test]
 fn what_counts_as_a_change() {
-    assert_eq!(judge(&message(libc::RTM_NEWLINK, 0)), Some(Heard::Device));
+    assert_eq!(judge(&message(libc::RTM_NEWLINK, 0)), Some(Change::Device));
     let permanent = message(libc::RTM_DELNEIGH, NUD_PERMANENT);
-    assert_eq!(judge(&permanent), Some(Heard::Neighbour));
+    assert_eq!(judge(&permanent), Some(Change::Neighbour));
     let stale = message(libc::RTM_NEWNEIGH, 4);
     assert_eq!(judge(&stale), None);
     let miss = message(libc::RTM_GETNEIGH, NUD_PERMANENT);
     assert_eq!(judge(&miss), None);
-    assert_eq!(judge(&[stale, permanent].concat()), Some(Heard::Neighbour));
+    assert_eq!(judge(&[stale, permanent].concat()), Some(Change::Neighbour));
 }
 
 fn ip(arguments: &str) {

@@ -9,9 +9,15 @@
 //! (`NLMSG_ERROR` with code 0) if `NLM_F_ACK` is set. A dump ends with `NLMSG_DONE`,
 //! whose code is the dump's error, if any (`net/netlink/af_netlink.c` `netlink_dump_done`).
 
+mod answer;
+mod messages;
+
+pub use self::messages::messages;
+
+use self::answer::{Answer, End};
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NetlinkDeserializable,
-    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable,
 };
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM};
 use netlink_sys::{Socket, SocketAddr};
@@ -185,161 +191,11 @@ impl<M> Dump<M> {
     }
 }
 
-/// What the last message of an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// `NLMSG_DONE`
-    Done,
-    /// `NLMSG_ERROR` with code 0.
-    Acknowledged,
-    /// The first one.
-    FirstMessage,
-}
-
-#[derive(Debug)]
-struct Answer<M> {
-    messages: Vec<M>,
-    undecoded: usize,
-    /// The table changed during the dump: entries may be missing or twice in it.
-    interrupted: bool,
-}
-
-impl<M> Default for Answer<M> {
-    fn default() -> Self {
-        Self {
-            messages: Vec::new(),
-            undecoded: 0,
-            interrupted: false,
-        }
-    }
-}
-
-impl<M: NetlinkDeserializable> Answer<M> {
-    /// Adds the messages of a datagram that have that sequence number. Returns whether
-    /// the answer is complete.
-    fn extend(&mut self, mut rest: &[u8], sequence: u32, end: End) -> Result<bool, NetlinkError> {
-        let mut complete = false;
-        while !rest.is_empty() {
-            let header = NetlinkBuffer::new_checked(rest).map_err(|_| NetlinkError::Undecodable)?;
-            // new_checked: the message is within the datagram.
-            let length = header.length() as usize;
-            let is_answer = header.sequence_number() == sequence;
-            let interrupted = header.flags() & NLM_F_DUMP_INTR != 0;
-            let message = NetlinkMessage::<M>::deserialize(&rest[..length]);
-            // Messages are padded to four bytes, except perhaps the last one.
-            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-            if !is_answer {
-                continue;
-            }
-            self.interrupted |= interrupted;
-            match message.map(|message| message.payload) {
-                Ok(NetlinkPayload::InnerMessage(message)) => {
-                    self.messages.push(message);
-                    complete |= end == End::FirstMessage;
-                }
-                Ok(NetlinkPayload::Error(error)) if error.code.is_some() => {
-                    return Err(NetlinkError::Refused(error.to_io()));
-                }
-                Ok(NetlinkPayload::Done(done)) if done.code < 0 => {
-                    let error = io::Error::from_raw_os_error(done.code.saturating_neg());
-                    return Err(NetlinkError::Refused(error));
-                }
-                Ok(NetlinkPayload::Done(_) | NetlinkPayload::Error(_)) => complete = true,
-                Ok(_) => {}
-                Err(_) => {
-                    self.undecoded += 1;
-                    complete |= end == End::FirstMessage;
-                }
-            }
-        }
-        Ok(complete)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use netlink_packet_core::{DoneMessage, ErrorMessage};
     use netlink_packet_route::RouteNetlinkMessage;
     use netlink_packet_route::link::{LinkAttribute, LinkMessage};
-    use proptest::prelude::*;
-
-    type Message = NetlinkPayload<RouteNetlinkMessage>;
-
-    fn link(index: u32) -> Message {
-        let mut link = LinkMessage::default();
-        link.header.index = index;
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
-    }
-
-    fn done(code: i32) -> Message {
-        let mut done = DoneMessage::default();
-        done.code = code;
-        NetlinkPayload::Done(done)
-    }
-
-    fn bytes(sequence: u32, flags: u16, payload: Message) -> Vec<u8> {
-        let mut header = NetlinkHeader::default();
-        header.sequence_number = sequence;
-        header.flags = flags;
-        let mut message = NetlinkMessage::new(header, payload);
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        bytes
-    }
-
-    fn read(datagram: &[u8], end: End) -> (Answer<RouteNetlinkMessage>, Result<bool, i32>) {
-        let mut answer = Answer::default();
-        let complete = answer.extend(datagram, 7, end);
-        let code = |error: NetlinkError| io::Error::from(error).raw_os_error().unwrap_or(-1);
-        (answer, complete.map_err(code))
-    }
-
-    #[test]
-    fn a_dump_ends_with_done() {
-        let datagram = [bytes(7, 0, link(1)), bytes(7, 0, link(2))].concat();
-        let (answer, complete) = read(&datagram, End::Done);
-        assert_eq!((answer.messages.len(), complete), (2, Ok(false)));
-        let datagram = [datagram, bytes(7, NLM_F_DUMP_INTR, done(0))].concat();
-        let (answer, complete) = read(&datagram, End::Done);
-        assert_eq!((answer.interrupted, complete), (true, Ok(true)));
-    }
-
-    #[test]
-    fn other_requests_answers_are_skipped() {
-        let datagram = [bytes(6, 0, link(1)), bytes(6, 0, done(0))].concat();
-        let (answer, complete) = read(&datagram, End::Done);
-        assert_eq!((answer.messages.len(), complete), (0, Ok(false)));
-    }
-
-    #[test]
-    fn a_dump_that_fails_is_an_error() {
-        let datagram = [bytes(7, 0, link(1)), bytes(7, 0, done(-libc::EPERM))].concat();
-        assert_eq!(read(&datagram, End::Done).1, Err(libc::EPERM));
-    }
-
-    #[test]
-    fn an_acknowledgement_is_no_error() {
-        let mut error = ErrorMessage::default();
-        let acknowledged = bytes(7, 0, NetlinkPayload::Error(error.clone()));
-        assert_eq!(read(&acknowledged, End::Acknowledged).1, Ok(true));
-        error.code = std::num::NonZero::new(-libc::EEXIST);
-        let refused = bytes(7, 0, NetlinkPayload::Error(error));
-        assert_eq!(read(&refused, End::Acknowledged).1, Err(libc::EEXIST));
-    }
-
-    #[test]
-    fn what_cannot_be_decoded_is_counted() {
-        let mut broken = bytes(7, 0, link(1));
-        broken.truncate(20);
-        broken[0] = 20;
-        let datagram = [broken, bytes(7, 0, link(2)), bytes(7, 0, done(0))].concat();
-        let (answer, complete) = read(&datagram, End::Done);
-        assert_eq!((answer.undecoded, answer.messages.len()), (1, 1));
-        assert_eq!(complete, Ok(true));
-        assert_eq!(read(&[1, 2, 3], End::Done).1, Err(-1));
-    }
 
     #[test]
     fn the_kernel_answers() {
@@ -355,12 +211,5 @@ mod tests {
             .get(RouteNetlinkMessage::GetLink(missing))
             .unwrap_err();
         assert_eq!(io::Error::from(error).raw_os_error(), Some(libc::ENODEV));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes, End::Done);
-        }
     }
 }
