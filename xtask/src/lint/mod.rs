@@ -6,6 +6,7 @@
 
 mod imports;
 mod rooms;
+mod source;
 
 use std::path::{Path, PathBuf};
 

@@ -7,70 +7,24 @@
 //! but never blocks it.
 
 use super::api::{self, Answers};
-use super::plain::{Plain, PlainError};
-use crate::sys::clock::Wall;
-use crate::topology::{ContainerEvent, Happening, NetworkDriver};
+use super::error::{DEADLINE, DockerError};
+use super::plain::Plain;
+use crate::topology::NetworkDriver;
 use bollard::Docker;
 use bollard::errors::Error as BollardError;
-use bollard::models::{EventMessage, EventMessageTypeEnum};
 use bollard::query_parameters::InspectNetworkOptionsBuilder;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::path::Path;
-use std::time::Duration;
 use tokio::time::timeout;
-
-/// How long one request may take. An emulated machine needs 100 ms for one.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Requests under way at the same time.
 const PARALLEL: usize = 8;
 
-/// Why Docker could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum DockerError {
-    /// No daemon could be reached.
-    #[error("Docker cannot be reached: {0}")]
-    Connect(#[source] BollardError),
-    /// `DOCKER_HOST` or the certificates cannot be used.
-    #[error("Docker cannot be reached: {0}")]
-    SetUp(#[source] PlainError),
-    /// A request failed.
-    #[error("Docker {path}: {source}")]
-    Request {
-        /// What was asked.
-        path: String,
-        /// What came of it.
-        source: BollardError,
-    },
-    /// A request was not answered in time.
-    #[error("Docker {path}: no answer within {} s", DEADLINE.as_secs())]
-    Late {
-        /// What was asked.
-        path: String,
-    },
-    /// A request that bollard has no type for failed.
-    #[error("Docker {path}: {source}")]
-    Plain {
-        /// What was asked.
-        path: String,
-        /// What came of it.
-        source: PlainError,
-    },
-    /// An answer is not what the API describes.
-    #[error("Docker {path}: {source}")]
-    Answer {
-        /// What was asked.
-        path: String,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-}
-
 /// A connection to the Docker daemon.
 #[derive(Clone, Debug)]
 pub struct Client {
-    docker: Docker,
+    pub(super) docker: Docker,
     plain: Plain,
     /// What was answered last: it stands in for a list that is not answered
     /// this time, and saves asking for sandboxes, which do not change while
@@ -105,30 +59,6 @@ impl Client {
             plain,
             last: Answers::default(),
         })
-    }
-
-    /// Something happened to a container, network, service or node, since then (in
-    /// whole seconds) as far as Docker remembers; what, if it was a container's start
-    /// or end. Ends when the connection does.
-    pub fn events(
-        &self,
-        since: Wall,
-    ) -> impl futures_util::Stream<Item = Option<ContainerEvent>> + use<> {
-        let types = vec!["container", "network", "service", "node"];
-        let filters = std::collections::HashMap::from([("type", types)]);
-        let options = bollard::query_parameters::EventsOptionsBuilder::default()
-            .filters(&filters)
-            .since(&since.seconds().to_string())
-            .build();
-        self.docker
-            .events(Some(options))
-            .take_while(|event| std::future::ready(event.is_ok()))
-            // Health checks are `exec_…` events, several a second on some nodes.
-            .filter(|event| {
-                let action = event.as_ref().ok().and_then(|e| e.action.as_deref());
-                std::future::ready(!action.is_some_and(|a| a.starts_with("exec_")))
-            })
-            .map(|event| container_event(event.ok()?))
     }
 
     /// What the daemon says of itself.
@@ -320,23 +250,6 @@ impl Client {
 /// The question without its filters names it well enough.
 fn without_query(path: &str) -> String {
     path.split('?').next().unwrap_or(path).to_owned()
-}
-
-/// The event of a container's life, if it is one.
-fn container_event(event: EventMessage) -> Option<ContainerEvent> {
-    if event.typ != Some(EventMessageTypeEnum::CONTAINER) {
-        return None;
-    }
-    let actor = event.actor?;
-    let attributes = actor.attributes.unwrap_or_default();
-    let signal = attributes.get("signal").map(String::as_str);
-    let seconds = || event.time?.checked_mul(1_000_000_000);
-    let time = event.time_nano.or_else(seconds)?;
-    Some(ContainerEvent {
-        container: actor.id?,
-        time: Wall::from_ns(u64::try_from(time).ok()?),
-        what: Happening::of(&event.action?, signal)?,
-    })
 }
 
 /// A list, or the last known in its place and a gap.

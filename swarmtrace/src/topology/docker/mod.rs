@@ -12,11 +12,14 @@
 pub(super) mod api;
 mod client;
 mod cluster;
+mod error;
+mod events;
 mod gossip;
 mod plain;
 mod typed;
 
-pub use client::{Client, DockerError};
+pub use client::Client;
+pub use error::DockerError;
 pub use plain::PlainError;
 
 use super::{
