@@ -198,7 +198,6 @@ fn the_page_describes_what_is_written() {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == page,
-        "docs/json.md is not what the code says; write it anew:\n    \
-         SWARMTRACE_WRITE_DOCS=1 cargo test -p swarmtrace --test formats"
+        "docs/json.md is not what the code says; write it anew with `cargo xtask docs`"
     );
 }

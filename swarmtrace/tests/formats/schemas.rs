@@ -56,17 +56,16 @@ fn a_schema_changes_only_with_its_version() {
             is_same,
             "{name} is not what {} says.\n\
              If a field went, or changed its type or meaning: add an entry to `changes` in the \
-             format's file in swarmtrace/src/recording/, which raises the version, then run the \
-             command below, and keep a recording of the new version in \
+             format's file in swarmtrace/src/recording/, which raises the version, run \
+             `cargo xtask docs`, and keep a recording of the new version in \
              tests/fixtures/recordings/.\n\
-             If a field was only added: delete that schema, then run the command below.\n    \
-             SWARMTRACE_WRITE_DOCS=1 cargo test -p swarmtrace --test formats",
+             If a field was only added: delete that schema, then run `cargo xtask docs`.",
             path.display()
         );
         assert!(
             before == text,
-            "the descriptions in {} are not those of the code; write them anew:\n    \
-             SWARMTRACE_WRITE_DOCS=1 cargo test -p swarmtrace --test formats",
+            "the descriptions in {} are not those of the code: write them anew with `cargo \
+             xtask docs`",
             path.display()
         );
     }
