@@ -1,7 +1,6 @@
 //! Every kind of flow on the real Swarm, the same on each kernel.
 
-use crate::swarm::Swarm;
-use crate::swarm::watch;
+use crate::swarm::{NODES, Swarm, watch};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use swarm_vm::{Kernel, Node};
@@ -91,9 +90,20 @@ pub fn container_to_service(kernel: Kernel) {
             ),
         );
     };
-    // A bridge floods what is for an address that it has not heard of yet, and
-    // the copies have no order: each task is heard of first.
-    ask();
+    // A bridge floods what is for an address that it has not learnt, and the copies
+    // have no order: each task that may be chosen sends a packet first.
+    let addresses = "docker inspect -f '{{with .NetworkSettings.Networks.overlay1}}{{.IPAddress}}{{end}}' \
+                     $(docker ps -q -f name=vote. -f name=direct.)";
+    let tasks = NODES.map(|node| swarm.sh(node, addresses)).concat();
+    let tasks: Vec<&str> = tasks.split_whitespace().collect();
+    assert_eq!(tasks.len(), 4, "two tasks of each service: {tasks:?}");
+    let all = tasks.join(" ");
+    swarm.sh(
+        Node::A,
+        &format!(
+            "docker exec {client} sh -c 'for task in {all}; do wget -q -O - http://$task/; done'"
+        ),
+    );
     ask();
     let outcome = watch(&swarm, "--network overlay1 --port 80", ask);
     let networks = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'";
