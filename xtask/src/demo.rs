@@ -30,9 +30,9 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Errors if a step fails; names it.
 pub fn run(kernel: Kernel) -> Result<()> {
     let since = Instant::now();
-    eprintln!("1. Installing what is missing (the first time 2 to 4 minutes, then nothing)");
+    eprintln!("1. Installing what is missing (the first time 1 to 3 minutes, then nothing)");
     setup::run()?;
-    eprintln!("2. swarmtrace itself (the first time about 2 minutes)");
+    eprintln!("2. swarmtrace itself (the first time 3 to 4 minutes)");
     let binary = cargo::release_binary()?;
     eprintln!("3. A two-node Docker Swarm (the first time 1 to 2 minutes, then seconds)");
     let vm = Vm::up(&Config {

@@ -132,9 +132,11 @@ fn command(test: &TestBinary) -> Result<Command> {
         sudo.arg(&test.path);
         sudo
     };
+    if test.is_integration {
+        // One at a time: they share the kernel's namespaces and two cores.
+        command.arg("--test-threads=1");
+    }
     command
-        // One test at a time: they share the kernel's namespaces and two cores.
-        .arg("--test-threads=1")
         .current_dir(&test.folder)
         .env(BINARY, cargo::release_path())
         .env(ALL, "1");
