@@ -1,5 +1,4 @@
-//! The command line: parsing it, running what it asks for, and what the shell
-//! is told in the end.
+//! The command line: parsing it, running its command, and the exit code.
 //!
 //! A command that fails prints one line and exits with 2, as clap does for a
 //! command line that is wrong; other exit codes are the commands' own.

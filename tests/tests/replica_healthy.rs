@@ -94,9 +94,9 @@ fn run(buffer: &str, stall: Option<Duration>) -> (Vec<String>, u64, u64) {
     let (mut failures, mut connections, mut lost) = (Vec::new(), 0, 0);
     for running in watches {
         let [follow, rst] = running.map(|r| r.interrupt(PRINTING));
-        let (more, told, missed) = said(follow.expect_code(0), rst.expect_code(0));
+        let (more, begun, missed) = said(follow.expect_code(0), rst.expect_code(0));
         failures.extend(more);
-        connections += told;
+        connections += begun;
         lost += missed;
     }
     (failures, connections, lost)
@@ -105,11 +105,16 @@ fn run(buffer: &str, stall: Option<Duration>) -> (Vec<String>, u64, u64) {
 #[track_caller]
 fn none(failures: &[String]) {
     let verdict = |line: &String| {
-        let told: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        format!("{:#}", told["verdict"])
+        let finding: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        format!("{:#}", finding["verdict"])
     };
-    let told: Vec<String> = failures.iter().map(verdict).collect();
-    assert!(told.is_empty(), "{}: {}", told.len(), told.join("\n"));
+    let verdicts: Vec<String> = failures.iter().map(verdict).collect();
+    assert!(
+        verdicts.is_empty(),
+        "{}: {}",
+        verdicts.len(),
+        verdicts.join("\n")
+    );
 }
 
 #[test]

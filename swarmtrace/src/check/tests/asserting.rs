@@ -1,6 +1,6 @@
 //! Assertions against synthetic traces.
 
-use super::{connections, record, told, whole};
+use super::{connections, record, timelines_of, whole};
 use crate::check::parse::assertion;
 use crate::check::{Observations, evaluate};
 use crate::recording::{AssertionResult, Outcome, RunSummary};
@@ -24,7 +24,7 @@ fn outcomes(text: &str, record: &Observations) -> Vec<Outcome> {
 fn mixed() -> Vec<Timeline> {
     let local = connections(Route::MeshLocal, Ending::Closed, 100, 0);
     let remote = connections(Route::MeshRemote, Ending::Closed, 100, 1000);
-    told(&[local, remote].concat())
+    timelines_of(&[local, remote].concat())
 }
 
 use Outcome::{Pass, Regression, Skipped, Unmeasured};
@@ -84,11 +84,11 @@ fn each_backend_answers_for_itself() {
     }
     let record = record(&timelines);
     let judged = judged_in("handshake.p50 < 5ms", &record, &whole());
-    let told: Vec<_> = judged
+    let each: Vec<_> = judged
         .iter()
         .map(|c| (c.backend.as_deref(), c.outcome))
         .collect();
-    assert_eq!(told, [(Some("vote.1"), Pass), (Some("vote.2"), Regression)]);
+    assert_eq!(each, [(Some("vote.1"), Pass), (Some("vote.2"), Regression)]);
     assert_eq!(
         outcomes("backend(vote.1): handshake.p99 < 5ms", &record),
         [Pass]
@@ -119,8 +119,8 @@ fn a_hop_is_the_time_since_the_one_before() {
     assert!(longest > 0);
     let judged = judged_in(&format!("hop(vxlan).max == {longest}ns"), &record, &whole());
     // vote.1 is on this node: nothing for it passes a tunnel.
-    let told: Vec<_> = judged.iter().map(|c| c.outcome).collect();
-    assert_eq!(told, [Skipped, Pass], "{judged:?}");
+    let each: Vec<_> = judged.iter().map(|c| c.outcome).collect();
+    assert_eq!(each, [Skipped, Pass], "{judged:?}");
     assert_eq!(judged[1].measured, Some(longest as f64));
 }
 
@@ -148,7 +148,12 @@ fn a_name_of_several_hops_or_of_none_lists_them() {
 
 #[test]
 fn too_few_samples_measure_nothing() {
-    let few = record(&told(&connections(Route::MeshLocal, Ending::Closed, 50, 0)));
+    let few = record(&timelines_of(&connections(
+        Route::MeshLocal,
+        Ending::Closed,
+        50,
+        0,
+    )));
     assert_eq!(outcomes("handshake.p50 < 5ms", &few), [Pass]);
     assert_eq!(
         outcomes("handshake.p99 < 5ms", &few),
@@ -158,7 +163,12 @@ fn too_few_samples_measure_nothing() {
     let judged = judged_in("handshake.p99.9 < 5ms", &few, &whole());
     let why = judged[0].why.clone().unwrap_or_default();
     assert!(why.contains("50") && why.contains("1000"), "{why}");
-    let fewer = record(&told(&connections(Route::MeshLocal, Ending::Closed, 29, 0)));
+    let fewer = record(&timelines_of(&connections(
+        Route::MeshLocal,
+        Ending::Closed,
+        29,
+        0,
+    )));
     assert_eq!(outcomes("handshake.max < 5ms", &fewer), [Unmeasured]);
 }
 
@@ -191,7 +201,7 @@ fn nothing_at_all_is_no_pass() {
 fn a_backend_that_never_answers_is_not_left_out() {
     let good = connections(Route::MeshLocal, Ending::Closed, 100, 0);
     let dead = connections(Route::MeshRemote, Ending::Unanswered, 40, 1000);
-    let record = record(&told(&[good, dead].concat()));
+    let record = record(&timelines_of(&[good, dead].concat()));
     assert_eq!(outcomes("failed == 0", &record), [Pass, Regression]);
     assert_eq!(outcomes("unanswered < 50%", &record), [Pass, Regression]);
     assert_eq!(outcomes("retransmit.syn == 0", &record), [Pass, Regression]);
@@ -209,7 +219,7 @@ fn resets_are_counted_where_they_came() {
     let refused = connections(Route::MeshLocal, Ending::Refused, 5, 0);
     let reset = connections(Route::MeshLocal, Ending::Reset, 3, 1000);
     let fine = connections(Route::MeshLocal, Ending::Closed, 42, 2000);
-    let record = record(&told(&[refused, reset, fine].concat()));
+    let record = record(&timelines_of(&[refused, reset, fine].concat()));
     for (text, outcome) in [
         ("all: rst.handshake == 5", Pass),
         ("all: rst.total == 8", Pass),
@@ -223,7 +233,7 @@ fn resets_are_counted_where_they_came() {
 
 #[test]
 fn a_later_telling_replaces_an_earlier_one() {
-    let mut early = told(&connections(Route::MeshLocal, Ending::Reset, 1, 0)).remove(0);
+    let mut early = timelines_of(&connections(Route::MeshLocal, Ending::Reset, 1, 0)).remove(0);
     let late = early.clone();
     early.state = crate::timeline::State::Established;
     early.hops.retain(|hop| hop.phase != Phase::Rst);

@@ -1,6 +1,6 @@
 //! Comparisons of made-up runs: what is found, what is not, what is named.
 
-use super::{Dice, connections, record, samples, told};
+use super::{Dice, connections, record, samples, timelines_of};
 use crate::check::compare::{Rules, compare};
 use crate::check::measures::{Measures, measures, with_measures};
 use crate::check::statistics::{holm, predict, ranks};
@@ -31,7 +31,7 @@ fn run(seed: u64, delay: f64) -> Vec<Timeline> {
     let mixed: Vec<_> = (both.into_iter().zip([0, 1000]))
         .flat_map(|(route, seed)| connections(route, Ending::Closed, 100, seed))
         .collect();
-    let mut timelines = told(&mixed);
+    let mut timelines = timelines_of(&mixed);
     timelines.sort_by_key(|t| t.started);
     for (index, timeline) in timelines.iter_mut().enumerate() {
         if index % 9 == 0 {
@@ -178,7 +178,7 @@ fn a_backend_that_is_gone_is_not_compared() {
 
 #[test]
 fn too_few_connections_are_not_compared() {
-    let few = told(&connections(Route::MeshLocal, Ending::Closed, 25, 0));
+    let few = timelines_of(&connections(Route::MeshLocal, Ending::Closed, 25, 0));
     let all = compare(&of_runs(0..3), &measures(&record(&few)), RULES);
     let handshake = all
         .iter()

@@ -3,8 +3,8 @@
 mod asserting;
 mod comparing;
 mod parsing;
+mod printing;
 mod storing;
-mod telling;
 
 use super::Observations;
 use crate::check::hops::Samples;
@@ -38,8 +38,8 @@ impl Dice {
     }
 }
 
-/// What node A tells of those connections.
-pub fn told(connections: &[Connection]) -> Vec<Timeline> {
+/// The timelines of node A for those connections.
+pub fn timelines_of(connections: &[Connection]) -> Vec<Timeline> {
     let names = topology(At::A);
     let mut events: Vec<PacketEvent> = (connections.iter())
         .flat_map(Connection::events)

@@ -1,6 +1,6 @@
 //! Baselines in files.
 
-use super::{connections, record, samples, told};
+use super::{connections, record, samples, timelines_of};
 use crate::check::baseline::{self, MOST_RUNS};
 use crate::check::measures::{measures, of_run, with_measures};
 use crate::check::times::{Times, merged, quantile};
@@ -9,7 +9,7 @@ use crate::synthetic::{Ending, Route};
 use proptest::prelude::*;
 
 fn run() -> BaselineRun {
-    let timelines = told(&connections(Route::MeshRemote, Ending::Closed, 60, 0));
+    let timelines = timelines_of(&connections(Route::MeshRemote, Ending::Closed, 60, 0));
     let run = BaselineRun {
         kernel: "6.1.0".to_owned(),
         ..BaselineRun::default()
@@ -26,7 +26,7 @@ fn what_is_written_is_read() {
     baseline::write(&baseline, &path).expect("written");
     assert_eq!(baseline::read(&path).expect("read"), baseline);
     let stored = of_run(&baseline.runs[0]).expect("whole");
-    let seen = record(&told(&connections(
+    let seen = record(&timelines_of(&connections(
         Route::MeshRemote,
         Ending::Closed,
         60,

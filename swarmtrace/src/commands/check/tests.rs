@@ -30,7 +30,7 @@ fn code(words: &[&str]) -> u8 {
     report.exit_code
 }
 
-/// What node A tells of connections to both tasks, slower by `delay` nanoseconds
+/// The recording of node A for connections to both tasks, slower by `delay` nanoseconds
 /// where the packet leaves the mesh's sandbox.
 fn timelines(node: At, number: u32, delay: i64) -> Vec<Timeline> {
     let mut events = Vec::new();

@@ -77,7 +77,7 @@ fn programs(programs: &[LoadedProgram]) -> Table {
         };
         table.row([
             name,
-            number(program.verified_instructions, "not told by this kernel"),
+            number(program.verified_instructions, "not reported by this kernel"),
             number(program.instructions, "-"),
             bytes,
         ]);
@@ -145,7 +145,11 @@ mod tests {
         let lines = text(&Report::new("5.10.0".into(), features, programs, None));
         let first = "Linux 5.10.0: nothing can be traced: programs: swarmtrace_out: R1 invalid; ";
         assert!(lines[0].starts_with(first), "{}", lines[0]);
-        assert!(lines.iter().any(|l| l.contains("not told by this kernel")));
+        assert!(
+            lines
+                .iter()
+                .any(|l| l.contains("not reported by this kernel"))
+        );
         assert_eq!(
             lines.last().unwrap().trim(),
             "swarmtrace_out  refused: R1 invalid"

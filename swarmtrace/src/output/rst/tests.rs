@@ -56,11 +56,11 @@ fn a_refusal_is_the_server_s_and_is_born_in_its_task() {
 
 #[test]
 fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
-    let mut told = timeline(Route::MeshLocal, Ending::Refused, 1);
-    let State::Refused { by } = told.state else {
-        panic!("{:?}", told.state);
+    let mut failed = timeline(Route::MeshLocal, Ending::Refused, 1);
+    let State::Refused { by } = failed.state else {
+        panic!("{:?}", failed.state);
     };
-    let hop = told.hops[by].clone();
+    let hop = failed.hops[by].clone();
     let sent = ResetSent {
         time: hop.time_ns,
         node: hop.node.to_string(),
@@ -70,9 +70,9 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
         destination: hop.destination,
         reason: Some("SK_RST_REASON_NO_SOCKET".to_owned()),
     };
-    told.resets.push(sent.clone());
+    failed.resets.push(sent.clone());
     let stopped = Some(TaskActivity::Stopped { ms_ago: 1200 });
-    let same = Finding::of(told.clone(), None, stopped).unwrap();
+    let same = Finding::of(failed.clone(), None, stopped).unwrap();
     assert_eq!(same.reason.as_deref(), Some("NO_SOCKET"));
     assert_eq!(
         headline(&same),
@@ -80,9 +80,9 @@ fn the_kernel_s_word_on_who_sent_it_comes_before_the_first_tap_s() {
          vote.1 stopped 1.2 s before"
     );
     // Elsewhere than where the first tap saw it.
-    told.resets[0].netns += 1;
-    told.resets[0].namespace = "lb".to_owned();
-    let other = found(told).unwrap().origin.unwrap();
+    failed.resets[0].netns += 1;
+    failed.resets[0].namespace = "lb".to_owned();
+    let other = found(failed).unwrap().origin.unwrap();
     let expected = Origin {
         node: sent.node,
         namespace: "lb".to_owned(),
@@ -103,26 +103,30 @@ fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
     );
     assert_eq!(later.side, Some(Side::Server));
     // The client's stack does not want the SYN-ACK.
-    let mut told = timeline(Route::MeshLocal, Ending::Reset, 1);
-    let State::Reset { by, .. } = told.state else {
-        panic!("{:?}", told.state);
+    let mut failed = timeline(Route::MeshLocal, Ending::Reset, 1);
+    let State::Reset { by, .. } = failed.state else {
+        panic!("{:?}", failed.state);
     };
-    let answer = told.hops.iter().find(|h| h.phase == Phase::SynAck).unwrap();
+    let answer = failed
+        .hops
+        .iter()
+        .find(|h| h.phase == Phase::SynAck)
+        .unwrap();
     let soon = answer.time_ns + Nanos::from_millis(1);
-    let isn = told.key.isn.unwrap();
-    let reset = &mut told.hops[by];
+    let isn = failed.key.isn.unwrap();
+    let reset = &mut failed.hops[by];
     (reset.leg, reset.time_ns) = (Leg::Forward, soon);
     (reset.packet.seq, reset.packet.ack) = (isn.wrapping_add(1), 0);
-    told.state = State::Reset {
+    failed.state = State::Reset {
         by,
         leg: Leg::Forward,
     };
-    let of = |told: &Timeline| found(told.clone()).unwrap().during_handshake;
-    assert!(of(&told));
-    let mut process = told.clone();
+    let of = |failed: &Timeline| found(failed.clone()).unwrap().during_handshake;
+    assert!(of(&failed));
+    let mut process = failed.clone();
     process.hops[by].packet.ack = 1;
     assert!(!of(&process), "a process hung up");
-    let mut late = told.clone();
+    let mut late = failed.clone();
     late.hops[by].time_ns = soon + Nanos::from_secs(5);
     assert!(!of(&late), "it answers something else");
 }
@@ -130,7 +134,7 @@ fn a_reset_is_of_the_handshake_if_it_answers_it_at_once() {
 #[test]
 fn silence_counts_where_an_answer_would_have_been_seen() {
     let mut silent = timeline(Route::MeshRemote, Ending::Unanswered, 1);
-    let found_of = |told: &Timeline| found(told.clone());
+    let found_of = |failed: &Timeline| found(failed.clone());
     let found = found_of(&silent).unwrap();
     assert_eq!((found.kind, found.side), (FailureKind::Unanswered, None));
     assert!(found.is_uncertain(false));
@@ -141,22 +145,23 @@ fn silence_counts_where_an_answer_would_have_been_seen() {
         (place.netns, place.way),
         (last.netns, Some(Direction::Egress))
     );
-    // What was told of for its silence and is told again is no second failure.
+    // A flow that was emitted for its silence and is emitted again is no second failure.
     silent.revision = 1;
     assert!(found_of(&silent).is_none());
 }
 
 #[test]
 fn what_works_is_no_finding_and_the_node_s_own_is_not_the_swarm_s() {
-    let mut told = timeline(Route::MeshLocal, Ending::Refused, 1);
-    assert!(is_of_swarm(&told));
-    told.service = None;
-    assert!(is_of_swarm(&told));
-    told.hops
+    let mut failed = timeline(Route::MeshLocal, Ending::Refused, 1);
+    assert!(is_of_swarm(&failed));
+    failed.service = None;
+    assert!(is_of_swarm(&failed));
+    failed
+        .hops
         .retain(|h| h.place == Place::Host && &*h.device == "eth0");
-    assert!(!told.hops.is_empty() && !is_of_swarm(&told));
-    told.state = State::Established;
-    assert!(found(told).is_none());
+    assert!(!failed.hops.is_empty() && !is_of_swarm(&failed));
+    failed.state = State::Established;
+    assert!(found(failed).is_none());
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn dropped(packet: &PacketEvent) -> Event {
     Event::Drop(fate(packet, EventKind::Drop, NO_SOCKET))
 }
 
-fn told(events: impl IntoIterator<Item = Event>) -> Vec<Flow> {
+fn emitted(events: impl IntoIterator<Item = Event>) -> Vec<Flow> {
     let mut correlator = Correlator::new(&Options::default());
     events.into_iter().for_each(|event| correlator.push(event));
     correlator.finish()
@@ -54,14 +54,14 @@ fn told_in_time(mut events: Vec<Event>, until: u64) -> (Vec<Flow>, Correlator) {
     let start = events.first().map_or(0, |event| event.time().ns());
     let mut correlator = Correlator::new(&Options::default());
     let mut events = events.into_iter().peekable();
-    let mut told = Vec::new();
+    let mut emitted = Vec::new();
     for now in (start..start + until).step_by(10 * MS as usize) {
         while let Some(event) = events.next_if(|e| e.time().ns() <= now) {
             correlator.push(event);
         }
-        told.extend(correlator.take_finished(Mono::from_ns(now)));
+        emitted.extend(correlator.take_finished(Mono::from_ns(now)));
     }
-    (told, correlator)
+    (emitted, correlator)
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_drop_of_any_packet_anywhere_is_its_flows() {
             let without = flows(&packets);
             for packet in &packets {
                 let event = dropped(packet);
-                let found = told(packets.iter().map(Event::from).chain([event]));
+                let found = emitted(packets.iter().map(Event::from).chain([event]));
                 assert_eq!(found.len(), 1, "{route:?} {ending:?}");
                 let drop = found[0].drops[0];
                 let at = (drop.netns, drop.ifindex, drop.tuple, drop.reason);
@@ -112,7 +112,7 @@ fn a_packet_behind_a_translation_is_known_by_its_conntrack_entry() {
     reset.packet.tcp_flags = TcpFlags::RST | TcpFlags::ACK;
     (reset.packet.seq, reset.packet.ack) = (0, connection.isn.wrapping_add(1));
     let more = [Event::Drop(syn), Event::ResetSent(reset)];
-    let flow = &told(packets.iter().map(Event::from).chain(more))[0];
+    let flow = &emitted(packets.iter().map(Event::from).chain(more))[0];
     assert_eq!(flow.drops[0].tuple, inner);
     assert_eq!(flow.resets[0].tuple, inner.reversed());
     assert_eq!(flow.resets[0].netns, last.netns);
@@ -124,7 +124,7 @@ fn a_packet_behind_a_translation_is_known_by_its_conntrack_entry() {
     reset.packet.tuple.dst_port = 1;
     syn.packet.tuple.src_port = 1;
     let more = [Event::Drop(syn), Event::ResetSent(reset)];
-    let flow = &told(packets.iter().map(Event::from).chain(more))[0];
+    let flow = &emitted(packets.iter().map(Event::from).chain(more))[0];
     assert_eq!((flow.drops.len(), flow.resets.len()), (0, 0));
 }
 
@@ -137,7 +137,7 @@ fn another_connections_packet_is_not_taken() {
         let mut other = fate(packet, EventKind::Drop, NO_SOCKET);
         other.packet.seq = packet.seq.wrapping_add(0x4000_0000);
         other.packet.ack = packet.ack.wrapping_add(0x4000_0000);
-        let flow = &told(packets.iter().map(Event::from).chain([Event::Drop(other)]))[0];
+        let flow = &emitted(packets.iter().map(Event::from).chain([Event::Drop(other)]))[0];
         assert_eq!(flow.drops, [], "{packet:?}");
     }
 }
@@ -214,7 +214,7 @@ fn a_flow_keeps_no_more_than_a_few() {
         drop.packet.time += n;
         Event::Drop(drop)
     });
-    let flow = &told(packets.iter().map(Event::from).chain(many))[0];
+    let flow = &emitted(packets.iter().map(Event::from).chain(many))[0];
     assert_eq!(flow.drops.len(), 16);
 
     // Nor do those that belong to nobody pile up.
@@ -255,7 +255,7 @@ fn a_timeline_has_the_kernels_names() {
     (bare.packet.ifindex, bare.packet.netns) = (0, 0);
     bare.packet.time += 1;
     let more = [dropped(syn), Event::Drop(bare), Event::ResetSent(reset)];
-    let flow = &told(packets.iter().map(Event::from).chain(more))[0];
+    let flow = &emitted(packets.iter().map(Event::from).chain(more))[0];
     let kernel = KernelNames::given(
         BTreeMap::from([(NO_SOCKET, "SKB_DROP_REASON_NO_SOCKET".to_owned())]),
         BTreeMap::from([(1, "SK_RST_REASON_NO_SOCKET".to_owned())]),
@@ -294,7 +294,7 @@ fn the_routine_end_of_a_connection_is_no_drop() {
     let packets = connection.events();
     for packet in &packets {
         let freed = Event::Drop(fate(packet, EventKind::Drop, NO_REASON));
-        let flow = &told(packets.iter().map(Event::from).chain([freed]))[0];
+        let flow = &emitted(packets.iter().map(Event::from).chain([freed]))[0];
         let bare = packet.payload_length == 0 && !packet.tcp_flags.contains(TcpFlags::SYN);
         assert_eq!(flow.drops.is_empty(), bare, "{packet:?}");
     }
@@ -336,7 +336,7 @@ proptest! {
             }
         }
         all.sort_by_key(Event::time);
-        for flow in told(all) {
+        for flow in emitted(all) {
             for sighting in flow.packets.iter().flat_map(|p| &p.sightings) {
                 let owner = owners[&(sighting.time.ns(), sighting.at.namespace, sighting.tuple)];
                 for drop in &flow.drops {

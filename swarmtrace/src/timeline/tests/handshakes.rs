@@ -31,18 +31,18 @@ fn reported(events: &[PacketEvent]) -> Vec<PacketEvent> {
 }
 
 /// Feeds the events by their own clock until `until` after the first.
-fn told(events: &[PacketEvent], until: u64) -> (Vec<Flow>, Correlator) {
+fn emitted(events: &[PacketEvent], until: u64) -> (Vec<Flow>, Correlator) {
     let mut correlator = Correlator::new(&options());
     let mut events = reported(events).into_iter().peekable();
     let start = events.peek().map_or(0, |e| e.time);
-    let mut told = Vec::new();
+    let mut emitted = Vec::new();
     for now in (start..start + until).step_by(10 * MS as usize) {
         while let Some(event) = events.next_if(|e| e.time <= now) {
             correlator.push(&event);
         }
-        told.extend(correlator.take_finished(Mono::from_ns(now)));
+        emitted.extend(correlator.take_finished(Mono::from_ns(now)));
     }
-    (told, correlator)
+    (emitted, correlator)
 }
 
 fn events(route: Route, ending: Ending) -> Vec<PacketEvent> {
@@ -55,7 +55,7 @@ fn what_was_answered_is_not_told_of() {
         for ending in [Ending::Closed, Ending::Open, Ending::Idle] {
             for at in [At::A, At::B] {
                 let seen = seen_by(at, &events(route, ending), 0);
-                let (flows, _) = told(&seen, 5 * S);
+                let (flows, _) = emitted(&seen, 5 * S);
                 assert!(flows.is_empty(), "{route:?} {ending:?}");
             }
         }
@@ -66,7 +66,7 @@ fn what_was_answered_is_not_told_of() {
 fn failures_are_told_of_once() {
     let cases = [Ending::Refused, Ending::Unanswered, Ending::Reset];
     for (route, ending) in ROUTES.iter().flat_map(|r| cases.map(|e| (*r, e))) {
-        let (flows, _) = told(&events(route, ending), 20 * S);
+        let (flows, _) = emitted(&events(route, ending), 20 * S);
         assert_eq!(flows.len(), 1, "{route:?} {ending:?}");
         assert_eq!(flows[0].revision, 0, "{route:?} {ending:?}");
         let timeline = flows[0].timeline(&topology(At::A), Nanos::ZERO);
@@ -89,7 +89,7 @@ fn failures_are_told_of_once() {
 fn an_answer_that_comes_late_or_not_home_is_told_of() {
     let mut late = Connection::new(Route::MeshLocal, Ending::Open, 9);
     late.retransmitted = 1;
-    assert_eq!(told(&late.events(), 5 * S).0.len(), 1);
+    assert_eq!(emitted(&late.events(), 5 * S).0.len(), 1);
 
     let all = events(Route::MeshLocal, Ending::Open);
     let lost: Vec<PacketEvent> = all
@@ -98,7 +98,7 @@ fn an_answer_that_comes_late_or_not_home_is_told_of() {
         .copied()
         .collect();
     assert!(lost.len() < all.len());
-    let (flows, _) = told(&lost, 5 * S);
+    let (flows, _) = emitted(&lost, 5 * S);
     assert_eq!(flows.len(), 1);
     let state = flows[0].timeline(&topology(At::A), Nanos::ZERO).state;
     assert!(matches!(state, State::AnswerLost { .. }), "{state:?}");
@@ -108,12 +108,12 @@ fn an_answer_that_comes_late_or_not_home_is_told_of() {
 fn a_reset_of_a_connection_that_nobody_knew_says_what_it_can() {
     for route in ROUTES {
         let whole = Connection::new(route, Ending::Reset, 9);
-        let (known, _) = told(&whole.events(), 5 * S);
+        let (known, _) = emitted(&whole.events(), 5 * S);
         let known = known[0].timeline(&topology(At::A), Nanos::ZERO);
         let resets: Vec<PacketEvent> = (whole.events().into_iter())
             .filter(|e| e.tcp_flags.contains(TcpFlags::RST))
             .collect();
-        let (flows, correlator) = told(&resets, 5 * S);
+        let (flows, correlator) = emitted(&resets, 5 * S);
         assert_eq!(flows.len(), 1, "{route:?}");
         let late = flows[0].timeline(&topology(At::A), Nanos::ZERO);
         let State::Reset { by, leg } = late.state else {
@@ -159,13 +159,13 @@ fn what_was_still_under_way_is_no_other_connection() {
         again(2 * S, 2).collect(),
     ]
     .concat();
-    assert_eq!(told(&more, 10 * S).0.len(), 1, "of a known connection");
+    assert_eq!(emitted(&more, 10 * S).0.len(), 1, "of a known connection");
     let late = [
         resets().copied().collect(),
         again(400 * MS, 1).collect::<Vec<_>>(),
     ]
     .concat();
-    assert_eq!(told(&late, 10 * S).0.len(), 1, "of an unknown one");
+    assert_eq!(emitted(&late, 10 * S).0.len(), 1, "of an unknown one");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn connections_whose_end_is_not_looked_at_do_not_pile_up() {
         })
         .collect();
     all.sort_by_key(|e| e.time);
-    let (flows, correlator) = told(&all, 10 * S);
+    let (flows, correlator) = emitted(&all, 10 * S);
     assert!(flows.is_empty(), "{:?}", flows.first());
     let statistics = correlator.statistics();
     assert!(statistics.live <= 100, "{statistics:?}");

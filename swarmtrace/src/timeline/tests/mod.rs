@@ -1,5 +1,6 @@
 //! The timeline against a Swarm made up for the purpose.
 
+mod emitting;
 mod fates;
 mod handshakes;
 mod joining;
@@ -7,7 +8,6 @@ mod odd;
 mod pages;
 mod paths;
 mod properties;
-mod telling;
 
 use crate::flow::{Correlator, Flow, Options};
 use crate::synthetic::{At, topology};
@@ -34,7 +34,7 @@ fn seen_by(at: At, events: &[PacketEvent], ahead: i64) -> Vec<PacketEvent> {
     events.iter().filter(here).map(shifted).collect()
 }
 
-/// What a node tells of those events.
+/// The timelines of a node that saw those events.
 fn told_by(at: At, events: &[PacketEvent], ahead: i64) -> Vec<Timeline> {
     let names = topology(at);
     let flows = flows(&seen_by(at, events, ahead));

@@ -69,7 +69,7 @@ fn verified(row: &Row, name: &str) -> String {
         Some(program) if program.refused.is_some() => "refused".to_owned(),
         Some(program) => match program.verified_instructions {
             Some(number) => number.to_string(),
-            None => "not told".to_owned(),
+            None => "not known".to_owned(),
         },
     }
 }
@@ -139,7 +139,7 @@ mod tests {
             lines[..3],
             [
                 "kernel     Docker    up       load         trace    clean-up  scenarios  drop  in",
-                "5.10.0-46  20.10.24  ok, 4 s  FAILED, 4 s  -        -         -          -     not told",
+                "5.10.0-46  20.10.24  ok, 4 s  FAILED, 4 s  -        -         -          -     not known",
                 "6.12.1     26.1.5    ok, 4 s  ok, 4 s      ok, 4 s  ok, 4 s   ok, 4 s    7     23132",
             ]
         );

@@ -1,6 +1,6 @@
 //! What is printed: text, Markdown, JUnit.
 
-use super::{connections, record, told, whole};
+use super::{connections, record, timelines_of, whole};
 use crate::check::compare::{Rules, compare};
 use crate::check::parse::assertion;
 use crate::check::report as sum_up;
@@ -17,7 +17,7 @@ use std::process::Stdio;
 fn report(run: RunSummary) -> CheckReport {
     let local = connections(Route::MeshLocal, Ending::Closed, 100, 0);
     let remote = connections(Route::MeshRemote, Ending::Closed, 100, 1000);
-    let mut timelines = told(&[local, remote].concat());
+    let mut timelines = timelines_of(&[local, remote].concat());
     let before = record(&timelines);
     for timeline in &mut timelines {
         timeline.handshake_ns = timeline.handshake_ns.map(|ns| ns * 2);

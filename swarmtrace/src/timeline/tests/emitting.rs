@@ -1,4 +1,4 @@
-//! When a flow is told of, how often, and what is kept of it.
+//! When a flow is emitted, how often, and what is kept of it.
 
 use super::flows;
 use crate::flow::{Correlator, Flow, Lost, Options};
@@ -11,18 +11,18 @@ const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
 
 /// Feeds the events by their own clock, asking every 10 ms, then on until
-/// `until` after the first; returns what was told and when.
-fn told(events: &[PacketEvent], until: u64) -> (Vec<(u64, Flow)>, Correlator) {
+/// `until` after the first; returns what was emitted and when.
+fn emitted(events: &[PacketEvent], until: u64) -> (Vec<(u64, Flow)>, Correlator) {
     let mut correlator = Correlator::new(&Options::default());
     let start = events[0].time;
-    let mut told = Vec::new();
+    let mut emitted = Vec::new();
     let mut events = events.iter().peekable();
     let mut now = start;
     while now < start + until {
         while let Some(event) = events.next_if(|e| e.time <= now) {
             correlator.push(event);
         }
-        told.extend(
+        emitted.extend(
             correlator
                 .take_finished(Mono::from_ns(now))
                 .into_iter()
@@ -30,7 +30,7 @@ fn told(events: &[PacketEvent], until: u64) -> (Vec<(u64, Flow)>, Correlator) {
         );
         now += 10 * MS;
     }
-    (told, correlator)
+    (emitted, correlator)
 }
 
 fn events(ending: Ending) -> Vec<PacketEvent> {
@@ -39,34 +39,34 @@ fn events(ending: Ending) -> Vec<PacketEvent> {
 
 #[test]
 fn an_answered_request_is_told_at_once() {
-    let (told, correlator) = told(&events(Ending::Open), 5 * S);
-    assert_eq!(told.len(), 1);
-    assert!(told[0].0 < 100 * MS, "{}", told[0].0);
+    let (emitted, correlator) = emitted(&events(Ending::Open), 5 * S);
+    assert_eq!(emitted.len(), 1);
+    assert!(emitted[0].0 < 100 * MS, "{}", emitted[0].0);
     assert_eq!(correlator.statistics().live, 1, "a late reset must find it");
 }
 
 #[test]
 fn a_closed_connection_is_forgotten() {
-    let (told, correlator) = told(&events(Ending::Closed), S);
-    assert_eq!(told.len(), 1);
+    let (emitted, correlator) = emitted(&events(Ending::Closed), S);
+    assert_eq!(emitted.len(), 1);
     assert_eq!(correlator.statistics().live, 0);
 }
 
 #[test]
 fn silence_is_waited_for() {
-    let (idle, _) = told(&events(Ending::Idle), 5 * S);
+    let (idle, _) = emitted(&events(Ending::Idle), 5 * S);
     assert!((S..S + 50 * MS).contains(&idle[0].0));
-    let (unanswered, _) = told(&events(Ending::Unanswered), 10 * S);
+    let (unanswered, _) = emitted(&events(Ending::Unanswered), 10 * S);
     assert_eq!(unanswered.len(), 1, "the third SYN is no news");
     assert!((3 * S..3 * S + 50 * MS).contains(&unanswered[0].0));
 }
 
 #[test]
 fn a_late_reset_is_told_as_a_revision() {
-    let (told, correlator) = told(&events(Ending::Reset), 5 * S);
-    assert_eq!(told.len(), 2);
-    assert_eq!((told[0].1.revision, told[1].1.revision), (0, 1));
-    assert_eq!(told[0].1.number, told[1].1.number);
+    let (emitted, correlator) = emitted(&events(Ending::Reset), 5 * S);
+    assert_eq!(emitted.len(), 2);
+    assert_eq!((emitted[0].1.revision, emitted[1].1.revision), (0, 1));
+    assert_eq!(emitted[0].1.number, emitted[1].1.number);
     assert_eq!(correlator.statistics().live, 0);
 }
 
@@ -74,9 +74,15 @@ fn a_late_reset_is_told_as_a_revision() {
 fn an_answer_after_all_is_told_as_a_revision() {
     let mut connection = Connection::new(Route::MeshLocal, Ending::Open, 9);
     connection.retransmitted = 4;
-    let (told, _) = told(&connection.events(), 8 * S);
-    assert_eq!(told.len(), 2);
-    assert!(told[1].1.packets.iter().any(|p| p.phase == Phase::SynAck));
+    let (emitted, _) = emitted(&connection.events(), 8 * S);
+    assert_eq!(emitted.len(), 2);
+    assert!(
+        emitted[1]
+            .1
+            .packets
+            .iter()
+            .any(|p| p.phase == Phase::SynAck)
+    );
 }
 
 #[test]
