@@ -1,7 +1,8 @@
 //! Collects the answer to a request: from which messages it is made, and when it is
 //! complete.
 
-use super::{NetlinkError, messages};
+use super::error::NetlinkError;
+use super::messages::messages;
 use netlink_packet_core::{NLM_F_DUMP_INTR, NetlinkDeserializable, NetlinkMessage, NetlinkPayload};
 use std::io;
 

@@ -3,7 +3,7 @@
 //! Relied on: netlink(7). A message has its own length in front, and is padded to four
 //! bytes, except perhaps the last one.
 
-use super::NetlinkError;
+use super::error::NetlinkError;
 use netlink_packet_core::NetlinkBuffer;
 
 /// `struct nlmsghdr`

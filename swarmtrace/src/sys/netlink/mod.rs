@@ -10,8 +10,10 @@
 //! whose code is the dump's error, if any (`net/netlink/af_netlink.c` `netlink_dump_done`).
 
 mod answer;
+mod error;
 mod messages;
 
+pub use self::error::NetlinkError;
 pub use self::messages::messages;
 
 use self::answer::{Answer, End};
@@ -23,7 +25,6 @@ use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimeout};
 use nix::sys::time::{TimeVal, TimeValLike as _};
-use std::io;
 
 /// How often a dump is repeated that a change in the kernel interrupted.
 const ATTEMPTS: u32 = 3;
@@ -40,29 +41,6 @@ pub enum Family {
     Netfilter,
     /// IPsec.
     Xfrm,
-}
-
-/// Why a request has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum NetlinkError {
-    /// The socket failed: the family is missing, or no answer came in time.
-    #[error("netlink: {0}")]
-    Socket(#[source] io::Error),
-    /// The kernel refused the request.
-    #[error(transparent)]
-    Refused(io::Error),
-    /// The answer is malformed, or the netlink-packet crates do not know it.
-    #[error("netlink: the kernel's answer cannot be decoded")]
-    Undecodable,
-}
-
-impl From<NetlinkError> for io::Error {
-    fn from(error: NetlinkError) -> Self {
-        match error {
-            NetlinkError::Socket(error) | NetlinkError::Refused(error) => error,
-            error @ NetlinkError::Undecodable => Self::new(io::ErrorKind::InvalidData, error),
-        }
-    }
 }
 
 /// A socket in the namespace of the thread that opened it.
@@ -210,6 +188,9 @@ mod tests {
         let error = netlink
             .get(RouteNetlinkMessage::GetLink(missing))
             .unwrap_err();
-        assert_eq!(io::Error::from(error).raw_os_error(), Some(libc::ENODEV));
+        assert_eq!(
+            std::io::Error::from(error).raw_os_error(),
+            Some(libc::ENODEV)
+        );
     }
 }

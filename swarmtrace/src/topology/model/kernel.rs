@@ -43,19 +43,19 @@ pub enum NamespaceKind {
     IngressSandbox,
     /// `lb_…`: the load balancer of one overlay network.
     LoadBalancer {
-        /// [`Network::id`], where it was matched.
+        /// The network's id, where it was matched.
         network: Option<String>,
     },
     /// `N-…`: bridge and VXLAN device of one overlay network.
     Overlay {
-        /// [`Network::id`], where it was matched.
+        /// The network's id, where it was matched.
         network: Option<String>,
     },
     /// A container's.
     Container {
         /// Docker's container id; empty where Docker did not say.
         container: String,
-        /// [`Task::id`] where the container is a service's.
+        /// The task's id where the container is a service's.
         task: Option<String>,
     },
     /// Anything else (it is listed, never tapped).
