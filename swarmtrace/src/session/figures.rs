@@ -1,6 +1,6 @@
 //! What is known of a whole trace, beside its timelines.
 
-/// `TraceFigures` of a trace, of this node or of several recorded ones.
+/// The figures of a trace, of this node or of several recorded ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TraceFigures {
     /// Names of the nodes that were traced.
