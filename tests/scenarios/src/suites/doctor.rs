@@ -105,6 +105,17 @@ const FAULTS: [Fault; 13] = [
     ),
 ];
 
+/// The lines of [`STATE`], each with its namespace; their order is the kernel's.
+fn of_each_namespace(state: &str) -> BTreeSet<(&str, &str)> {
+    let mut namespace = "";
+    let mut lines = BTreeSet::new();
+    for line in state.lines() {
+        namespace = line.strip_prefix("@ ").unwrap_or(namespace);
+        lines.insert((namespace, line));
+    }
+    lines
+}
+
 /// Nothing wrong: nothing said, nothing changed, nothing left out.
 /// Then everything wrong at once: all of it found, and mended by what doctor says.
 pub fn doctor(kernel: Kernel) {
@@ -120,9 +131,13 @@ pub fn doctor(kernel: Kernel) {
     }
     let after = NODES.map(|node| swarm.sh(node, STATE));
     for (before, after) in before.iter().zip(&after) {
-        let known: BTreeSet<&str> = before.lines().collect();
-        let new: Vec<&str> = after.lines().filter(|l| !known.contains(l)).collect();
-        assert!(before == after, "doctor has changed something: {new:#?}");
+        let [before, after] = [before, after].map(|state| of_each_namespace(state));
+        let new: Vec<_> = after.difference(&before).collect();
+        let gone: Vec<_> = before.difference(&after).collect();
+        assert!(
+            new.is_empty() && gone.is_empty(),
+            "doctor has changed something: new {new:#?}, gone {gone:#?}"
+        );
     }
 
     let (status, _, stderr) = swarm.swarmtrace(Node::A, &["doctor", "--service", "nosuch"]);
