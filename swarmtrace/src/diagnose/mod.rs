@@ -52,7 +52,7 @@ pub fn verdicts(case: &Case<'_>) -> Vec<Diagnosis> {
     if known.is_empty() {
         return judged(true).take(1).collect();
     }
-    known.sort_by_key(|v| std::cmp::Reverse(v.certainty));
+    known.sort_by_key(|v| std::cmp::Reverse(v.certainty()));
     known
 }
 

@@ -5,7 +5,7 @@
 //! stopped ([`Stop`](super::stop::Stop)), and the topology.
 
 use super::case::{Case, PacketDrop, ResetSent, Tap};
-use super::dialled::{Dialled, dialled};
+use super::dialled::{Dialled, dialled, holds};
 use super::guess::guess;
 use super::health::is_failing;
 use crate::timeline::{Direction, Gap, Hop, Leg, Phase, Protocol, State};
@@ -145,10 +145,38 @@ impl<'a> Case<'a> {
         devices.peek().is_some() && devices.all(|at| self.coverage.tapped(node, Tap { at, way }))
     }
 
-    /// The first drop for which `fits` holds.
-    pub fn drop_where(&self, fits: impl Fn(&PacketDrop) -> bool) -> Option<&'a PacketDrop> {
+    /// The drops of this flow's own packets.
+    ///
+    /// A bridge floods a packet to all its ports if it does not know where the
+    /// destination is, and whoever else gets a copy drops it. Those drops say
+    /// nothing of the packet.
+    pub fn own_drops(&self) -> impl Iterator<Item = &'a PacketDrop> + use<'a, '_> {
         let drops = self.drops;
-        drops.iter().find(|d| fits(d))
+        drops.iter().filter(|d| !self.is_copy(d))
+    }
+
+    /// The first of its own drops for which `fits` holds.
+    pub fn drop_where(&self, fits: impl Fn(&PacketDrop) -> bool) -> Option<&'a PacketDrop> {
+        self.own_drops().find(|d| fits(d))
+    }
+
+    /// Whether what was dropped is a copy that a bridge flooded to a bystander: a
+    /// frame with another's MAC address, or a packet in a container that has
+    /// neither of its addresses.
+    ///
+    /// Relied on: `ip_rcv_core` drops `PACKET_OTHERHOST` with the reason OTHERHOST.
+    fn is_copy(&self, drop: &PacketDrop) -> bool {
+        if drop.is(&["OTHERHOST"]) {
+            return true;
+        }
+        let namespace = self
+            .topology_of(&drop.node)
+            .and_then(|t| t.namespace(drop.netns));
+        namespace.is_some_and(|n| {
+            matches!(n.kind, NamespaceKind::Container { .. })
+                && !holds(n, drop.source.ip())
+                && !holds(n, drop.destination.ip())
+        })
     }
 
     /// The kind of a drop's namespace, if the node's topology has it.

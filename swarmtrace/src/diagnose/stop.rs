@@ -8,7 +8,6 @@
 
 use super::case::{Case, PacketDrop};
 use super::path::{Expected, Next, next};
-use crate::failure::Certainty;
 use crate::timeline::{Direction, Hop, Leg, Phase, Protocol, State};
 use crate::topology::Role;
 
@@ -46,11 +45,6 @@ impl Stop<'_> {
             Next::Hop(expected) => Some(expected),
             _ => None,
         }
-    }
-
-    /// Proven if the stop is, else likely.
-    pub fn certainty(&self) -> Certainty {
-        Certainty::proven_if(self.proven())
     }
 }
 
@@ -173,14 +167,13 @@ impl<'a> Case<'a> {
     /// A drop of the hop's leg: on its node since a packet was first seen at the
     /// hop's device, or on another node.
     fn drop_after(&self, hop: &Hop) -> Option<&'a PacketDrop> {
-        let drops = self.drops;
         let place = |h: &Hop| (h.at(), h.way, h.leg, h.phase);
         let since = (self.timeline.hops.iter())
             .filter(|h| h.node == hop.node && place(h) == place(hop))
             .map(|h| h.time_ns)
             .min()
             .unwrap_or(hop.time_ns);
-        (drops.iter())
+        self.own_drops()
             .find(|d| self.leg_of(d) == hop.leg && (d.node != *hop.node || d.time >= since))
     }
 

@@ -4,11 +4,16 @@ use super::case::Case;
 use super::path::{Expected, Next};
 use super::stop::Stop;
 use super::words::{dropped, events, expected, place, place_of, seen};
-use crate::failure::{Certainty, Diagnosis, Failure, PathPosition};
+use crate::failure::{Assurance, Diagnosis, Failure, PathPosition};
 
-/// A verdict at hop number `index`, without evidence yet.
-pub fn at_hop(failure: &Failure, certainty: Certainty, case: &Case<'_>, index: usize) -> Diagnosis {
-    let mut verdict = Diagnosis::new(failure, certainty);
+/// A verdict at hop number `index`; its evidence is what was read.
+pub fn at_hop(
+    failure: &Failure,
+    assurance: impl Into<Assurance>,
+    case: &Case<'_>,
+    index: usize,
+) -> Diagnosis {
+    let mut verdict = Diagnosis::new(failure, assurance);
     verdict.hop = case.hop(index).map(|hop| PathPosition {
         index,
         node: hop.node.to_string(),
@@ -17,14 +22,14 @@ pub fn at_hop(failure: &Failure, certainty: Certainty, case: &Case<'_>, index: u
     verdict
 }
 
-/// A verdict where a packet stopped, with that as evidence.
+/// A verdict where a packet stopped, with that as evidence before what was read.
 pub fn at_stop(
     failure: &Failure,
-    certainty: Certainty,
+    assurance: impl Into<Assurance>,
     case: &Case<'_>,
     stop: &Stop<'_>,
 ) -> Diagnosis {
-    let mut verdict = at_hop(failure, certainty, case, stop.last);
+    let mut verdict = at_hop(failure, assurance, case, stop.last);
     if let (Some(position), Some(next)) = (&mut verdict.hop, stop.expected()) {
         let after = place_of(next);
         position.place = if next.node == position.node {
@@ -33,7 +38,7 @@ pub fn at_stop(
             format!("between {} and {} {after}", place(stop.hop), next.node)
         };
     }
-    verdict.evidence = stop_evidence(case, stop);
+    verdict.evidence.splice(0..0, stop_evidence(case, stop));
     verdict
 }
 

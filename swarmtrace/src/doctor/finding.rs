@@ -1,11 +1,11 @@
 //! A failure that doctor found.
 
-use crate::failure::{Certainty, Diagnosis, Failure, Location, former_ids};
+use crate::failure::{Assurance, Diagnosis, Failure, Location, Proof, ReadFrom, former_ids};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How bad a finding is; the worst is the greatest. How sure it is says its
-/// [`Certainty`].
+/// [`Certainty`](crate::failure::Certainty).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -39,15 +39,47 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding of `failure`. `what` says what differs, by name.
-    pub fn new(
+    /// A finding of `failure` that is proven by what was read. `what` says what
+    /// differs, by name.
+    pub fn proven(
         failure: &Failure,
         severity: Severity,
-        certainty: Certainty,
+        from: ReadFrom,
         what: impl Into<String>,
         location: Location,
     ) -> Self {
-        let mut diagnosis = Diagnosis::new(failure, certainty).because(what);
+        let diagnosis = Diagnosis::new(failure, Proof::read(from, what));
+        Self::of(failure, diagnosis, severity, location)
+    }
+
+    /// A finding of `failure` whose cause was not read, or not all of it.
+    pub fn likely(
+        failure: &Failure,
+        severity: Severity,
+        what: impl Into<String>,
+        location: Location,
+    ) -> Self {
+        let diagnosis = Diagnosis::new(failure, Assurance::Likely).because(what);
+        Self::of(failure, diagnosis, severity, location)
+    }
+
+    /// A finding of something that could not be evaluated.
+    pub fn unknown(
+        failure: &Failure,
+        severity: Severity,
+        what: impl Into<String>,
+        location: Location,
+    ) -> Self {
+        let diagnosis = Diagnosis::new(failure, Assurance::Unknown).because(what);
+        Self::of(failure, diagnosis, severity, location)
+    }
+
+    fn of(
+        failure: &Failure,
+        mut diagnosis: Diagnosis,
+        severity: Severity,
+        location: Location,
+    ) -> Self {
         diagnosis.location = Some(location);
         Self {
             former_ids: former_ids(failure.id.as_str()).map(str::to_owned).collect(),

@@ -12,18 +12,14 @@ pub enum Certainty {
     /// The failure is real, its cause is not known; or a rule could not be
     /// evaluated.
     Unknown,
-    /// The best explanation of what was seen; another is possible.
+    /// The place is known and the cause fits, but the cause was not read; another
+    /// is possible.
     Likely,
-    /// The evidence admits no other explanation.
+    /// State that by itself causes the failure was read.
     Proven,
 }
 
 impl Certainty {
-    /// Proven if `proof`, else likely.
-    pub fn proven_if(proof: bool) -> Self {
-        if proof { Self::Proven } else { Self::Likely }
-    }
-
     /// Its name in JSON and in text.
     pub fn name(self) -> &'static str {
         match self {

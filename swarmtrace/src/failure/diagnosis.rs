@@ -4,6 +4,7 @@ use super::certainty::Certainty;
 use super::entry::Failure;
 use super::id::FailureId;
 use super::location::{Location, PathPosition};
+use super::proof::{Assurance, StateRead};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub struct Diagnosis {
     /// What went wrong, in one line.
     pub title: String,
     /// How sure that is.
-    pub certainty: Certainty,
+    certainty: Certainty,
     /// Where on the flow's path, of a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hop: Option<PathPosition>,
@@ -24,6 +25,10 @@ pub struct Diagnosis {
     pub location: Option<Location>,
     /// What was seen or read that shows it, a line each.
     pub evidence: Vec<String>,
+    /// The state that was read and that speaks for it; never empty if it is
+    /// proven.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    read: Vec<StateRead>,
     /// Commands that show it, ready to run.
     pub confirm: Vec<String>,
     /// How to repair it.
@@ -33,20 +38,44 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// A diagnosis of `failure`, with its own fix and references, and neither
-    /// place nor evidence yet.
-    pub fn new(failure: &Failure, certainty: Certainty) -> Self {
+    /// A diagnosis of `failure`, with its own fix and references, no place yet, and
+    /// what was read as its evidence.
+    pub fn new(failure: &Failure, assurance: impl Into<Assurance>) -> Self {
+        let (certainty, read) = match assurance.into() {
+            Assurance::Proven(proof) => (Certainty::Proven, proof.into_read()),
+            Assurance::Supported(proof) => (Certainty::Likely, proof.into_read()),
+            Assurance::Likely => (Certainty::Likely, Vec::new()),
+            Assurance::Unknown => (Certainty::Unknown, Vec::new()),
+        };
         Self {
             id: failure.id.clone(),
             title: failure.title.to_owned(),
             certainty,
             hop: None,
             location: None,
-            evidence: Vec::new(),
+            evidence: read.iter().map(|r| r.says.clone()).collect(),
+            read,
             confirm: Vec::new(),
             fix: failure.fix.to_owned(),
             references: failure.references.iter().map(|&r| r.to_owned()).collect(),
         }
+    }
+
+    /// How sure it is.
+    pub fn certainty(&self) -> Certainty {
+        self.certainty
+    }
+
+    /// The state that was read and that speaks for it.
+    pub fn read(&self) -> &[StateRead] {
+        &self.read
+    }
+
+    /// Lowers a proven diagnosis to a likely one, with the reason as evidence.
+    #[must_use]
+    pub fn doubt(mut self, why: impl Into<String>) -> Self {
+        self.certainty = self.certainty.min(Certainty::Likely);
+        self.because(why)
     }
 
     /// Adds a line of evidence.

@@ -112,7 +112,7 @@ fn verdict(
     coverage: &Coverage,
 ) -> Option<Diagnosis> {
     let alone = parts.iter().filter_map(|p| p.verdict(timeline));
-    let alone = alone.max_by_key(|v| v.certainty);
+    let alone = alone.max_by_key(|v| v.certainty());
     if timeline.nodes.len() < 2 {
         return alone;
     }
@@ -131,7 +131,7 @@ fn verdict(
         task_state: parts.iter().find_map(|p| p.task_state),
     });
     match (together, alone) {
-        (Some(together), Some(alone)) if together.certainty < alone.certainty => Some(alone),
+        (Some(together), Some(alone)) if together.certainty() < alone.certainty() => Some(alone),
         (together, alone) => together.or(alone),
     }
 }

@@ -4,7 +4,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{on_node, within};
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::dropped;
-use crate::failure::{CHECKSUM_CORRUPTION, Certainty, Diagnosis};
+use crate::failure::{Assurance, CHECKSUM_CORRUPTION, Diagnosis, Proof, ReadFrom};
 use crate::timeline::{Direction, Leg, Phase};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
@@ -18,13 +18,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
             Some(stop) => (stop.last, Some(stop)),
             None => (case.timeline.hops.len().checked_sub(1)?, None),
         };
+        let reason = drop.reason().unwrap_or_default();
+        let proof = Proof::read(
+            ReadFrom::KernelReport,
+            format!("the kernel found the checksum wrong ({reason})"),
+        );
         let verdict = match stop {
             Some(stop) if stop.drop == Some(drop) => {
-                at_stop(&CHECKSUM_CORRUPTION, Certainty::Proven, case, &stop)
+                at_stop(&CHECKSUM_CORRUPTION, proof, case, &stop)
             }
-            _ => {
-                at_hop(&CHECKSUM_CORRUPTION, Certainty::Proven, case, index).because(dropped(drop))
-            }
+            _ => at_hop(&CHECKSUM_CORRUPTION, proof, case, index).because(dropped(drop)),
         };
         return Some(confirmed(case, verdict));
     }
@@ -42,7 +45,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if !inside || !remote || sent < 3 || !case.complete() {
         return None;
     }
-    let verdict = at_stop(&CHECKSUM_CORRUPTION, Certainty::Likely, case, &stop)
+    let verdict = at_stop(&CHECKSUM_CORRUPTION, Assurance::Likely, case, &stop)
         .because("the data reached the task and was never acknowledged");
     Some(confirmed(case, verdict))
 }

@@ -9,7 +9,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{dropped, name};
-use crate::failure::{Certainty, Diagnosis, IPVS_CONN_REUSE};
+use crate::failure::{Assurance, Diagnosis, IPVS_CONN_REUSE};
 use crate::timeline::{Direction, Hop, Leg, Phase};
 use crate::topology::Role;
 
@@ -36,24 +36,19 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         format!("the same SYN came again {ms} ms later and passed")
     });
     Some(
-        at_hop(
-            &IPVS_CONN_REUSE,
-            Certainty::proven_if(drop.is_some()),
-            case,
-            index,
-        )
-        .because(format!(
-            "SYN {} seen at {}, not leaving it",
-            swallowed.attempt,
-            name(case, swallowed)
-        ))
-        .because_of(wait)
-        .because_of(drop.map(dropped))
-        .confirm_all(in_balancer(
-            case,
-            "sysctl net.ipv4.vs.conn_reuse_mode net.ipv4.vs.conntrack",
-        ))
-        .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
+        at_hop(&IPVS_CONN_REUSE, Assurance::Likely, case, index)
+            .because(format!(
+                "SYN {} seen at {}, not leaving it",
+                swallowed.attempt,
+                name(case, swallowed)
+            ))
+            .because_of(wait)
+            .because_of(drop.map(dropped))
+            .confirm_all(in_balancer(
+                case,
+                "sysctl net.ipv4.vs.conn_reuse_mode net.ipv4.vs.conntrack",
+            ))
+            .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
     )
 }
 

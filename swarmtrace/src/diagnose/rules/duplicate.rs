@@ -5,7 +5,7 @@ use crate::diagnose::confirm::inside;
 use crate::diagnose::path::holders;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::name;
-use crate::failure::{Certainty, DUPLICATE_ADDRESS, Diagnosis};
+use crate::failure::{DUPLICATE_ADDRESS, Diagnosis, Proof, ReadFrom};
 use crate::timeline::Leg;
 use crate::topology::shell::quoted;
 use std::collections::BTreeSet;
@@ -35,17 +35,17 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         let command = "bridge fdb show br br0";
         inside(case, &case.topology.hostname, o, command)
     });
+    let belongs = format!("{address} belongs to {}", names.join(" and "));
+    let from = match owners.by_kernel {
+        true => ReadFrom::Devices,
+        false => ReadFrom::Docker,
+    };
+    let assurance = Proof::read(from, belongs).proves_if(owners.by_kernel);
     Some(
-        at_hop(
-            &DUPLICATE_ADDRESS,
-            Certainty::proven_if(owners.by_kernel),
-            case,
-            index,
-        )
-        .because(format!("{address} belongs to {}", names.join(" and ")))
-        .because(format!("the connection went by it at {}", name(case, hop)))
-        .confirm_all(network.map(|n| format!("docker network inspect --verbose {n}")))
-        .confirm_all(learnt),
+        at_hop(&DUPLICATE_ADDRESS, assurance, case, index)
+            .because(format!("the connection went by it at {}", name(case, hop)))
+            .confirm_all(network.map(|n| format!("docker network inspect --verbose {n}")))
+            .confirm_all(learnt),
     )
 }
 

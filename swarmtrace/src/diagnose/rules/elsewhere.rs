@@ -6,7 +6,7 @@ use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::seen;
 use crate::failure::{
-    Certainty, Diagnosis, Failure, LEFT_FOR_OTHER_NODE, REFUSED_ON_OTHER_NODE, RESET_ON_OTHER_NODE,
+    Assurance, Diagnosis, Failure, LEFT_FOR_OTHER_NODE, REFUSED_ON_OTHER_NODE, RESET_ON_OTHER_NODE,
 };
 use crate::timeline::{Direction, Hop, Leg, State};
 use crate::topology::Role;
@@ -41,7 +41,7 @@ fn from_other_node(failure: &Failure, case: &Case<'_>, by: usize) -> Option<Diag
     let run = format!("swarmtrace rst --port {port} --duration 30s");
     let there = node.as_deref().map(|n| on_node(case, n, &run));
     Some(
-        at_hop(failure, Certainty::Likely, case, by)
+        at_hop(failure, Assurance::Likely, case, by)
             .because(format!("first seen: {}", seen(case, hop)))
             .because_of(from)
             .because_of(state)
@@ -68,7 +68,7 @@ pub(super) fn left(case: &Case<'_>) -> Option<Diagnosis> {
     let service = case.timeline.service.as_deref();
     let what = service.map_or_else(String::new, |s| format!(" --service {}", quoted(s)));
     Some(
-        at_stop(&LEFT_FOR_OTHER_NODE, Certainty::Unknown, case, &stop)
+        at_stop(&LEFT_FOR_OTHER_NODE, Assurance::Unknown, case, &stop)
             .because(format!("bound for {node} ({vtep}), which was not watched"))
             .confirm(on_node(case, &node, &format!("swarmtrace follow{what}")))
             .confirm(on_node(case, &node, &format!("swarmtrace doctor{what}"))),

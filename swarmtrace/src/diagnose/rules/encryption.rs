@@ -8,7 +8,7 @@ use crate::diagnose::case::{Case, PacketDrop};
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::at_stop;
-use crate::failure::{Certainty, Diagnosis, OVERLAY_ENCRYPTION};
+use crate::failure::{Assurance, Diagnosis, OVERLAY_ENCRYPTION};
 use crate::timeline::Direction;
 use crate::topology::{DeviceKind, Role};
 
@@ -30,7 +30,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let node = &stop.hop.node;
     Some(
-        at_stop(&OVERLAY_ENCRYPTION, Certainty::Proven, case, &stop)
+        at_stop(&OVERLAY_ENCRYPTION, Assurance::Likely, case, &stop)
             .because(format!("network {} (VNI {vni}) is encrypted", network.name))
             .confirm(on_node(case, node, "ip -s xfrm state"))
             .confirm(on_node(case, node, "ip xfrm policy"))

@@ -7,7 +7,7 @@ use crate::diagnose::questions::neighbour_mac;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::{name, seen};
-use crate::failure::{Certainty, Diagnosis, FDB_MISSING, FDB_WRONG_NODE};
+use crate::failure::{Assurance, Diagnosis, FDB_MISSING, FDB_WRONG_NODE, Proof, ReadFrom};
 use crate::timeline::Direction;
 use crate::topology::shell::quoted;
 use crate::topology::{Mac, Namespace, Role};
@@ -31,15 +31,19 @@ pub(super) fn missing(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     let proof = reported.is_some() || stop.silent;
-    let line = absent.map(|mac| format!("no forwarding entry for {mac} ({address})"));
+    let read = absent.map(|mac| {
+        let says = format!("no forwarding entry for {mac} ({address})");
+        Proof::read(ReadFrom::ForwardingTable, says)
+    });
+    let assurance = read.map_or(Assurance::Likely, |read| read.proves_if(proof));
     let home = home_of(case, address).first().copied();
     let entry = absent.zip(home).and_then(|(mac, home)| {
         let device = quoted(&stop.hop.device);
         let add = format!("bridge fdb replace {mac} dev {device} dst {home} self permanent");
         within(case, &stop.hop.node, stop.hop.netns, &add)
     });
-    let verdict = at_stop(&FDB_MISSING, Certainty::proven_if(proof), case, &stop);
-    let verdict = confirmed(case, &stop, verdict.because_of(line));
+    let verdict = at_stop(&FDB_MISSING, assurance, case, &stop);
+    let verdict = confirmed(case, &stop, verdict);
     Some(match entry {
         Some(entry) => verdict.fix(format!(
             "Restart Docker on {}. As a stopgap: {entry}",
@@ -72,28 +76,30 @@ pub(super) fn wrong_node(case: &Case<'_>) -> Option<Diagnosis> {
         |n| n.hostname.clone(),
     );
     let overlay = topology.overlay_of(address);
+    let assurance = match overlay.and_then(|o| case.vtep_of(o, address)) {
+        Some(vtep) if vtep == vxlan.to && known.is_some() => {
+            let says = format!("the forwarding table puts {address} behind {vtep} ({sent})");
+            Proof::read(ReadFrom::ForwardingTable, says).into()
+        }
+        _ => Assurance::Likely,
+    };
     let list = overlay.map(|o| {
         let node = &topology.hostname;
         inside(case, node, o, "bridge fdb show dev vxlan0")
     });
     Some(
-        at_hop(
-            &FDB_WRONG_NODE,
-            Certainty::proven_if(known.is_some()),
-            case,
-            index,
-        )
-        .because(format!(
-            "VXLAN to {} ({sent}): {}",
-            vxlan.to,
-            seen(case, hop)
-        ))
-        .because(format!("Docker says {address} is on {right}"))
-        .confirm_all(list)
-        .confirm(format!(
-            "docker network inspect --verbose {}",
-            network(case, address)
-        )),
+        at_hop(&FDB_WRONG_NODE, assurance, case, index)
+            .because(format!(
+                "VXLAN to {} ({sent}): {}",
+                vxlan.to,
+                seen(case, hop)
+            ))
+            .because(format!("Docker says {address} is on {right}"))
+            .confirm_all(list)
+            .confirm(format!(
+                "docker network inspect --verbose {}",
+                network(case, address)
+            )),
     )
 }
 

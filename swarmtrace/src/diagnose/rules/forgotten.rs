@@ -6,10 +6,9 @@
 
 use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::in_balancer;
-use crate::diagnose::questions::born_in_sandbox;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{name, seen};
-use crate::failure::{Certainty, Diagnosis, IPVS_CONNECTION_FORGOTTEN};
+use crate::failure::{Assurance, Diagnosis, IPVS_CONNECTION_FORGOTTEN};
 use crate::sys::clock::{Mono, Nanos};
 use crate::timeline::{Direction, Gap, Leg, State};
 use crate::topology::Role;
@@ -52,19 +51,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         .map(|r| format!("the kernel says {} sent it", r.namespace));
     let long = idle.is_some_and(|idle| idle >= IPVS_IDLE);
     Some(
-        at_hop(
-            &IPVS_CONNECTION_FORGOTTEN,
-            Certainty::proven_if(born_in_sandbox(case, hop)),
-            case,
-            index,
-        )
-        .because(format!("first seen: {}", seen(case, hop)))
-        .because_of(sent)
-        .because_of(quiet.filter(|_| long || idle.is_some_and(|idle| idle > NOTABLE)))
-        .because_of(old.then(|| format!("opened before the trace; reset at {}", name(case, hop))))
-        .because_of(stopped)
-        .confirm_all(in_balancer(case, "ipvsadm -L --timeout"))
-        .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
+        at_hop(&IPVS_CONNECTION_FORGOTTEN, Assurance::Likely, case, index)
+            .because(format!("first seen: {}", seen(case, hop)))
+            .because_of(sent)
+            .because_of(quiet.filter(|_| long || idle.is_some_and(|idle| idle > NOTABLE)))
+            .because_of(
+                old.then(|| format!("opened before the trace; reset at {}", name(case, hop))),
+            )
+            .because_of(stopped)
+            .confirm_all(in_balancer(case, "ipvsadm -L --timeout"))
+            .confirm_all(in_balancer(case, "ipvsadm -Lnc")),
     )
 }
 

@@ -5,7 +5,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
-use crate::failure::{Certainty, Diagnosis, FORWARD_DROP, REVERSE_PATH_FILTER};
+use crate::failure::{Assurance, Diagnosis, FORWARD_DROP, Proof, REVERSE_PATH_FILTER, ReadFrom};
 use crate::timeline::Direction;
 use crate::topology::shell::quoted;
 use crate::topology::{NamespaceKind, Role};
@@ -18,14 +18,12 @@ pub(super) fn forward_drop(case: &Case<'_>) -> Option<Diagnosis> {
     let filtered = stop
         .drop
         .is_some_and(|d| d.by_netfilter() && case.drop_place(d) == Some(&NamespaceKind::Host));
-    let certainty = match (filtered, stop.silent, stop.drop) {
-        (true, _, _) => Certainty::Proven,
-        (false, true, None) => Certainty::Likely,
-        _ => return None,
-    };
+    if !filtered && !(stop.silent && stop.drop.is_none()) {
+        return None;
+    }
     let node = &stop.hop.node;
     Some(
-        at_stop(&FORWARD_DROP, certainty, case, &stop)
+        at_stop(&FORWARD_DROP, Assurance::Likely, case, &stop)
             .confirm(on_node(case, node, "iptables -nvL FORWARD"))
             .confirm(on_node(case, node, "nft list chains hook forward")),
     )
@@ -35,13 +33,16 @@ pub(super) fn reverse_path(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.stop()?;
     let drop = stop.drop.filter(|d| d.is(&["IP_RPFILTER"]))?;
     let device = drop.device.as_deref().unwrap_or(&stop.hop.device);
+    let proof = Proof::read(
+        ReadFrom::KernelReport,
+        format!("reverse-path filtering dropped it (IP_RPFILTER) at {device}"),
+    );
     let read = format!(
         "sysctl {}",
         quoted(&format!("net.ipv4.conf.{device}.rp_filter"))
     );
     Some(
-        at_stop(&REVERSE_PATH_FILTER, Certainty::Proven, case, &stop)
-            .confirm(on_node(case, &drop.node, &read)),
+        at_stop(&REVERSE_PATH_FILTER, proof, case, &stop).confirm(on_node(case, &drop.node, &read)),
     )
 }
 

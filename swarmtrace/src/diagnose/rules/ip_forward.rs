@@ -6,7 +6,7 @@
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_stop;
-use crate::failure::{Certainty, Diagnosis, SANDBOX_IP_FORWARD};
+use crate::failure::{Assurance, Diagnosis, SANDBOX_IP_FORWARD};
 use crate::timeline::{Direction, Leg};
 use crate::topology::Role;
 
@@ -20,14 +20,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let refused = stop
         .drop
         .map(|d| d.is(&["IP_INADDRERRORS"]) || d.at(&["ip_error", "ip_forward"]));
-    let certainty = match refused {
-        Some(true) => Certainty::Proven,
-        None if stop.silent => Certainty::Likely,
-        _ => return None,
-    };
+    if refused == Some(false) || refused.is_none() && !stop.silent {
+        return None;
+    }
     let (node, netns) = (&stop.hop.node, stop.hop.netns);
     Some(
-        at_stop(&SANDBOX_IP_FORWARD, certainty, case, &stop)
+        at_stop(&SANDBOX_IP_FORWARD, Assurance::Likely, case, &stop)
             .confirm_all(within(case, node, netns, "sysctl net.ipv4.ip_forward"))
             .confirm_all(within(case, node, netns, "iptables -nvL FORWARD")),
     )

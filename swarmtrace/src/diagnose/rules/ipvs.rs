@@ -10,7 +10,9 @@ use crate::diagnose::confirm::in_balancer;
 use crate::diagnose::questions::born_in_sandbox;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{name, seen};
-use crate::failure::{Certainty, Diagnosis, IPVS_NO_DESTINATION, IPVS_SERVICE_MISSING};
+use crate::failure::{
+    Assurance, Diagnosis, IPVS_NO_DESTINATION, IPVS_SERVICE_MISSING, Proof, ReadFrom,
+};
 use crate::timeline::{Direction, Hop, Leg, Protocol, State};
 use crate::topology::Role;
 use crate::topology::shell::quoted;
@@ -21,7 +23,7 @@ pub(super) fn no_destination(case: &Case<'_>) -> Option<Diagnosis> {
     let empty = table
         .as_ref()
         .is_some_and(|(_, s)| s.is_some_and(|s| !usable(s)));
-    let (certainty, index, what) = match case.icmp_birth() {
+    let (proof, index, what) = match case.icmp_birth() {
         Some((index, hop, 3, 3)) => {
             if !leaves_sandbox(case, hop) || went_on(case) {
                 return None;
@@ -31,9 +33,9 @@ pub(super) fn no_destination(case: &Case<'_>) -> Option<Diagnosis> {
             if !tcp && service_missing {
                 return None;
             }
-            let proof = (tcp || empty) && born_in_sandbox(case, hop);
+            let proof = empty && born_in_sandbox(case, hop);
             let what = format!("ICMP port unreachable, first seen at {}", name(case, hop));
-            (Certainty::proven_if(proof), index, what)
+            (proof, index, what)
         }
         Some(_) => return None,
         None => {
@@ -44,11 +46,14 @@ pub(super) fn no_destination(case: &Case<'_>) -> Option<Diagnosis> {
                 return None;
             }
             let what = format!("last seen: {}", seen(case, stop.hop));
-            (Certainty::proven_if(stop.silent), stop.last, what)
+            (stop.silent, stop.last, what)
         }
     };
-    let verdict = at_hop(&IPVS_NO_DESTINATION, certainty, case, index).because(what);
-    Some(confirmed(case, verdict, table))
+    let assurance = says(table).map_or(Assurance::Likely, |says| {
+        Proof::read(ReadFrom::Ipvs, says).proves_if(proof)
+    });
+    let verdict = at_hop(&IPVS_NO_DESTINATION, assurance, case, index).because(what);
+    Some(confirmed(case, verdict))
 }
 
 pub(super) fn no_service(case: &Case<'_>) -> Option<Diagnosis> {
@@ -72,18 +77,23 @@ pub(super) fn no_service(case: &Case<'_>) -> Option<Diagnosis> {
         Some(reason) => format!("the kernel says {} sent it: {reason}", r.namespace),
         None => format!("the kernel says {} sent it", r.namespace),
     });
-    let certainty = Certainty::proven_if(born_in_sandbox(case, hop));
-    let verdict = at_hop(&IPVS_SERVICE_MISSING, certainty, case, index)
+    let born_here = born_in_sandbox(case, hop);
+    let assurance = table(case).map_or(Assurance::Likely, |(mark, service)| match service {
+        None => {
+            let says = format!("IPVS has no service for mark {mark:#x}");
+            Proof::read(ReadFrom::Ipvs, says).proves_if(born_here)
+        }
+        Some(_) => {
+            let says =
+                format!("IPVS has a service for mark {mark:#x}: the mark is what is missing");
+            Proof::read(ReadFrom::Ipvs, says).proves_if(false)
+        }
+    });
+    let verdict = at_hop(&IPVS_SERVICE_MISSING, assurance, case, index)
         .because(format!("first seen: {}", seen(case, hop)))
         .because_of(sent);
-    let table = table(case);
-    let line = table.map(|(mark, service)| match service {
-        None => format!("IPVS has no service for mark {mark:#x}"),
-        Some(_) => format!("IPVS has a service for mark {mark:#x}: the mark is what is missing"),
-    });
     Some(
         verdict
-            .because_of(line)
             .confirm_all(in_balancer(case, "iptables -t mangle -nvL"))
             .confirm_all(in_balancer(case, "ipvsadm -Ln")),
     )
@@ -125,13 +135,9 @@ fn usable(service: &IpvsService) -> bool {
     service.destinations.iter().any(|d| d.weight > 0)
 }
 
-/// What the table has, and what to look at.
-fn confirmed(
-    case: &Case<'_>,
-    verdict: Diagnosis,
-    table: Option<(u32, Option<&IpvsService>)>,
-) -> Diagnosis {
-    let line = table.map(|(mark, service)| match service {
+/// What the table has.
+fn says(table: Option<(u32, Option<&IpvsService>)>) -> Option<String> {
+    table.map(|(mark, service)| match service {
         None => format!("IPVS has no service for mark {mark:#x}"),
         Some(s) if s.destinations.is_empty() => format!("IPVS FWM {mark} has no destination"),
         Some(s) if !usable(s) => format!("IPVS FWM {mark}: every destination has weight 0"),
@@ -139,13 +145,16 @@ fn confirmed(
             "IPVS FWM {mark} has {} destinations by now",
             s.destinations.len()
         ),
-    });
+    })
+}
+
+/// What to look at.
+fn confirmed(case: &Case<'_>, verdict: Diagnosis) -> Diagnosis {
     let tasks = case.service().map(|s| {
         let name = quoted(&s.name);
         format!("docker service ps --filter desired-state=running {name}")
     });
     verdict
-        .because_of(line)
         .confirm_all(in_balancer(case, "ipvsadm -Ln"))
         .confirm_all(tasks)
 }

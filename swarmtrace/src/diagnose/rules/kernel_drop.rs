@@ -3,14 +3,14 @@
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_stop;
-use crate::failure::{Certainty, Diagnosis, KERNEL_DROP};
+use crate::failure::{Assurance, Diagnosis, KERNEL_DROP};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.stop().filter(|_| case.failing())?;
     let drop = stop.drop?;
     let rules = drop.by_netfilter();
     let list = |command| within(case, &drop.node, drop.netns, command);
-    let verdict = at_stop(&KERNEL_DROP, Certainty::Proven, case, &stop);
+    let verdict = at_stop(&KERNEL_DROP, Assurance::Unknown, case, &stop);
     Some(if rules {
         verdict
             .confirm_all(list("iptables-save -c"))

@@ -11,7 +11,7 @@ use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::{name, packet, seen};
 use crate::failure::{
-    Certainty, Diagnosis, Failure, HOST_PORT_NOT_FORWARDED, INGRESS_DNAT_MISSING, INGRESS_IPV6,
+    Assurance, Diagnosis, Failure, HOST_PORT_NOT_FORWARDED, INGRESS_DNAT_MISSING, INGRESS_IPV6,
 };
 use crate::timeline::{Direction, Hop, Leg, Phase, State};
 use crate::topology::Role;
@@ -44,7 +44,7 @@ fn verdict(failure: &Failure, case: &Case<'_>, kind: Dialled) -> Option<Diagnosi
     };
     let first = case.hop(0).map(|h| seen(case, h));
     Some(
-        at_hop(failure, Certainty::Proven, case, index)
+        at_hop(failure, Assurance::Likely, case, index)
             .because_of(first)
             .because(format!("the node's own {}", seen(case, answer)))
             .because("nothing at docker_gwbridge out, which was watched; no event was lost")

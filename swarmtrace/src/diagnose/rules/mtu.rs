@@ -8,7 +8,7 @@ use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::name;
-use crate::failure::{Certainty, Diagnosis, MTU_BLACK_HOLE};
+use crate::failure::{Assurance, Diagnosis, MTU_BLACK_HOLE, Proof, ReadFrom};
 use crate::timeline::{Direction, Hop, State};
 use crate::topology::{DeviceKind, Role};
 
@@ -26,7 +26,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
             "ICMP packet too big ({kind}/{code}), first at {}",
             name(case, hop)
         );
-        let verdict = at_hop(&MTU_BLACK_HOLE, Certainty::Proven, case, by).because(line);
+        let proof = Proof::read(ReadFrom::KernelReport, line);
+        let verdict = at_hop(&MTU_BLACK_HOLE, proof, case, by);
         return Some(confirmed(case, verdict, hop));
     }
     let stop = case.data_stop()?;
@@ -42,10 +43,18 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let misfit = misfit(case, stop.hop);
     let inside = stop.is_at(Role::Vxlan, Direction::Egress) && stop.silent && misfit.is_some();
-    let certainty = Certainty::proven_if(too_big.is_some() || inside);
-    let verdict = at_stop(&MTU_BLACK_HOLE, certainty, case, &stop)
-        .because("the handshake passed, the first data is sent again and again")
-        .because_of(misfit);
+    let reported = too_big.map(|_| {
+        let says = "the kernel dropped it because it is too big (PKT_TOO_BIG)";
+        Proof::read(ReadFrom::KernelReport, says)
+    });
+    let assurance = match (reported, misfit) {
+        (Some(report), Some(misfit)) => report.and(ReadFrom::Devices, misfit).into(),
+        (Some(report), None) => report.into(),
+        (None, Some(misfit)) => Proof::read(ReadFrom::Devices, misfit).proves_if(inside),
+        (None, None) => Assurance::Likely,
+    };
+    let verdict = at_stop(&MTU_BLACK_HOLE, assurance, case, &stop)
+        .because("the handshake passed, the first data is sent again and again");
     Some(confirmed(case, verdict, stop.hop))
 }
 

@@ -14,7 +14,9 @@ use crate::diagnose::questions::{born_in_sandbox, neighbour_mac, unresolved};
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::{dropped, name};
-use crate::failure::{Certainty, Diagnosis, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN};
+use crate::failure::{
+    Assurance, Diagnosis, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN, Proof, ReadFrom,
+};
 use crate::timeline::{Direction, Leg};
 use crate::topology::NamespaceKind;
 use crate::topology::Role;
@@ -48,13 +50,16 @@ pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let first = suspects.first().map(|(address, _)| *address);
     let heard = icmp.map(|(_, h, ..)| format!("ICMP host unreachable first at {}", name(case, h)));
-    let lines = suspects
-        .iter()
-        .filter(|(_, missing)| *missing)
-        .map(|(address, _)| format!("the overlay has no neighbour entry for {address}"));
-    let mut verdict =
-        at_stop(&NEIGHBOUR_MISSING, Certainty::proven_if(proof), case, &stop).because_of(heard);
-    verdict.evidence.extend(lines);
+    let missing = suspects.iter().filter(|(_, missing)| *missing);
+    let read = missing.fold(None, |read: Option<Proof>, (address, _)| {
+        let says = format!("the overlay has no neighbour entry for {address}");
+        Some(match read {
+            Some(read) => read.and(ReadFrom::Neighbours, says),
+            None => Proof::read(ReadFrom::Neighbours, says),
+        })
+    });
+    let assurance = read.map_or(Assurance::Likely, |read| read.proves_if(proof));
+    let mut verdict = at_stop(&NEIGHBOUR_MISSING, assurance, case, &stop).because_of(heard);
     let dead = (suspects.iter()).filter(|(address, _)| {
         let known = !case.topology.tasks.is_empty();
         known && case.topology.task_by_address(*address).is_none()
@@ -79,17 +84,22 @@ pub(super) fn back(case: &Case<'_>) -> Option<Diagnosis> {
     let drop = case.drop_where(|d| here(d) && unresolved(d));
     let sender = stop.hop.source.ip();
     let node = &stop.hop.node;
-    let absent = drop.is_none() && unanswered_inside(case, &stop) && absent(case, node, sender);
+    let absent = (drop.is_some() || unanswered_inside(case, &stop)) && absent(case, node, sender);
     if drop.is_none() && !absent {
         return None;
     }
-    let line = absent.then(|| format!("the overlay has no neighbour entry for {sender}"));
+    let read = absent.then(|| {
+        let says = format!("the overlay has no neighbour entry for {sender}");
+        Proof::read(ReadFrom::Neighbours, says)
+    });
     let table = in_overlay_of(case, node, sender, "ip neigh show dev vxlan0");
     Some(
-        at_stop(&NEIGHBOUR_MISSING_RETURN, Certainty::Proven, case, &stop)
-            .because_of(absent.then_some("nothing left the task; no event was lost"))
+        at_stop(&NEIGHBOUR_MISSING_RETURN, read, case, &stop)
+            .because_of(
+                drop.is_none()
+                    .then_some("nothing left the task; no event was lost"),
+            )
             .because_of(drop.filter(|d| stop.drop != Some(*d)).map(dropped))
-            .because_of(line)
             .confirm_all(table)
             .confirm_all(within(case, node, stop.hop.netns, "ip neigh show")),
     )

@@ -5,7 +5,7 @@ use crate::diagnose::confirm::on_node;
 use crate::diagnose::questions::refused_by_vxlan;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::name;
-use crate::failure::{Certainty, Diagnosis, OVERLAY_NETWORK_ABSENT};
+use crate::failure::{Assurance, Diagnosis, OVERLAY_NETWORK_ABSENT, Proof, ReadFrom};
 use crate::timeline::Direction;
 use crate::topology::Role;
 use crate::topology::shell::quoted;
@@ -31,7 +31,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
             .to_node
             .as_deref()
             .map_or_else(|| peer.to_string(), str::to_owned);
-        let verdict = at_hop(&OVERLAY_NETWORK_ABSENT, Certainty::Proven, case, index).because(line);
+        let verdict = at_hop(&OVERLAY_NETWORK_ABSENT, Assurance::Likely, case, index).because(line);
         return Some(confirmed(case, verdict, &node, vxlan.vni));
     }
     let stop = case
@@ -56,13 +56,18 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     if !reported && !absent {
         return None;
     }
-    let line = absent.then(|| {
-        format!(
+    let named = stop.drop.is_some_and(|d| d.is(&["VXLAN_VNI_NOT_FOUND"]));
+    let read = if absent {
+        let says = format!(
             "{node} has no VXLAN device with VNI {} that is up",
             vxlan.vni
-        )
-    });
-    let verdict = at_stop(&OVERLAY_NETWORK_ABSENT, Certainty::Proven, case, &stop).because_of(line);
+        );
+        Some(Proof::read(ReadFrom::Devices, says))
+    } else {
+        let says = format!("the kernel of {node} found no VXLAN device for the packet");
+        named.then(|| Proof::read(ReadFrom::KernelReport, says))
+    };
+    let verdict = at_stop(&OVERLAY_NETWORK_ABSENT, read, case, &stop);
     Some(confirmed(case, verdict, node, vxlan.vni))
 }
 

@@ -5,7 +5,8 @@ use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
 use crate::failure::{
-    CLIENT_RESET, Certainty, Diagnosis, Failure, TASK_RESET, TASK_STOPPED_MIDSTREAM,
+    Assurance, CLIENT_RESET, Diagnosis, Failure, Proof, ReadFrom, TASK_RESET,
+    TASK_STOPPED_MIDSTREAM,
 };
 use crate::timeline::{Direction, Hop, Leg, Phase, State};
 use crate::topology::Role;
@@ -30,11 +31,18 @@ fn by_task(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
     if !case.role(hop).is_some_and(Role::in_container) || hop.way != Direction::Egress {
         return None;
     }
-    let why = case.reset_sent(hop).and_then(|r| r.reason()).map(explained);
+    let stopped = matches!(case.task_state, Some(TaskActivity::Stopped { .. }));
     let state = case.task_state.map(|s| {
         let task = case.timeline.task.as_deref().unwrap_or("the task");
         format!("{task} was {}", s.describe())
     });
+    // A packet filter resets without the report: only a socket's owner has it sent.
+    let sent = sent_by_socket(case, hop);
+    let (assurance, state) = match (sent, state) {
+        (Some(sent), Some(state)) if stopped => (sent.and(ReadFrom::Docker, state).into(), None),
+        (Some(sent), state) => (sent.proves_if(!stopped), state),
+        (None, state) => (Assurance::Likely, state),
+    };
     let logs = case
         .timeline
         .service
@@ -47,9 +55,8 @@ fn by_task(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
         "nstat -asz TcpExtTCPAbortOnClose TcpExtTCPAbortOnData",
     );
     Some(
-        at_hop(failure, Certainty::Proven, case, index)
+        at_hop(failure, assurance, case, index)
             .because(format!("first seen leaving the task: {}", seen(case, hop)))
-            .because_of(why)
             .because_of(state)
             .confirm_all(logs)
             .confirm_all(count),
@@ -82,19 +89,18 @@ pub(super) fn client(case: &Case<'_>) -> Option<Diagnosis> {
         (true, false) => "after the handshake, before any data",
         (true, true) => "with data under way",
     };
+    // Of a client that is no process of this node, only its packet is known.
+    let own = hop.way == Direction::Egress && !unseen;
+    let sent = sent_by_socket(case, hop).filter(|_| own);
+    let assurance = Assurance::from(sent);
     let client = case.timeline.client.ip();
     let service = case.timeline.service.as_deref().map(quoted);
     let follow = service.map(|s| format!("swarmtrace follow --service {s} --client {client}"));
     Some(
-        at_hop(
-            &CLIENT_RESET,
-            Certainty::proven_if(!unseen && !from_afar),
-            case,
-            index,
-        )
-        .because(format!("first seen: {}, {when}", seen(case, hop)))
-        .because_of(from_afar.then_some("it came from the other node, which may tell more"))
-        .confirm_all(follow),
+        at_hop(&CLIENT_RESET, assurance, case, index)
+            .because(format!("first seen: {}, {when}", seen(case, hop)))
+            .because_of(from_afar.then_some("it came from the other node, which may tell more"))
+            .confirm_all(follow),
     )
 }
 
@@ -106,6 +112,19 @@ fn broken_by<'a>(case: &Case<'a>, side: Leg) -> Option<(usize, &'a Hop)> {
         }
         _ => None,
     }
+}
+
+/// The kernel's report that a socket in the hop's namespace sent the reset.
+///
+/// Relied on: `tcp_send_reset` is traced where the stack resets a connection; a
+/// packet filter's `nf_send_reset` is not.
+fn sent_by_socket(case: &Case<'_>, hop: &Hop) -> Option<Proof> {
+    let sent = case.reset_sent(hop)?;
+    let says = match sent.reason() {
+        Some(reason) => explained(reason),
+        None => format!("the kernel says that {}'s own TCP sent it", sent.namespace),
+    };
+    Some(Proof::read(ReadFrom::KernelReport, says))
 }
 
 /// What the kernel's reason for a reset means.

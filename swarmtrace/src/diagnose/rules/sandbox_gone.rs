@@ -8,7 +8,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_stop;
-use crate::failure::{Certainty, Diagnosis, INGRESS_SANDBOX_GONE};
+use crate::failure::{Assurance, Diagnosis, INGRESS_SANDBOX_GONE, Proof, ReadFrom};
 use crate::timeline::{Direction, Leg};
 use crate::topology::NamespaceKind;
 use crate::topology::Role;
@@ -53,18 +53,15 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     let proof = gone.is_some() && read && (sent_to.is_some() || case.complete());
+    let assurance = gone.map_or(Assurance::Likely, |gone| {
+        Proof::read(ReadFrom::Devices, gone).proves_if(proof)
+    });
     let list = "nsenter --net=/var/run/docker/netns/ingress_sbox ip -br addr";
     let node = &stop.hop.node;
     Some(
-        at_stop(
-            &INGRESS_SANDBOX_GONE,
-            Certainty::proven_if(proof),
-            case,
-            &stop,
-        )
-        .because_of(gone)
-        .confirm(on_node(case, node, list))
-        .confirm(on_node(case, node, "iptables -t nat -nvL DOCKER-INGRESS"))
-        .confirm(on_node(case, node, "ip neigh show dev docker_gwbridge")),
+        at_stop(&INGRESS_SANDBOX_GONE, assurance, case, &stop)
+            .confirm(on_node(case, node, list))
+            .confirm(on_node(case, node, "iptables -t nat -nvL DOCKER-INGRESS"))
+            .confirm(on_node(case, node, "ip neigh show dev docker_gwbridge")),
     )
 }

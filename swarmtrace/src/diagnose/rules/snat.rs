@@ -8,7 +8,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::{in_balancer, on_node};
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
-use crate::failure::{Certainty, Diagnosis, SNAT_MISSING};
+use crate::failure::{Assurance, Diagnosis, SNAT_MISSING};
 use crate::timeline::{Direction, Hop, Leg};
 use crate::topology::Role;
 
@@ -35,7 +35,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let rules = "nsenter --net=/var/run/docker/netns/ingress_sbox iptables -t nat -nvL POSTROUTING";
     let there = balancer.map(|node| on_node(case, &node, rules));
     Some(
-        at_hop(&SNAT_MISSING, Certainty::Proven, case, index)
+        at_hop(&SNAT_MISSING, Assurance::Likely, case, index)
             .because(seen(case, hop))
             .because(line)
             .confirm_all(there)

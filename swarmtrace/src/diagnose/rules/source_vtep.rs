@@ -10,7 +10,7 @@ use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::questions::refused_by_vxlan;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::seen;
-use crate::failure::{Certainty, Diagnosis, SOURCE_VTEP_MISMATCH};
+use crate::failure::{Assurance, Diagnosis, Proof, ReadFrom, SOURCE_VTEP_MISMATCH};
 use crate::timeline::Direction;
 use crate::topology::Role;
 
@@ -22,7 +22,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         .as_ref()
         .filter(|_| stop.role == Some(Role::Underlay))?;
     let source = hop.source.ip();
-    let (certainty, line) = if hop.way == Direction::Ingress {
+    let (assurance, incoming) = if hop.way == Direction::Ingress {
         let topology = case.topology_of(&hop.node);
         let overlay = topology.and_then(|t| t.overlay_of(source));
         let known = overlay.and_then(|o| case.vtep_of(o, source));
@@ -32,21 +32,31 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         if !reported && (other.is_none() || !unexplained) {
             return None;
         }
-        let line = match other {
-            Some(vtep) => format!("{source} came from {}, its table says {vtep}", vxlan.from),
-            None => format!("{source} came from {}", vxlan.from),
+        let assurance = match other {
+            Some(vtep) => {
+                let says = format!("{source} came from {}, its table says {vtep}", vxlan.from);
+                Proof::read(ReadFrom::ForwardingTable, says).proves_if(stop.proven())
+            }
+            // The drop's reason says just that.
+            None => {
+                let says = format!(
+                    "the kernel has a permanent entry for {source} behind another node than {}",
+                    vxlan.from
+                );
+                Proof::read(ReadFrom::KernelReport, says).into()
+            }
         };
-        (Certainty::proven_if(reported || stop.proven()), line)
+        (assurance, true)
     } else {
         let advertised = advertised(case, source)?;
         if advertised == vxlan.from {
             return None;
         }
-        let line = format!(
+        let says = format!(
             "sent from {}, but Docker says {source} is at {advertised}",
             vxlan.from
         );
-        (Certainty::Likely, line)
+        (Proof::read(ReadFrom::Docker, says).proves_if(false), false)
     };
     let sender = vxlan
         .from_node
@@ -55,9 +65,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let route = format!("ip route get {}", vxlan.to);
     let table = in_overlay_of(case, &hop.node, source, "bridge fdb show dev vxlan0");
     Some(
-        at_stop(&SOURCE_VTEP_MISMATCH, certainty, case, &stop)
-            .because(line)
-            .because_of((certainty == Certainty::Likely).then(|| seen(case, hop)))
+        at_stop(&SOURCE_VTEP_MISMATCH, assurance, case, &stop)
+            .because_of((!incoming).then(|| seen(case, hop)))
             .confirm(on_node(case, sender, &route))
             .confirm(on_node(
                 case,

@@ -11,7 +11,7 @@ use crate::diagnose::questions::unresolved;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::name;
-use crate::failure::{Certainty, Diagnosis, STALE_BACKEND};
+use crate::failure::{Diagnosis, Proof, ReadFrom, STALE_BACKEND};
 use crate::timeline::{Direction, Leg, Phase};
 use crate::topology::shell::quoted;
 use crate::topology::{Role, TaskState, Topology};
@@ -31,11 +31,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         Some(state) => format!("the task with {backend}: {}", state.describe()),
         None => format!("no running task that Docker knows of has {backend}"),
     };
-    let certainty = Certainty::proven_if(stopped.is_some() && (stop.proven() || case.complete()));
+    let proves = stopped.is_some() && (stop.proven() || case.complete());
+    let assurance = Proof::read(ReadFrom::Docker, why).proves_if(proves);
     Some(
-        at_stop(&STALE_BACKEND, certainty, case, &stop)
+        at_stop(&STALE_BACKEND, assurance, case, &stop)
             .because_of(choice(case, backend))
-            .because(why)
             .confirm_all(in_balancer(case, "ipvsadm -Ln"))
             .confirm_all(
                 case.service()

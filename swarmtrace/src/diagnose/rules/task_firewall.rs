@@ -5,7 +5,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::{dropped, name};
-use crate::failure::{Certainty, Diagnosis, TASK_FIREWALL};
+use crate::failure::{Assurance, Diagnosis, TASK_FIREWALL};
 use crate::timeline::{Direction, Hop, Leg, Protocol};
 use crate::topology::Role;
 use crate::topology::{NamespaceKind, PublishMode};
@@ -24,12 +24,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     let verdict = match case.stop() {
         Some(stop) => {
             let known = stop.drop == Some(drop);
-            let verdict = at_stop(&TASK_FIREWALL, Certainty::Proven, case, &stop);
+            let verdict = at_stop(&TASK_FIREWALL, Assurance::Likely, case, &stop);
             verdict.because_of((!known).then(|| dropped(drop)))
         }
         None => {
             let last = case.timeline.hops.len().checked_sub(1)?;
-            at_hop(&TASK_FIREWALL, Certainty::Proven, case, last).because(dropped(drop))
+            at_hop(&TASK_FIREWALL, Assurance::Likely, case, last).because(dropped(drop))
         }
     };
     let list = |command| within(case, &drop.node, drop.netns, command);
@@ -77,7 +77,7 @@ fn rejected(case: &Case<'_>) -> Option<Diagnosis> {
         name(case, hop)
     );
     Some(
-        at_hop(&TASK_FIREWALL, Certainty::Proven, case, index)
+        at_hop(&TASK_FIREWALL, Assurance::Likely, case, index)
             .because(line)
             .confirm_all(within(case, &hop.node, hop.netns, "iptables -nvL")),
     )

@@ -10,7 +10,9 @@ use crate::diagnose::confirm::within;
 use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
-use crate::failure::{Certainty, Diagnosis, Failure, NO_LISTENER, TASK_STARTING, TASK_STOPPING};
+use crate::failure::{
+    Assurance, Diagnosis, Failure, NO_LISTENER, Proof, ReadFrom, TASK_STARTING, TASK_STOPPING,
+};
 use crate::timeline::{Direction, Hop, Leg, Phase, Protocol, Rewrite, State};
 use crate::topology::Role;
 use crate::topology::role::role;
@@ -35,25 +37,30 @@ pub(super) fn stopping(case: &Case<'_>) -> Option<Diagnosis> {
 }
 
 fn verdict(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
-    let (index, hop, certainty) = refusal(case)?;
+    let (index, hop, at_task) = refusal(case)?;
     let server = refused(hop);
     if is_shared(case, server.ip()) {
         return None;
     }
-    let from = match certainty {
-        Certainty::Proven => "leaving",
-        _ => "coming from",
+    let from = match at_task {
+        true => "leaving",
+        false => "coming from",
     };
     let container = inside(case, hop).unwrap_or(hop.netns);
     let port = target_port(case, hop);
-    let sent = case.reset_sent(hop).map(|r| match r.reason() {
-        Some(reason) => format!("the kernel says {} sent it: {reason}", r.namespace),
-        None => format!("the kernel says {} sent it", r.namespace),
-    });
     let state = case.task_state.map(|s| {
         let task = case.timeline.task.as_deref().unwrap_or("the task");
         format!("{task} was {}", s.describe())
     });
+    let stopped = matches!(case.task_state, Some(TaskActivity::Stopped { .. }));
+    let (assurance, state) = match (no_socket(case, hop), state) {
+        (_, Some(state)) if stopped => (
+            Proof::read(ReadFrom::Docker, state).proves_if(at_task),
+            None,
+        ),
+        (Some(read), state) => (read.proves_if(at_task), state),
+        (None, state) => (Assurance::Likely, state),
+    };
     let listeners = match case.timeline.protocol {
         Protocol::Tcp => "ss -ltn",
         Protocol::Udp | Protocol::Sctp => "ss -lun",
@@ -61,10 +68,9 @@ fn verdict(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
     let redirect = (port != server.port())
         .then(|| format!("port {} is redirected to {port} in the task", server.port()));
     Some(
-        at_hop(failure, certainty, case, index)
+        at_hop(failure, assurance, case, index)
             .because(format!("first seen {from} the task: {}", seen(case, hop)))
             .because_of(redirect)
-            .because_of(sent)
             .because_of(state)
             .confirm_all(within(
                 case,
@@ -81,9 +87,17 @@ fn verdict(failure: &Failure, case: &Case<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// The refusal, where it was first seen leaving a container; only likely where
-/// that was the other end of the container's device.
-fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
+/// The kernel's report that the task's stack refused it for want of a socket.
+fn no_socket(case: &Case<'_>, hop: &Hop) -> Option<Proof> {
+    let sent = case.reset_sent(hop)?;
+    let reason = sent.reason().filter(|r| *r == "NO_SOCKET")?;
+    let says = format!("the kernel says {} sent it: {reason}", sent.namespace);
+    Some(Proof::read(ReadFrom::KernelReport, says))
+}
+
+/// The refusal, and whether it was first seen leaving a container; else at the
+/// other end of the container's device.
+fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, bool)> {
     let (index, hop) = match case.timeline.state {
         State::Refused { by } => (by, case.hop(by)?),
         State::IcmpError {
@@ -95,8 +109,8 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop, Certainty)> {
     };
     inside(case, hop)?;
     match (hop.leg, hop.way) {
-        (Leg::Reply, Direction::Egress) => Some((index, hop, Certainty::Proven)),
-        (Leg::Reply, Direction::Ingress) => Some((index, hop, Certainty::Likely)),
+        (Leg::Reply, Direction::Egress) => Some((index, hop, true)),
+        (Leg::Reply, Direction::Ingress) => Some((index, hop, false)),
         (Leg::Forward, _) => None,
     }
 }

@@ -3,7 +3,7 @@
 use crate::diagnose::case::{Case, Tap};
 use crate::diagnose::confirm::within;
 use crate::diagnose::verdict::at_stop;
-use crate::failure::{Certainty, Diagnosis, TASK_SILENT};
+use crate::failure::{Assurance, Diagnosis, TASK_SILENT};
 use crate::timeline::{Direction, Leg, Protocol};
 use crate::topology::Role;
 
@@ -30,7 +30,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         Protocol::Udp | Protocol::Sctp => "ss -lun",
     };
     Some(
-        at_stop(&TASK_SILENT, Certainty::Likely, case, &stop)
+        at_stop(&TASK_SILENT, Assurance::Likely, case, &stop)
             .because(
                 "nothing left the task by the same device, which was watched; no event was lost",
             )

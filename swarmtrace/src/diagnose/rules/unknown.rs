@@ -5,7 +5,7 @@ use crate::diagnose::case::Case;
 use crate::diagnose::path::Next;
 use crate::diagnose::verdict::{at_hop, at_stop};
 use crate::diagnose::words::{events, expected, seen};
-use crate::failure::{Certainty, Diagnosis, UNKNOWN};
+use crate::failure::{Assurance, Diagnosis, UNKNOWN};
 use crate::timeline::{Gap, State};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
@@ -15,10 +15,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let mut verdict = match (&stop, case.timeline.state.clone()) {
         (Some(stop), State::Unanswered | State::AnswerLost { .. } | State::Established) => {
-            at_stop(&UNKNOWN, Certainty::Unknown, case, stop)
+            at_stop(&UNKNOWN, Assurance::Unknown, case, stop)
         }
         (_, State::Refused { by } | State::Reset { by, .. } | State::IcmpError { by, .. }) => {
-            let verdict = at_hop(&UNKNOWN, Certainty::Unknown, case, by);
+            let verdict = at_hop(&UNKNOWN, Assurance::Unknown, case, by);
             let line = case
                 .hop(by)
                 .map(|h| format!("first seen: {}", seen(case, h)));
@@ -26,7 +26,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
         }
         _ => {
             let last = case.timeline.hops.len().saturating_sub(1);
-            at_hop(&UNKNOWN, Certainty::Unknown, case, last)
+            at_hop(&UNKNOWN, Assurance::Unknown, case, last)
         }
     };
     let lost = case.coverage.lost();

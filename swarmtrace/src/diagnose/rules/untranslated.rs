@@ -10,7 +10,7 @@ use crate::diagnose::dialled::Dialled;
 use crate::diagnose::verdict::at_hop;
 use crate::diagnose::words::seen;
 use crate::failure::{
-    Certainty, Diagnosis, Failure, HAIRPIN_WITHOUT_BR_NETFILTER, REPLY_NOT_TRANSLATED,
+    Assurance, Diagnosis, Failure, HAIRPIN_WITHOUT_BR_NETFILTER, REPLY_NOT_TRANSLATED,
 };
 use crate::timeline::{Hop, Leg};
 use crate::topology::NamespaceKind;
@@ -60,7 +60,7 @@ fn verdict(
     forward: &Hop,
     reply: &Hop,
 ) -> Diagnosis {
-    at_hop(failure, Certainty::Proven, case, index)
+    at_hop(failure, Assurance::Likely, case, index)
         .because(format!("asked: {}", seen(case, forward)))
         .because(format!("answered: {}", seen(case, reply)))
         .because(format!(

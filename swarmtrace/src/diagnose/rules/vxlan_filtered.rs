@@ -5,7 +5,7 @@ use crate::diagnose::confirm::on_node;
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::name;
-use crate::failure::{Certainty, Diagnosis, VXLAN_BLOCKED_ON_NODE, VXLAN_BLOCKED_ON_PATH};
+use crate::failure::{Assurance, Diagnosis, VXLAN_BLOCKED_ON_NODE, VXLAN_BLOCKED_ON_PATH};
 use crate::timeline::{Direction, Vxlan};
 use crate::topology::NamespaceKind;
 use crate::topology::Role;
@@ -21,13 +21,13 @@ pub(super) fn on_path(case: &Case<'_>) -> Option<Diagnosis> {
             return None;
         }
         let line = format!("ICMP prohibited (3/{code}), first at {}", name(case, hop));
-        let verdict = at_stop(&VXLAN_BLOCKED_ON_PATH, Certainty::Proven, case, &stop).because(line);
+        let verdict = at_stop(&VXLAN_BLOCKED_ON_PATH, Assurance::Likely, case, &stop).because(line);
         return Some(confirmed(case, verdict, &stop, vxlan));
     }
     if !stop.silent {
         return None;
     }
-    let verdict = at_stop(&VXLAN_BLOCKED_ON_PATH, Certainty::Proven, case, &stop);
+    let verdict = at_stop(&VXLAN_BLOCKED_ON_PATH, Assurance::Likely, case, &stop);
     Some(confirmed(case, verdict, &stop, vxlan))
 }
 
@@ -41,7 +41,7 @@ pub(super) fn on_node_itself(case: &Case<'_>) -> Option<Diagnosis> {
             vxlan.to,
             name(case, hop)
         );
-        let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, Certainty::Proven, case, &stop).because(line);
+        let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, Assurance::Likely, case, &stop).because(line);
         return Some(listed(case, verdict, vxlan));
     }
     if stop.hop.way != Direction::Ingress {
@@ -50,12 +50,10 @@ pub(super) fn on_node_itself(case: &Case<'_>) -> Option<Diagnosis> {
     let filtered = stop.drop.is_some_and(|d| {
         d.by_netfilter() && case.drop_place(d).is_none_or(|p| *p == NamespaceKind::Host)
     });
-    let certainty = match (filtered, stop.drop.is_none() && stop.silent) {
-        (true, _) => Certainty::Proven,
-        (false, true) => Certainty::Likely,
-        _ => return None,
-    };
-    let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, certainty, case, &stop);
+    if !filtered && !(stop.drop.is_none() && stop.silent) {
+        return None;
+    }
+    let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, Assurance::Likely, case, &stop);
     Some(listed(case, verdict, vxlan))
 }
 

@@ -26,25 +26,25 @@ fn node() -> Vec<Expect> {
     vec![
         broken(
             "ingress-dnat-missing",
-            Proven,
+            Likely,
             "eth0 out",
             mesh(Ending::Idle).only(at_nic),
         ),
         broken(
             "ingress-ipv6",
-            Proven,
+            Likely,
             "eth0 out",
             by_ipv6(mesh(Ending::Idle).only(at_nic)),
         ),
         broken(
             "host-port-not-forwarded",
-            Proven,
+            Likely,
             "eth0 out",
             host_port.only(at_nic),
         ),
         broken(
             "forward-drop",
-            Proven,
+            Likely,
             "between eth0 in and docker_gwbridge out",
             at_eth0
                 .clone()
@@ -53,7 +53,7 @@ fn node() -> Vec<Expect> {
         broken("forward-drop", Likely, "eth0 in", at_eth0.clone()),
         broken(
             "forward-drop",
-            Proven,
+            Likely,
             "eth0 in",
             at_eth0.clone().drop("a eth0", "", "nf_hook_slow+0x9c/0xb0"),
         ),
@@ -84,7 +84,7 @@ fn node() -> Vec<Expect> {
         ),
         broken(
             "hairpin-without-br-netfilter",
-            Proven,
+            Likely,
             "veth9 out",
             hairpin(),
         ),
@@ -125,7 +125,7 @@ fn balancer() -> Vec<Expect> {
     vec![
         broken(
             "ipvs-no-destination",
-            Proven,
+            Likely,
             "ingress_sbox eth1 out",
             icmp(inside(), 3),
         ),
@@ -137,7 +137,7 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "ipvs-service-missing",
-            Proven,
+            Likely,
             "ingress_sbox eth1 out",
             reset.clone(),
         ),
@@ -149,19 +149,19 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "ipvs-service-missing",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 out",
             vip_reset,
         ),
         broken(
             "ipvs-no-destination",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 out",
             vip().icmp("a lb_overlay10 eth0 in", "10.0.1.2", 3, &vip_back),
         ),
         broken(
             "neighbour-missing",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 in",
             vip().icmp("a lb_overlay10 eth0 in", "10.0.1.2", 1, &vip_back),
         ),
@@ -174,7 +174,7 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "ipvs-conn-reuse",
-            Proven,
+            Likely,
             "ingress_sbox eth1 in",
             reused
                 .clone()
@@ -183,11 +183,11 @@ fn balancer() -> Vec<Expect> {
         broken("ipvs-conn-reuse", Likely, "ingress_sbox eth1 in", reused),
         broken(
             "snat-missing",
-            Proven,
+            Likely,
             "ingress_sbox eth0 out",
             without_snat(View::A).until(Kind::Syn, "a eth0 out"),
         ),
-        broken("snat-missing", Proven, "eth0 in", without_snat(View::B)),
+        broken("snat-missing", Likely, "eth0 in", without_snat(View::B)),
         broken(
             "neighbour-missing",
             Likely,
@@ -220,7 +220,7 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing",
-            Proven,
+            Likely,
             "ingress_sbox eth1 in",
             to_backend(inside(), "10.0.0.8:8080").drop(
                 "a ingress_sbox eth0",
@@ -230,13 +230,13 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing",
-            Proven,
+            Likely,
             "ingress_sbox eth1 in",
             icmp(inside(), 1),
         ),
         broken(
             "ipvs-connection-forgotten",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 out",
             forgotten
                 .clone()
@@ -244,13 +244,13 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "ipvs-connection-forgotten",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 out",
             forgotten,
         ),
         broken(
             "sandbox-ip-forward",
-            Proven,
+            Likely,
             "ingress_sbox eth0 in",
             answer
                 .clone()
@@ -259,13 +259,13 @@ fn balancer() -> Vec<Expect> {
         broken("sandbox-ip-forward", Likely, "ingress_sbox eth0 in", answer),
         broken(
             "reply-not-translated",
-            Proven,
+            Likely,
             "ingress_sbox eth1 out",
             untranslated(),
         ),
         broken(
             "reply-not-translated",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 out",
             untranslated_vip(),
         ),

@@ -19,7 +19,7 @@ pub fn cases() -> Vec<Expect> {
     vec![
         broken(
             "fdb-missing",
-            Proven,
+            Likely,
             "between 1-ingress000 vxlan0 out and eth0 out",
             tunnel().drop("a 1-ingress000 vxlan0", "NO_TX_TARGET", "vxlan_xmit"),
         ),
@@ -37,7 +37,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "fdb-wrong-node",
-            Proven,
+            Likely,
             "eth0 out",
             left().with(|s| send_to(s, true)),
         ),
@@ -49,13 +49,13 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "overlay-encryption",
-            Proven,
+            Likely,
             "vxlan0 out",
             encrypted(both()),
         ),
         broken(
             "overlay-encryption",
-            Proven,
+            Likely,
             "vxlan0 out",
             encrypted(remote()).drop("a 1-ingress000 vxlan0", "XFRM_POLICY", "xfrm_lookup"),
         ),
@@ -73,7 +73,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "overlay-network-absent",
-            Proven,
+            Likely,
             "eth0 in",
             left().icmp("a eth0 out", "192.168.50.2", 3, &["a eth0 in"]),
         ),
@@ -109,7 +109,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "fdb-missing",
-            Proven,
+            Likely,
             "vxlan0 out",
             unanswered(Route::Direct)
                 .until(Kind::Syn, "a 1-overlay100 vxlan0 out")
@@ -117,7 +117,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "fdb-missing",
-            Proven,
+            Likely,
             "between 1-ingress000 vxlan0 out and eth0 out",
             Scene::new(Connection::new(Route::MeshRemote, Ending::Idle, 7), View::B)
                 .until(Kind::SynAck, "b 1-ingress000 vxlan0 out")
@@ -125,7 +125,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "vxlan-blocked-on-path",
-            Proven,
+            Likely,
             "between eth0 out and node-a eth0 in",
             Scene::new(
                 Connection::new(Route::VipRemote, Ending::Idle, 7),
@@ -135,20 +135,20 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "vxlan-blocked-on-path",
-            Proven,
+            Likely,
             "between eth0 out and node-b eth0 in",
             both().until(Kind::Syn, "a eth0 out"),
         ),
         broken(
             "vxlan-blocked-on-node",
-            Proven,
+            Likely,
             between,
             arrived().drop("b eth0", "NETFILTER_DROP", "nft_do_chain"),
         ),
         broken("vxlan-blocked-on-node", Likely, between, arrived()),
         broken(
             "vxlan-blocked-on-node",
-            Proven,
+            Likely,
             "eth0 out",
             left().icmp("a eth0 out", "192.168.50.2", 10, &["a eth0 in"]),
         ),

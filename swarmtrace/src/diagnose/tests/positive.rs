@@ -16,7 +16,7 @@ fn every_failure_gets_its_verdict() {
         let verdicts = expect.scene.verdicts();
         let right = verdicts.first().is_some_and(|v| {
             v.id == expect.id
-                && v.certainty == expect.certainty
+                && v.certainty() == expect.certainty
                 && v.hop
                     .as_ref()
                     .is_some_and(|h| h.place.contains(expect.place))
@@ -72,7 +72,7 @@ fn no_two_rules_prove_different_things() {
     for expect in all() {
         let verdicts = expect.scene.verdicts();
         let proven: Vec<&str> = (verdicts.iter())
-            .filter(|v| v.certainty == Certainty::Proven)
+            .filter(|v| v.certainty() == Certainty::Proven)
             .map(|v| v.id.as_str())
             .collect();
         assert!(proven.len() <= 1, "{}: {proven:?}", expect.id);
@@ -135,7 +135,7 @@ fn with_events_lost_only_what_was_seen_is_proof() {
         };
         let icmp = (lossy.events.iter()).any(|e| e.has(swarmtrace_common::PacketFlags::ICMP_ERROR));
         for verdict in lossy.verdicts() {
-            let proven = verdict.certainty == Certainty::Proven;
+            let proven = verdict.certainty() == Certainty::Proven;
             let seen = icmp || by_sight.contains(&verdict.id.as_str());
             assert!(!proven || seen, "{}: {verdict:#?}", expect.id);
         }
@@ -172,7 +172,7 @@ fn on_a_terminal_it_is_a_few_lines() {
 }
 
 const REFUSED: &str = "\
-Nothing listens on the port in the task (proven, no-listener)
+Nothing listens on the port in the task (likely, no-listener)
   where  node-a: vote.1 eth0 out
   why    first seen leaving the task: RST 10.0.0.7:8080 → 10.0.0.2:32775 at vote.1 eth0 out
          port 8080 is redirected to 80 in the task
@@ -241,7 +241,7 @@ fn a_torn_timeline_never_panics() {
                 others: &[],
                 task_state: None,
             });
-            assert!(said.is_none_or(|v| v.certainty == Certainty::Unknown));
+            assert!(said.is_none_or(|v| v.certainty() == Certainty::Unknown));
         }
     }
 }

@@ -26,13 +26,13 @@ pub fn cases() -> Vec<Expect> {
     vec![
         broken(
             "no-listener",
-            Proven,
+            Likely,
             "vote.1 eth0 out",
             mesh(Ending::Refused),
         ),
         broken(
             "no-listener",
-            Proven,
+            Likely,
             "vote.1 eth1 out",
             vip(Ending::Refused).state(Running),
         ),
@@ -44,11 +44,11 @@ pub fn cases() -> Vec<Expect> {
                 .from(Kind::Rst, "a 1-ingress000 veth1 in")
                 .with(|s| s.untapped.push("a vote.1 eth0 out".to_owned())),
         ),
-        broken("no-listener", Proven, "vote.1 eth2 out", host_mode),
-        broken("no-listener", Proven, "vote.1 eth0 out", from_node),
+        broken("no-listener", Likely, "vote.1 eth2 out", host_mode),
+        broken("no-listener", Likely, "vote.1 eth0 out", from_node),
         broken(
             "no-listener",
-            Proven,
+            Likely,
             "vote.1 eth0 out",
             Scene::new(datagram, View::A).icmp(
                 "a vote.1 eth0 in",
@@ -59,7 +59,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "task-starting",
-            Proven,
+            Likely,
             "vote.1 eth0 out",
             mesh(Ending::Refused).state(Starting),
         ),
@@ -71,7 +71,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "task-firewall",
-            Proven,
+            Likely,
             "vote.1 eth0 in",
             local().drop("a vote.1 eth0", "NETFILTER_DROP", "nft_do_chain"),
         ),
@@ -89,7 +89,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing-return",
-            Proven,
+            Likely,
             "vote.2 eth0 in",
             answered(remote()).drop("b vote.2 eth0", "NEIGH_FAILED", "neigh_invalidate"),
         ),
@@ -101,7 +101,7 @@ pub fn cases() -> Vec<Expect> {
                 s.b.namespaces[2].neighbours.remove(1);
             }),
         ),
-        broken("task-reset", Proven, "vote.1 eth0 out", mesh(Ending::Reset)),
+        broken("task-reset", Likely, "vote.1 eth0 out", mesh(Ending::Reset)),
         broken(
             "task-reset",
             Proven,
@@ -110,19 +110,19 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "task-stopped-midstream",
-            Proven,
+            Likely,
             "vote.1 eth0 out",
             mesh(Ending::Reset).state(stopped),
         ),
         broken(
             "client-reset",
-            Proven,
+            Likely,
             "eth0 in",
             mesh(Ending::Idle).client_resets(),
         ),
         broken(
             "client-reset",
-            Proven,
+            Likely,
             "client eth0 out",
             vip(Ending::Idle).client_resets(),
         ),
@@ -134,7 +134,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "kernel-drop",
-            Proven,
+            Unknown,
             "1-ingress000 veth0 in",
             local().until(Kind::Syn, "a 1-ingress000 veth0 in").drop(
                 "a 1-ingress000 veth0",

@@ -9,7 +9,7 @@ use crate::doctor::facts::Rules;
 use crate::doctor::facts::iptables::{Backend, Ruleset};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::failure::{Certainty, IPTABLES_MIXTURE, Location};
+use crate::failure::{IPTABLES_MIXTURE, Location, ReadFrom};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -45,10 +45,10 @@ fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
         ),
     };
     Some(
-        Finding::new(
+        Finding::proven(
             &IPTABLES_MIXTURE,
             severity,
-            Certainty::Proven,
+            ReadFrom::Firewall,
             format!("{what} in {}", namespace.name),
             Location::namespace(&namespace.name),
         )

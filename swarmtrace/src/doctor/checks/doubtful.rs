@@ -2,7 +2,7 @@
 
 use crate::doctor::facts::walk::Ending;
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{Certainty, Location, RULE_NOT_FOLLOWED};
+use crate::failure::{Location, RULE_NOT_FOLLOWED};
 
 /// A note that a rule may apply to some packets: it asks for something that is
 /// not known of them.
@@ -12,16 +12,10 @@ pub(super) fn doubtful(
     ending: &Ending,
     confirm: &str,
 ) -> Finding {
-    Finding::new(
-        &RULE_NOT_FOLLOWED,
-        Severity::Note,
-        Certainty::Unknown,
-        what,
-        location,
-    )
-    .why(format!(
-        "It was not examined which packets this rule applies to: {}",
-        ending.by
-    ))
-    .confirm(confirm)
+    Finding::unknown(&RULE_NOT_FOLLOWED, Severity::Note, what, location)
+        .why(format!(
+            "It was not examined which packets this rule applies to: {}",
+            ending.by
+        ))
+        .confirm(confirm)
 }

@@ -3,7 +3,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::failure::{Certainty, DUPLICATE_ADDRESS, Location};
+use crate::failure::{DUPLICATE_ADDRESS, Location, ReadFrom};
 use crate::topology::{
     Device, DeviceKind, Namespace, NamespaceKind, NeighbourState, Network, NetworkDriver, Topology,
 };
@@ -63,14 +63,14 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 }
                 None => (place, vec![inspect]),
             };
+            let what = format!("{address} belongs to {}", owners.join(" and "));
+            let (failure, severity) = (&DUPLICATE_ADDRESS, Severity::Broken);
+            let finding = match on_device {
+                true => Finding::proven(failure, severity, ReadFrom::Devices, what, place),
+                false => Finding::likely(failure, severity, what, place),
+            };
             found.push(
-                Finding::new(
-                    &DUPLICATE_ADDRESS,
-                    Severity::Broken,
-                    Certainty::proven_if(on_device),
-                    format!("{address} belongs to {}", owners.join(" and ")),
-                    place,
-                )
+                finding
                 .why(
                     "Both owners answer ARP for the address: connections to it reach one or the \
                       other, or are reset.",

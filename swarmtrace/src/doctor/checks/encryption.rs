@@ -5,7 +5,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::iptables::Target;
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{Certainty, ENCRYPTION_MARK_MISSING, Location, OVERLAY_ENCRYPTION};
+use crate::failure::{ENCRYPTION_MARK_MISSING, Location, OVERLAY_ENCRYPTION, ReadFrom};
 use crate::topology::{NeighbourState, Network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -51,10 +51,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             let node = topology.node_name_at(*vtep);
             let names: Vec<&str> = networks.iter().copied().collect();
             found.push(
-                Finding::new(
+                Finding::proven(
                     &OVERLAY_ENCRYPTION,
                     Severity::Broken,
-                    Certainty::Proven,
+                    ReadFrom::Ipsec,
                     format!("encryption with {node}: {} missing", missing.join(", ")),
                     Location::namespace("host")
                         .network(&names.join(", "))
@@ -78,10 +78,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         && !rules.all("mangle").any(|(_, r)| matches!(r.target, Some(Target::Mark(MARK, _))))
     {
         found.push(
-            Finding::new(
+            Finding::proven(
                 &ENCRYPTION_MARK_MISSING,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Ipsec,
                 "no rule marks packets for encryption (mangle OUTPUT)".to_owned(),
                 Location::namespace("host").network(&network.name),
             )

@@ -5,7 +5,7 @@ use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{Certainty, Failure, Location, NODE_FIREWALL_DROPS, VXLAN_BLOCKED_ON_NODE};
+use crate::failure::{Failure, Location, NODE_FIREWALL_DROPS, ReadFrom, VXLAN_BLOCKED_ON_NODE};
 use crate::sys::protocol::{IpProtocol, Protocol};
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
@@ -132,10 +132,10 @@ fn blocked(
         ("from", Some(first)) => first.failure,
         _ => &NODE_FIREWALL_DROPS,
     };
-    Finding::new(
+    Finding::proven(
         failure,
         Severity::Broken,
-        Certainty::Proven,
+        ReadFrom::Firewall,
         format!(
             "this node's firewall drops {} {way} {}",
             names.join(", "),

@@ -6,7 +6,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::failure::{Certainty, FORWARD_DROP, Location};
+use crate::failure::{FORWARD_DROP, Location, ReadFrom};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -52,10 +52,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 continue;
             };
             found.push(
-                Finding::new(
+                Finding::proven(
                     &FORWARD_DROP,
                     Severity::Broken,
-                    Certainty::Proven,
+                    ReadFrom::Firewall,
                     format!("FORWARD drops packets {which} {name}"),
                     Location::namespace("host")
                         .device(&bridge.name)

@@ -4,7 +4,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::failure::{Certainty, Failure, IP_FORWARD_OFF, Location, SANDBOX_IP_FORWARD};
+use crate::failure::{Failure, IP_FORWARD_OFF, Location, ReadFrom, SANDBOX_IP_FORWARD};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -71,10 +71,10 @@ fn one(examined: &Examined, namespace: &Namespace, devices: &[&str], why: &str) 
         false => &SANDBOX_IP_FORWARD,
     };
     Some(
-        Finding::new(
+        Finding::proven(
             failure,
             Severity::Broken,
-            Certainty::Proven,
+            ReadFrom::Settings,
             format!("{name} is 0 in {}", namespace.name),
             place,
         )

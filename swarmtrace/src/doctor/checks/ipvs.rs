@@ -5,7 +5,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{
-    Certainty, IPVS_DESTINATION_MISSING, IPVS_NO_DESTINATION, Location, STALE_BACKEND,
+    IPVS_DESTINATION_MISSING, IPVS_NO_DESTINATION, Location, ReadFrom, STALE_BACKEND,
 };
 use crate::topology::{
     EndpointMode, IpvsForwarding, IpvsMatch, IpvsService, Namespace, Network, Service, TaskState,
@@ -73,13 +73,13 @@ fn compare(
     if !missing.is_empty() {
         let none = missing.len() == tasks.len();
         found.push(
-            Finding::new(
+            Finding::proven(
                 match none {
                     true => &IPVS_NO_DESTINATION,
                     false => &IPVS_DESTINATION_MISSING,
                 },
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Ipvs,
                 format!("no IPVS destination for {}", missing.join(", ")),
                 place.clone(),
             )
@@ -108,10 +108,10 @@ fn compare(
         .collect();
     if !extra.is_empty() {
         found.push(
-            Finding::new(
+            Finding::proven(
                 &STALE_BACKEND,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Ipvs,
                 format!(
                     "IPVS destination without a running task: {}",
                     extra.join(", ")
@@ -137,10 +137,10 @@ fn compare(
         && ipvs.destinations.iter().all(|d| d.weight == 0)
     {
         found.push(
-            Finding::new(
+            Finding::proven(
                 &IPVS_NO_DESTINATION,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Ipvs,
                 "every IPVS destination has weight 0".to_owned(),
                 place,
             )

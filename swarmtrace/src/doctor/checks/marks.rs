@@ -8,7 +8,7 @@ use crate::doctor::facts::walk::Packet;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{
-    Certainty, IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, VIRTUAL_ADDRESS_MISSING,
+    IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, ReadFrom, VIRTUAL_ADDRESS_MISSING,
 };
 use crate::sys::protocol::Protocol;
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
@@ -118,10 +118,10 @@ impl Sandbox<'_> {
     fn judge(&self, service: &Service, name: &str, mark: u32, rule: &str) -> Option<Finding> {
         if mark == 0 {
             return Some(
-                Finding::new(
+                Finding::proven(
                     &IPVS_SERVICE_MISSING,
                     Severity::Broken,
-                    Certainty::Proven,
+                    ReadFrom::Firewall,
                     format!("{name} gets no mark in {}", self.namespace.name),
                     self.place().service(&service.name),
                 )
@@ -146,10 +146,10 @@ impl Sandbox<'_> {
             return None;
         }
         Some(
-            Finding::new(
+            Finding::proven(
                 &IPVS_SERVICE_MISSING,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Firewall,
                 format!(
                     "{name} gets mark {mark:#x}, for which {} has no IPVS service",
                     self.namespace.name
@@ -169,10 +169,10 @@ impl Sandbox<'_> {
     }
 
     fn not_there(&self, service: &Service, vip: IpAddr) -> Finding {
-        Finding::new(
+        Finding::proven(
             &VIRTUAL_ADDRESS_MISSING,
             Severity::Broken,
-            Certainty::Proven,
+            ReadFrom::Firewall,
             format!(
                 "{} does not have the virtual address {vip}",
                 self.namespace.name
@@ -210,13 +210,13 @@ impl Sandbox<'_> {
             // A service whose mark rule is missing has its own finding.
             .filter(|(_, mark)| !known.contains(mark))
             .map(|(service, mark)| {
-                Finding::new(
+                Finding::proven(
                     &IPVS_SERVICE_UNUSED,
                     match service.destinations.is_empty() {
                         true => Severity::Note,
                         false => Severity::Risky,
                     },
-                    Certainty::Proven,
+                    ReadFrom::Firewall,
                     format!(
                         "{} has an IPVS service for mark {mark:#x} and no rule that sets it",
                         self.namespace.name

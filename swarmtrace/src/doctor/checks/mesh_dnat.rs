@@ -8,8 +8,8 @@ use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
 use crate::failure::{
-    Certainty, INGRESS_DNAT_ELSEWHERE, INGRESS_DNAT_MISSING, INGRESS_DROPPED,
-    LOCAL_MASQUERADE_MISSING, Location,
+    INGRESS_DNAT_ELSEWHERE, INGRESS_DNAT_MISSING, INGRESS_DROPPED, LOCAL_MASQUERADE_MISSING,
+    Location, ReadFrom,
 };
 use crate::sys::protocol::Protocol;
 use crate::topology::{PublishedPort, Service};
@@ -139,10 +139,10 @@ fn absent(
         )
     };
     let one = |what: String, place: Location, at_once: Vec<String>| {
-        Finding::new(
+        Finding::proven(
             &INGRESS_DNAT_MISSING,
             severity,
-            Certainty::Proven,
+            ReadFrom::Firewall,
             what,
             place,
         )
@@ -186,10 +186,10 @@ fn absent(
 
 fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &str) -> Finding {
     let name = port.protocol.port(port.published);
-    Finding::new(
+    Finding::proven(
         &INGRESS_DNAT_ELSEWHERE,
         Severity::Broken,
-        Certainty::Proven,
+        ReadFrom::Firewall,
         format!("{name} does not go to ingress_sbox ({gateway})"),
         Location::namespace("host").service(&service.name),
     )
@@ -205,10 +205,10 @@ fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &st
 }
 
 fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
-    Finding::new(
+    Finding::proven(
         &INGRESS_DROPPED,
         Severity::Broken,
-        Certainty::Proven,
+        ReadFrom::Firewall,
         format!(
             "{} is dropped in raw PREROUTING",
             port.protocol.port(port.published)
@@ -236,10 +236,10 @@ fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<F
     };
     let walk = rules.walk("nat", "POSTROUTING", &packet);
     matches!(walk.certain()?.fate, Fate::Accept).then(|| {
-        Finding::new(
+        Finding::proven(
             &LOCAL_MASQUERADE_MISSING,
             Severity::Risky,
-            Certainty::Proven,
+            ReadFrom::Firewall,
             format!("no MASQUERADE of local clients on {}", bridge.name),
             Location::namespace("host").device(&bridge.name),
         )

@@ -4,7 +4,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::iptables::{Asks, Rule, Target};
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{Certainty, KERNEL_MODULE_MISSING, Location};
+use crate::failure::{KERNEL_MODULE_MISSING, Location, ReadFrom};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -57,10 +57,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     (needed.into_iter())
         .filter(|(needed, name, _)| *needed && modules.has(name) == Some(false))
         .map(|(_, name, why)| {
-            Finding::new(
+            Finding::proven(
                 &KERNEL_MODULE_MISSING,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Modules,
                 format!("the kernel module {name} is not loaded"),
                 Location::namespace("host"),
             )

@@ -7,7 +7,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::failure::{Certainty, Location, MTU_BLACK_HOLE, OVERLAY_MTU_MIXED};
+use crate::failure::{Location, MTU_BLACK_HOLE, OVERLAY_MTU_MIXED, ReadFrom};
 use crate::topology::{Device, DeviceKind, Namespace, Network, Topology};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -50,10 +50,9 @@ fn below(
     };
     let need = device.mtu + header + if network.encrypted { ESP } else { 0 };
     (need > card.mtu).then(|| {
-        Finding::new(
+        Finding::proven(
             &MTU_BLACK_HOLE,
-            Severity::Risky,
-            Certainty::Proven,
+            Severity::Risky, ReadFrom::Devices,
             format!(
                 "overlay {} (MTU {}) needs {need} bytes; {} has an MTU of {}",
                 network.name, device.mtu, card.name, card.mtu
@@ -107,10 +106,9 @@ fn within(
         .map(|(at, part)| format!("{} in {}", part.name, at.name))
         .collect();
     Some(
-        Finding::new(
+        Finding::proven(
             &OVERLAY_MTU_MIXED,
-            Severity::Risky,
-            Certainty::Proven,
+            Severity::Risky, ReadFrom::Devices,
             format!(
                 "overlay {}: MTU {rare} of {} among {common}",
                 network.name,

@@ -2,7 +2,7 @@
 
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{CHECKSUM_CORRUPTION, Certainty, Location};
+use crate::failure::{CHECKSUM_CORRUPTION, Location};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     if examined.topology.overlays().next().is_none() {
@@ -11,10 +11,9 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     (examined.facts.nics.iter())
         .filter(|nic| nic.driver == "vmxnet3" && nic.checksums == Some(true))
         .map(|nic| {
-            Finding::new(
+            Finding::likely(
                 &CHECKSUM_CORRUPTION,
                 Severity::Risky,
-                Certainty::Likely,
                 format!("{} (vmxnet3) computes checksums of VXLAN packets", nic.name),
                 Location::namespace("host").device(&nic.name),
             )

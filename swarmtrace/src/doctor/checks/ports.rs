@@ -4,7 +4,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::facts::Listener;
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{Certainty, DATA_PATH_PORT_TAKEN, Location, PUBLISHED_PORT_TAKEN};
+use crate::failure::{DATA_PATH_PORT_TAKEN, Location, PUBLISHED_PORT_TAKEN, ReadFrom};
 use crate::sys::protocol::Protocol;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -19,10 +19,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         };
         let port = port.protocol.port(port.published);
         found.push(
-            Finding::new(
+            Finding::proven(
                 &PUBLISHED_PORT_TAKEN,
                 Severity::Risky,
-                Certainty::Proven,
+                ReadFrom::Sockets,
                 format!("{port} is published and also bound by {name} (pid {pid})"),
                 Location::namespace("host").service(&service.name),
             )
@@ -42,10 +42,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         && let Some((name, pid)) = taken(listeners, Protocol::Udp, port)
     {
         found.push(
-            Finding::new(
+            Finding::proven(
                 &DATA_PATH_PORT_TAKEN,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Sockets,
                 format!(
                     "{} (data path) is bound by {name} (pid {pid})",
                     Protocol::Udp.port(port)

@@ -5,7 +5,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{
-    Certainty, DEVICE_DOWN, INGRESS_SANDBOX_GONE, LOAD_BALANCER_MISSING, Location, SANDBOX_DETACHED,
+    DEVICE_DOWN, INGRESS_SANDBOX_GONE, LOAD_BALANCER_MISSING, Location, ReadFrom, SANDBOX_DETACHED,
 };
 use crate::topology::{
     Device, DeviceKind, Namespace, NamespaceKind, NeighbourState, Network, NetworkDriver, Topology,
@@ -19,10 +19,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         None if !ports.is_empty() => {
             let names: Vec<&str> = ports.iter().map(|(s, _)| s.name.as_str()).collect();
             found.push(
-                Finding::new(
+                Finding::proven(
                     &INGRESS_SANDBOX_GONE,
                     Severity::Broken,
-                    Certainty::Proven,
+                    ReadFrom::Devices,
                     format!(
                         "ingress_sbox is absent though ports are published ({})",
                         names.join(", ")
@@ -56,10 +56,9 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                     .find(|n| n.address == address && n.state == NeighbourState::Failed)
             {
                 found.push(
-                    Finding::new(
+                    Finding::likely(
                         &INGRESS_SANDBOX_GONE,
                         Severity::Broken,
-                        Certainty::Likely,
                         format!(
                             "ingress_sbox ({address}) does not answer ARP on the node's bridge"
                         ),
@@ -94,10 +93,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 }
 
 fn detached(sandbox: &Namespace, what: &str, why: &str) -> Finding {
-    Finding::new(
+    Finding::proven(
         &SANDBOX_DETACHED,
         Severity::Broken,
-        Certainty::Proven,
+        ReadFrom::Devices,
         format!("{} {what}", sandbox.name),
         Location::namespace(&sandbox.name),
     )
@@ -130,10 +129,10 @@ fn missing_balancers(topology: &Topology) -> Vec<Finding> {
     (topology.networks.iter())
         .filter(missing)
         .map(|network| {
-            Finding::new(
+            Finding::proven(
                 &LOAD_BALANCER_MISSING,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Devices,
                 format!(
                     "the overlay {} has no load balancer on this node",
                     network.name
@@ -171,10 +170,10 @@ fn down(topology: &Topology) -> Vec<Finding> {
                         || (device.master.is_some() && device.master == gateway)));
             if ours {
                 found.push(
-                    Finding::new(
+                    Finding::proven(
                         &DEVICE_DOWN,
                         Severity::Broken,
-                        Certainty::Proven,
+                        ReadFrom::Devices,
                         format!("{} in {} is down", device.name, namespace.name),
                         place_of(topology, namespace, device),
                     )

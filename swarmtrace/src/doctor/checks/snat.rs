@@ -6,7 +6,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::failure::{Certainty, Failure, Location, SNAT_MISSING, SNAT_WRONG_ADDRESS};
+use crate::failure::{Failure, Location, ReadFrom, SNAT_MISSING, SNAT_WRONG_ADDRESS};
 use crate::sys::protocol::Protocol;
 use crate::topology::IpvsForwarding;
 use std::net::IpAddr;
@@ -53,10 +53,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             _ => continue,
         };
         found.push(
-            Finding::new(
+            Finding::proven(
                 failure,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Firewall,
                 what,
                 Location::namespace(&sandbox.name).network(&network.name),
             )

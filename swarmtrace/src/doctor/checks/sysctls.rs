@@ -5,7 +5,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{
-    Certainty, Failure, HAIRPIN_WITHOUT_BR_NETFILTER, IPVS_CONN_REUSE, IPVS_SETTING, Location,
+    Failure, HAIRPIN_WITHOUT_BR_NETFILTER, IPVS_CONN_REUSE, IPVS_SETTING, Location, ReadFrom,
     SNAT_MISSING,
 };
 
@@ -70,10 +70,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 continue;
             }
             found.push(
-                Finding::new(
+                Finding::proven(
                     setting.failure,
                     setting.severity,
-                    Certainty::Proven,
+                    ReadFrom::Settings,
                     format!("{name} is {is} instead of {value} in {}", sandbox.name),
                     Location::namespace(&sandbox.name).network(&network.name),
                 )
@@ -105,10 +105,10 @@ fn bridge(examined: &Examined) -> Option<Finding> {
         None => "br_netfilter is not loaded".to_owned(),
     };
     Some(
-        Finding::new(
+        Finding::proven(
             &HAIRPIN_WITHOUT_BR_NETFILTER,
             Severity::Risky,
-            Certainty::Proven,
+            ReadFrom::Settings,
             what,
             Location::namespace("host"),
         )

@@ -6,7 +6,7 @@ use crate::doctor::examined::Examined;
 use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
-use crate::failure::{Certainty, Location, TASK_FIREWALL, TASK_REDIRECT_MISSING};
+use crate::failure::{Location, ReadFrom, TASK_FIREWALL, TASK_REDIRECT_MISSING};
 use crate::topology::{PublishMode, TaskState};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -58,10 +58,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             };
             if wrong {
                 found.push(
-                    Finding::new(
+                    Finding::proven(
                         &TASK_REDIRECT_MISSING,
                         Severity::Broken,
-                        Certainty::Proven,
+                        ReadFrom::Firewall,
                         format!("{} has no REDIRECT of {name} to {}", task.name, port.target),
                         place,
                     )
@@ -82,10 +82,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             let walk = rules.walk("filter", "INPUT", &inside);
             if let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) {
                 found.push(
-                    Finding::new(
+                    Finding::proven(
                         &TASK_FIREWALL,
                         Severity::Broken,
-                        Certainty::Proven,
+                        ReadFrom::Firewall,
                         format!(
                             "{} drops its target port {}",
                             task.name,

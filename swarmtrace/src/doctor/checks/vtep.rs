@@ -7,7 +7,7 @@
 use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
-use crate::failure::{Certainty, DATA_PATH_PORT_WRONG, Location, NO_ROUTE, SOURCE_VTEP_MISMATCH};
+use crate::failure::{DATA_PATH_PORT_WRONG, Location, NO_ROUTE, ReadFrom, SOURCE_VTEP_MISMATCH};
 use crate::topology::{DeviceKind, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,10 +21,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         let place = Location::namespace("host").node(&node);
         match route.source {
             None => found.push(
-                Finding::new(
+                Finding::proven(
                     &NO_ROUTE,
                     Severity::Broken,
-                    Certainty::Proven,
+                    ReadFrom::Routes,
                     format!("no route to the data path of {node} ({})", route.to),
                     place,
                 )
@@ -35,10 +35,10 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             Some(source) if !expected.is_empty() && !expected.contains(&source) => {
                 let all: Vec<String> = expected.iter().map(ToString::to_string).collect();
                 found.push(
-                    Finding::new(
+                    Finding::proven(
                         &SOURCE_VTEP_MISMATCH,
                         Severity::Broken,
-                        Certainty::Proven,
+                        ReadFrom::Routes,
                         format!(
                             "VXLAN packets to {node} leave from {source}; this node is known \
                              as {}",
@@ -102,10 +102,10 @@ fn ports(topology: &Topology) -> Vec<Finding> {
     });
     wrong
         .map(|(namespace, device, has)| {
-            Finding::new(
+            Finding::proven(
                 &DATA_PATH_PORT_WRONG,
                 Severity::Broken,
-                Certainty::Proven,
+                ReadFrom::Routes,
                 format!("{} uses UDP port {has} instead of {port}", device.name),
                 Location::namespace(&namespace.name).device(&device.name),
             )

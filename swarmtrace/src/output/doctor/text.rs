@@ -155,7 +155,7 @@ fn line(out: &mut String, label: &str, label_style: Style, style: Style, text: &
 mod tests {
     use super::*;
     use crate::doctor::NotChecked;
-    use crate::failure::{Certainty, FDB_MISSING, Location};
+    use crate::failure::{FDB_MISSING, Location, ReadFrom};
     use crate::output::style::plain;
 
     #[test]
@@ -164,10 +164,10 @@ mod tests {
             node: "node-a".into(),
             docker: "26.1.5".into(),
             findings: vec![
-                Finding::new(
+                Finding::proven(
                     &FDB_MISSING,
                     Severity::Broken,
-                    Certainty::Proven,
+                    ReadFrom::ForwardingTable,
                     "no forwarding entry for vote.2 (10.0.0.6)",
                     Location::namespace("1-f0l1ik19u8")
                         .device("vxlan0")

@@ -17,7 +17,7 @@ const MARGIN: usize = 9;
 /// The verdict as text, each line ended. Commands are never wrapped.
 pub fn render(verdict: &Diagnosis) -> String {
     let mut out = String::new();
-    let (certainty, style) = match verdict.certainty {
+    let (certainty, style) = match verdict.certainty() {
         Certainty::Proven => ("proven", WRONG),
         Certainty::Likely => ("likely", NOTE),
         Certainty::Unknown => ("unknown", NOTE),

@@ -3,7 +3,7 @@
 use super::findings::Entry;
 use super::overlay::Overlay;
 use crate::doctor::finding::{Finding, Severity};
-use crate::failure::{Certainty, NEIGHBOUR_MISSING_RETURN};
+use crate::failure::NEIGHBOUR_MISSING_RETURN;
 use crate::topology::{Mac, Neighbour, NeighbourState};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -124,10 +124,9 @@ impl Overlay<'_> {
             .filter(|host| !orphans && !behind(host))
             .map(|host| {
                 let node = self.topology.node_name_at(*host);
-                Finding::new(
+                Finding::likely(
                     &NEIGHBOUR_MISSING_RETURN,
                     Severity::Broken,
-                    Certainty::Likely,
                     format!("the load balancer of {node} is not known here"),
                     self.place().node(&node),
                 )

@@ -4,8 +4,8 @@ use super::overlay::Overlay;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{
-    Certainty, FDB_MISSING, FDB_WRONG_NODE, Failure, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN,
-    NEIGHBOUR_WRONG,
+    FDB_MISSING, FDB_WRONG_NODE, Failure, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN,
+    NEIGHBOUR_WRONG, ReadFrom,
 };
 use crate::topology::{Endpoint, FdbEntry, Mac, Neighbour};
 use std::net::IpAddr;
@@ -41,10 +41,10 @@ impl Overlay<'_> {
         };
         let name = self.name(address, name, host);
         let place = self.place_of(address, host);
-        Finding::new(
+        Finding::proven(
             failure,
             Severity::Broken,
-            Certainty::Proven,
+            ReadFrom::Neighbours,
             format!("no {kind} entry for {name}"),
             place,
         )
@@ -62,10 +62,10 @@ impl Overlay<'_> {
         entry: &FdbEntry,
     ) -> Finding {
         let name = self.name(address, name, Some(host));
-        Finding::new(
+        Finding::proven(
             &FDB_WRONG_NODE,
             Severity::Broken,
-            Certainty::Proven,
+            ReadFrom::Neighbours,
             format!(
                 "the forwarding entry of {name} points to {} instead of {host}",
                 entry.vtep
@@ -94,10 +94,9 @@ impl Overlay<'_> {
             Some(_) => "arrives at something else and is dropped there",
             None => "is known to no node",
         };
-        Finding::new(
+        Finding::likely(
             &NEIGHBOUR_WRONG,
             Severity::Broken,
-            Certainty::Likely,
             format!(
                 "the neighbour entry of {name} says {} instead of {mac}",
                 neighbour.mac.unwrap_or_default()
@@ -120,10 +119,10 @@ impl Overlay<'_> {
             Some(address) => format!("{address}, behind {node}"),
             None => format!("{}, behind {node}", entry.mac),
         };
-        Finding::new(
+        Finding::proven(
             &NEIGHBOUR_MISSING_RETURN,
             Severity::Broken,
-            Certainty::Proven,
+            ReadFrom::Neighbours,
             format!("no neighbour entry for {who}"),
             self.place().node(&node),
         )
