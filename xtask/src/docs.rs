@@ -6,8 +6,6 @@ use anyhow::Result;
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::cargo;
-
 /// Variable that makes those tests write instead of compare.
 const WRITE: &str = "SWARMTRACE_WRITE_DOCS";
 
@@ -35,7 +33,7 @@ const PAGES: [Page; 2] = [
 pub fn run() -> Result<()> {
     for page in &PAGES {
         let step = Step::start(page.name);
-        let mut command = cargo::cargo(&["test", "--quiet"])?;
+        let mut command = programs::cargo(&["test", "--quiet"])?;
         command.args(["--workspace", "--exclude", "swarmtrace-ebpf"]);
         programs::run(command.args(["--test", page.test]).env(WRITE, "1"))?;
         step.done();

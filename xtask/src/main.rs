@@ -2,32 +2,30 @@
 //!
 //! * `setup` installs what a Debian machine is missing to build and test;
 //! * `lint`, `test`, `bench`, `limits` and `docs` check, test, measure and document;
-//! * `vm`, `scenario`, `scenarios` and `demo` run a real Swarm in QEMU: the crates
-//!   `swarm-vm` and `scenarios` under tests/ do it, this is their command line.
+//! * `vm`, `scenario`, `scenarios` and `demo` run a real Swarm in QEMU.
+//!
+//! Set-up, lints, tests and pages are done here. The rest is done by crates under
+//! tests/, whose command line this is: `swarm-vm` and `scenarios` for the Swarm,
+//! `bench-runs` for `bench`, `import-rules` for two of the lints.
 
-mod bench;
-mod benches;
-mod cargo;
-mod compare;
-mod demo;
 mod docs;
 mod limits;
 mod lint;
-mod matrix;
-mod scenario;
+mod release;
 mod setup;
 mod test;
 mod vm;
 
 use std::process::ExitCode;
 
+use bench_runs::bench::{self, BenchOptions};
 use clap::Parser;
+use scenarios::cli::{self as scenario, ScenarioOptions, ScenariosOptions};
+use scenarios::demo;
 use swarm_vm::Kernel;
 
-use crate::bench::BenchOptions;
 use crate::limits::LimitsOptions;
 use crate::lint::LintOptions;
-use crate::scenario::{ScenarioOptions, ScenariosOptions};
 use crate::test::TestOptions;
 
 /// swarmtrace's own chores
@@ -74,11 +72,15 @@ enum Xtask {
 fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Setup => setup::run().map(|()| ExitCode::SUCCESS),
-        Xtask::Demo { kernel } => demo::run(kernel).map(|()| ExitCode::SUCCESS),
-        Xtask::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Xtask::Demo { kernel } => {
+            demo::run(kernel, setup::run, release::build).map(|()| ExitCode::SUCCESS)
+        }
+        Xtask::Bench(options) => setup::run()
+            .and_then(|()| bench::run(&options, release::build))
+            .map(|()| ExitCode::SUCCESS),
         Xtask::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
-        Xtask::Scenarios(options) => scenario::every(&options),
-        Xtask::Scenario(options) => scenario::one(&options),
+        Xtask::Scenarios(options) => scenario::every(&options, release::prepare),
+        Xtask::Scenario(options) => scenario::one(&options, release::prepare),
         Xtask::Lint(options) => lint::run(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Docs => docs::run().map(|()| ExitCode::SUCCESS),
         Xtask::Test(options) => test::run(options),

@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bench_runs::program::COUNT_CORRELATOR;
+use scenarios::matrix::command::{self, MatrixOptions, RowOptions};
 use swarm_vm::bench::{self, BenchOptions, Measured};
 use swarm_vm::cli::VmCommand;
 use swarm_vm::interrupt;
 use swarmtrace_programs as programs;
 
-use crate::benches::COUNT_CORRELATOR;
-use crate::matrix::{self, MatrixOptions, RowOptions};
-use crate::{cargo, setup};
+use crate::release;
+use crate::setup;
 
 /// What can be done with the VM.
 #[derive(Debug, clap::Subcommand)]
@@ -48,8 +49,8 @@ impl Command {
     pub fn run(self) -> Result<ExitCode> {
         match self {
             Self::Vm(command) => command.run(),
-            Self::Test(options) => matrix::run(&options),
-            Self::TestRow(options) => matrix::row(&options),
+            Self::Test(options) => command::run(&options, release::prepare),
+            Self::TestRow(options) => command::row(&options),
             Self::Bench(options) => measure(&options),
         }
     }
@@ -60,7 +61,7 @@ fn measure(options: &BenchOptions) -> Result<ExitCode> {
     setup::run()?;
     setup::programs(&["valgrind"])?;
     let measured = Measured {
-        swarmtrace: cargo::release_binary()?,
+        swarmtrace: release::build()?,
         count_correlator: COUNT_CORRELATOR.build()?,
         results: programs::target_folder().join("vm-bench.json"),
     };

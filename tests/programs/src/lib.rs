@@ -6,6 +6,7 @@
 //! happens to be installed: what passes here passes on a fresh machine.
 //!
 //! * [`command`] and [`required`] start a program of the table,
+//! * [`cargo`] starts cargo in the workspace,
 //! * [`built`] starts what was built here, by its path,
 //! * clippy refuses `Command::new` everywhere else (`clippy.toml`),
 //! * shells, and programs that run others by name (`ip netns exec`), get a `PATH`
@@ -21,5 +22,5 @@ mod table;
 pub use find::find;
 pub use folders::{target_folder, workspace};
 pub use output::{line, output, run, text};
-pub use start::{built, command, required};
+pub use start::{built, cargo, command, required};
 pub use table::{PROGRAMS, Program, Source, program};

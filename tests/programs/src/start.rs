@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::find::find;
+use crate::folders::workspace;
 use crate::search_path;
 use crate::table::program;
 
@@ -28,6 +29,20 @@ pub fn command(name: &str) -> Result<Command> {
 #[track_caller]
 pub fn required(name: &str) -> Command {
     command(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A `cargo` command in the workspace.
+///
+/// # Errors
+/// Errors if there is no cargo.
+pub fn cargo(arguments: &[&str]) -> Result<Command> {
+    // The cargo that started this, whichever is first on `PATH`.
+    let mut cargo = match std::env::var_os("CARGO") {
+        Some(path) => built(Path::new(&path)),
+        None => command("cargo")?,
+    };
+    cargo.args(arguments).current_dir(workspace());
+    Ok(cargo)
 }
 
 /// A command that runs what was built here, by its path.

@@ -7,9 +7,12 @@
 //! [`swarm`] is the bed, [`catalogue`] the failures as data, [`stage`] plays one
 //! and [`judge`] compares what swarmtrace printed with what the catalogue
 //! expects. [`suites`] are the other checks that run on a real Swarm, [`matrix`]
-//! a row of them for one kernel and one Docker.
+//! a row of them for one kernel and one Docker, [`demo`] the first of them that a
+//! newcomer sees. [`cli`] is the command line, which xtask has.
 
 pub mod catalogue;
+pub mod cli;
+pub mod demo;
 pub mod judge;
 pub mod matrix;
 pub mod play;

@@ -4,8 +4,6 @@ use anyhow::{Context, Result};
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::cargo;
-
 /// A subcommand, its version, and how long it takes to build on two cores.
 struct Tool {
     name: &'static str,
@@ -61,7 +59,7 @@ pub fn install(name: &str) -> Result<()> {
 fn is_installed(tool: &Tool) -> bool {
     let subcommand = tool.name.trim_start_matches("cargo-");
     // cargo-machete prints its bare version, cargo-deny its name before it.
-    cargo::cargo(&[subcommand, "--version"])
+    programs::cargo(&[subcommand, "--version"])
         .and_then(|mut command| programs::text(&mut command))
         .is_ok_and(|printed| printed.trim().ends_with(tool.version))
 }

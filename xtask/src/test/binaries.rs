@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::cargo;
+use swarmtrace_programs as programs;
 
 /// A built test binary.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub struct TestBinary {
 /// # Errors
 /// Errors if one does not build.
 pub fn build() -> Result<Vec<TestBinary>> {
-    let output = cargo::cargo(&["test", "--quiet", "--no-run"])?
+    let output = programs::cargo(&["test", "--quiet", "--no-run"])?
         .args(["--workspace", "--exclude", "swarmtrace-ebpf"])
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use swarm_vm::Vm;
 use swarmtrace_programs as programs;
 
-use crate::{cargo, lint, setup};
+use crate::{lint, release, setup};
 use binaries::TestBinary;
 use outcome::{Outcome, Tally};
 use suite::{SUITES, Suite};
@@ -54,9 +54,7 @@ pub fn run(options: TestOptions) -> Result<ExitCode> {
     })];
     let mut tests = Vec::new();
     let builds = [
-        row("release build", || {
-            Outcome::of(cargo::release_binary().map(drop))
-        }),
+        row("release build", || Outcome::of(release::build().map(drop))),
         row("build of the tests", || {
             Outcome::of(binaries::build().map(|built| tests = built))
         }),
@@ -115,7 +113,7 @@ fn play(suite: &Suite, tests: &[TestBinary]) -> Result<Outcome> {
 
 /// Compiles the examples of documentation comments, and runs those that can run.
 fn examples() -> Result<Outcome> {
-    let mut cargo = cargo::cargo(&["test", "--quiet", "--doc"])?;
+    let mut cargo = programs::cargo(&["test", "--quiet", "--doc"])?;
     cargo.args(["--workspace", "--exclude", "swarmtrace-ebpf"]);
     let mut tally = Tally::default();
     tally.run(&mut cargo)?;
@@ -138,7 +136,7 @@ fn command(test: &TestBinary) -> Result<Command> {
     }
     command
         .current_dir(&test.folder)
-        .env(BINARY, cargo::release_path())
+        .env(BINARY, release::path())
         .env(ALL, "1");
     Ok(command)
 }
@@ -148,7 +146,7 @@ fn command(test: &TestBinary) -> Result<Command> {
 /// # Errors
 /// Errors if swarmtrace or the test does not build.
 pub fn one(name: &str) -> Result<Command> {
-    cargo::release_binary()?;
+    release::build()?;
     let tests = binaries::build()?;
     let test = tests.iter().find(|test| test.name == name);
     command(test.with_context(|| format!("there is no test {name}"))?)

@@ -1,13 +1,14 @@
 //! `cargo xtask vm test`: swarmtrace on each kernel and Docker, and a table of the
 //! results.
 //!
-//! What is tried is in `scenarios::matrix`. One row at a time: each has the whole
-//! machine, its VM is ended afterwards, and it runs in a process of its own, so that
-//! one that hangs or dies costs its own row and no other.
+//! One row at a time: each has the whole machine, its VM is ended afterwards, and it
+//! runs in a process of its own, so that one that hangs or dies costs its own row and
+//! no other. That process is this very program again: whoever calls [`run`] calls
+//! [`row`] for its `vm test-row`.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,11 +16,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use scenarios::matrix::{NAME, Row, render};
 use swarm_vm::{Debian, Kernel, Vm, interrupt};
 use swarmtrace_programs as programs;
 
-use crate::{cargo, setup};
+use super::NAME;
+use super::row::Row;
+use super::table::render;
 
 /// Building a Swarm, and everything that is tried on it, on a machine that emulates
 /// it and is busy.
@@ -61,20 +63,20 @@ pub fn row(options: &RowOptions) -> Result<ExitCode> {
             eprintln!("  at {at}");
         }
     }));
-    let row = scenarios::matrix::row(options.kernel, options.debian);
+    let row = super::row(options.kernel, options.debian);
     println!("{}", serde_json::to_string(&row)?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tries them, each kernel with each Docker.
+/// Tries them, each kernel with each Docker. `build` builds the swarmtrace that is
+/// tried and returns its path.
 ///
 /// # Errors
 /// Errors if swarmtrace or the tests do not build, or when interrupted. That a row fails
 /// is none: the exit code is 1.
-pub fn run(options: &MatrixOptions) -> Result<ExitCode> {
+pub fn run(options: &MatrixOptions, build: impl FnOnce() -> Result<PathBuf>) -> Result<ExitCode> {
     interrupt::record()?;
-    setup::run()?;
-    let binary = cargo::release_binary()?;
+    let binary = build()?;
     // Two would end each other's VM.
     let _lock = lock()?;
     let mut rows = Vec::new();

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: the main job, on a real Swarm, from a fresh machine.
 //!
-//! Builds swarmtrace, brings the two-node Swarm up, follows service `vote` on
+//! Has swarmtrace built, brings the two-node Swarm up, follows service `vote` on
 //! both nodes while a client outside of them asks node-a for it, and joins what
 //! the two saw: one request that a task on the same node answered, and one that
 //! crossed the overlay to the other.
@@ -14,9 +14,6 @@ use swarm_vm::step::Step;
 use swarm_vm::{Config, Kernel, Node, Vm};
 use swarmtrace_programs as programs;
 
-use crate::cargo;
-use crate::setup;
-
 const NODES: [Node; 2] = [Node::A, Node::B];
 const GUEST_BINARY: &str = "/usr/local/bin/swarmtrace";
 /// Requests: IPVS takes the backends in turn, so that both nodes' tasks answer.
@@ -24,16 +21,21 @@ const REQUESTS: usize = 2;
 /// How long a follow may take to attach, and to report what it saw.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Shows it.
+/// Shows it. `setup` installs what this machine is missing, `build` builds
+/// swarmtrace and returns its path.
 ///
 /// # Errors
 /// Errors if a step fails; names it.
-pub fn run(kernel: Kernel) -> Result<()> {
+pub fn run(
+    kernel: Kernel,
+    setup: impl FnOnce() -> Result<()>,
+    build: impl FnOnce() -> Result<PathBuf>,
+) -> Result<()> {
     let since = Instant::now();
     eprintln!("1. Installing what is missing (the first time 1 to 3 minutes, then nothing)");
-    setup::run()?;
+    setup()?;
     eprintln!("2. swarmtrace itself (the first time 3 to 4 minutes)");
-    let binary = cargo::release_binary()?;
+    let binary = build()?;
     eprintln!("3. A two-node Docker Swarm (the first time 1 to 2 minutes, then seconds)");
     let vm = Vm::up(&Config {
         kernel,

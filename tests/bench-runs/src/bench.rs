@@ -5,14 +5,16 @@
 //! and writes them to `target/bench.json`. Absolute figures move with the machine: compare ratios,
 //! and figures of one run.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use swarm_vm::bench::machine::Machine;
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::benches::{BENCHES, measure};
-use crate::{cargo, compare, setup};
+use crate::compare;
+use crate::program::{BENCHES, measure};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -25,16 +27,16 @@ pub struct BenchOptions {
     rounds: u8,
 }
 
-/// Runs them.
+/// Runs them. `binary` builds the swarmtrace that they measure and returns its path;
+/// a comparison builds both revisions' itself.
 ///
 /// # Errors
 /// Errors if one does not build or does not measure.
-pub fn run(options: &BenchOptions) -> Result<()> {
-    setup::run()?;
+pub fn run(options: &BenchOptions, binary: impl FnOnce() -> Result<PathBuf>) -> Result<()> {
     if let Some(revision) = &options.compare {
         return compare::run(revision, usize::from(options.rounds));
     }
-    let binary = cargo::release_binary()?;
+    let binary = binary()?;
     let mut figures = Map::new();
     let machine = serde_json::to_value(Machine::this()?)?;
     figures.insert("machine".to_owned(), machine);

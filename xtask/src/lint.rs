@@ -4,17 +4,14 @@
 //! dependencies (licences, sources, unused ones); imports between rooms and
 //! circles of files. Every check runs, and the end says which failed.
 
-mod imports;
-mod rooms;
-mod source;
-
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use import_rules::rooms;
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::{cargo, setup};
+use crate::setup;
 
 /// The document with the rooms and what each may import.
 const ARCHITECTURE: &str = "docs/architecture.md";
@@ -114,7 +111,7 @@ fn in_workspace(path: &str) -> PathBuf {
 
 /// Runs cargo with its output kept for the error.
 fn cargo_quietly(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
-    let mut command = cargo::cargo(arguments)?;
+    let mut command = programs::cargo(arguments)?;
     command.envs(environment.iter().copied());
     programs::run(&mut command)
 }
@@ -187,7 +184,7 @@ fn deny() -> Result<()> {
 
 fn machete() -> Result<()> {
     setup::lint_tool("cargo-machete")?;
-    let mut command = cargo::cargo(&["machete"])?;
+    let mut command = programs::cargo(&["machete"])?;
     // With this variable it takes its own name for a folder. Relied on:
     // cargo-machete's main.rs, which tells a subcommand by it.
     command.env_remove("CARGO_PKG_NAME");

@@ -14,8 +14,7 @@ use swarm_vm::spread::Spread;
 use swarm_vm::step::Step;
 use swarmtrace_programs as programs;
 
-use crate::benches::{self, BENCHES, Bench};
-use crate::cargo;
+use crate::program::{self, BENCHES, Bench};
 
 /// Values by name: `bench_kernel attach_200_taps_ms`.
 type Figures = BTreeMap<String, f64>;
@@ -116,7 +115,7 @@ fn checkout(revision: &str) -> Result<Tree> {
 }
 
 fn cargo_in(tree: &Tree, arguments: &[&str]) -> Result<Command> {
-    let mut cargo = cargo::cargo(arguments)?;
+    let mut cargo = programs::cargo(arguments)?;
     cargo
         .current_dir(&tree.sources)
         .env("CARGO_TARGET_DIR", &tree.target);
@@ -137,7 +136,7 @@ fn build(tree: &Tree, bench: &Bench) -> Result<Option<PathBuf>> {
 
 fn measure(tree: &Tree, bench: &Bench, program: &Path) -> Result<Figures> {
     let swarmtrace = tree.target.join("release/swarmtrace");
-    let measured = benches::measure(program, &tree.sources, &swarmtrace)?;
+    let measured = program::measure(program, &tree.sources, &swarmtrace)?;
     let mut figures = Figures::new();
     flatten(Path::new(bench.name), &measured, &mut figures);
     Ok(figures)

@@ -7,8 +7,6 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use swarmtrace_programs as programs;
 
-use crate::cargo;
-
 /// A program that measures: a binary of the package `benches`.
 #[derive(Clone, Copy, Debug)]
 pub struct Bench {
@@ -82,7 +80,7 @@ impl Bench {
     pub fn build(&self) -> Result<PathBuf> {
         let target = programs::target_folder();
         let arguments = ["build", "--release", "--quiet", "--package", "benches"];
-        let mut command = cargo::cargo(&arguments)?;
+        let mut command = programs::cargo(&arguments)?;
         command.args(["--bin", self.name]);
         programs::run(&mut command)?;
         Ok(target.join("release").join(self.name))

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
-use super::imports::Imports;
-use super::source::Module;
+use crate::imports::Imports;
+use crate::source::Module;
 
 /// Marks the list in the document.
 const MARK: &str = "<!-- rooms -->";

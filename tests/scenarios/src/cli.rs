@@ -1,15 +1,16 @@
-//! `cargo xtask scenarios` and `cargo xtask scenario NAME`: the catalogue of
-//! failures, made to happen on the real Swarm.
+//! The command line of the scenarios: `cargo xtask scenarios` and
+//! `cargo xtask scenario NAME`.
 //!
-//! The scenarios are in the package `scenarios`.
+//! `build` builds the swarmtrace that they run, the release binary, and returns its
+//! path.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use bed::binary;
-use scenarios::play;
 
-use crate::{cargo, setup};
+use crate::play;
 
 /// What to play.
 #[derive(Debug, clap::Args)]
@@ -37,12 +38,15 @@ pub struct ScenariosOptions {
 ///
 /// # Errors
 /// Errors if swarmtrace does not build.
-pub fn every(options: &ScenariosOptions) -> Result<ExitCode> {
+pub fn every(
+    options: &ScenariosOptions,
+    build: impl FnOnce() -> Result<PathBuf>,
+) -> Result<ExitCode> {
     let Some(repeat) = options.repeat else {
         play::list();
         return Ok(ExitCode::SUCCESS);
     };
-    prepare()?;
+    binary::choose(build()?);
     Ok(code(play::table(repeat as usize, options.jobs as usize)?))
 }
 
@@ -51,16 +55,9 @@ pub fn every(options: &ScenariosOptions) -> Result<ExitCode> {
 ///
 /// # Errors
 /// Errors if swarmtrace does not build, and if there is no such scenario.
-pub fn one(options: &ScenarioOptions) -> Result<ExitCode> {
-    prepare()?;
+pub fn one(options: &ScenarioOptions, build: impl FnOnce() -> Result<PathBuf>) -> Result<ExitCode> {
+    binary::choose(build()?);
     Ok(code(play::play(&options.name, options.repeat)?))
-}
-
-/// Builds the swarmtrace that the scenarios run, the release binary.
-fn prepare() -> Result<()> {
-    setup::run()?;
-    binary::choose(cargo::release_binary()?);
-    Ok(())
 }
 
 fn code(passed: bool) -> ExitCode {

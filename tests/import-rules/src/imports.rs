@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::source::{Module, Source};
+use crate::source::{Module, Source};
 
 /// How often a re-export may lead to another one.
 const REEXPORTS: usize = 8;
