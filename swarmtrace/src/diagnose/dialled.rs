@@ -1,8 +1,7 @@
 //! What a client dialled, which decides the way that its packets should go.
 
 use super::case::Case;
-use crate::topology::{Namespace, NamespaceKind, PublishMode};
-use std::net::IpAddr;
+use crate::topology::{NamespaceKind, PublishMode};
 
 /// What a client dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub fn dialled(case: &Case<'_>) -> Dialled {
         .namespaces
         .iter()
         .filter(|n| matches!(n.kind, NamespaceKind::Host | NamespaceKind::IngressSandbox))
-        .any(|n| holds(n, address));
+        .any(|n| n.holds(address));
     if !gateway && !address.is_loopback() && topology.node_by_address(address).is_none() {
         return Dialled::Other;
     }
@@ -49,9 +48,4 @@ pub fn dialled(case: &Case<'_>) -> Dialled {
         Some(PublishMode::Host) => Dialled::PublishedOnHost,
         None => Dialled::Other,
     }
-}
-
-/// Whether one of the namespace's devices has that address.
-pub fn holds(namespace: &Namespace, address: IpAddr) -> bool {
-    (namespace.devices.iter()).any(|d| d.addresses.iter().any(|a| a.addr() == address))
 }

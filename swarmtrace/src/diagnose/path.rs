@@ -9,7 +9,7 @@
 //! [`Next::Unknown`], and no rule can take silence for a proof.
 
 use super::case::{Case, Tap};
-use super::dialled::{Dialled, dialled, holds};
+use super::dialled::{Dialled, dialled};
 use crate::timeline::{Direction, Hop, Leg};
 use crate::topology::role::role;
 use crate::topology::{Device, DeviceKind, DeviceRef, Namespace, NamespaceKind, Role, Topology};
@@ -248,10 +248,10 @@ impl Step<'_> {
             return Next::Unknown;
         }
         let client = self.case.timeline.client.ip().to_canonical();
-        if client.is_loopback() || holds(self.namespace, client) {
+        if client.is_loopback() || self.namespace.holds(client) {
             return Next::End;
         }
-        if holds(self.namespace, self.hop.destination.ip()) {
+        if self.namespace.holds(self.hop.destination.ip()) {
             return Next::Unknown;
         }
         self.expect(&self.underlay(Some(client)), Direction::Egress)

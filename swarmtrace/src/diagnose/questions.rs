@@ -5,7 +5,7 @@
 //! stopped ([`Stop`](super::stop::Stop)), and the topology.
 
 use super::case::{Case, PacketDrop, ResetSent, Tap};
-use super::dialled::{Dialled, dialled, holds};
+use super::dialled::{Dialled, dialled};
 use super::guess::guess;
 use super::health::is_failing;
 use crate::timeline::{Direction, Gap, Hop, Leg, Phase, Protocol, State};
@@ -174,8 +174,8 @@ impl<'a> Case<'a> {
             .and_then(|t| t.namespace(drop.netns));
         namespace.is_some_and(|n| {
             matches!(n.kind, NamespaceKind::Container { .. })
-                && !holds(n, drop.source.ip())
-                && !holds(n, drop.destination.ip())
+                && !n.holds(drop.source.ip())
+                && !n.holds(drop.destination.ip())
         })
     }
 
@@ -205,6 +205,15 @@ impl<'a> Case<'a> {
     pub fn icmp_birth(&self) -> Option<(usize, &'a Hop, u8, u8)> {
         match self.timeline.state {
             State::IcmpError { by, kind, code } => self.hop(by).map(|h| (by, h, kind, code)),
+            _ => None,
+        }
+    }
+
+    /// The same if the error says that a packet filter refuses: prohibited, for the
+    /// network, the host or by administration.
+    pub fn prohibited(&self) -> Option<(usize, &'a Hop, u8)> {
+        match self.icmp_birth() {
+            Some((index, hop, 3, code @ (9 | 10 | 13))) => Some((index, hop, code)),
             _ => None,
         }
     }

@@ -10,10 +10,11 @@ failures! {
         cause: "The service has no running (healthy) task, or this node never learnt of the \
                 tasks on other nodes (gossip on TCP/UDP 7946 blocked), or every destination has \
                 weight 0.",
-        evidence: "Proven: ICMP port unreachable in answer to TCP, born in the sandbox; or the \
-                   packet stopped in the sandbox and its IPVS service has no destination with \
-                   weight. Likely: the same with events lost. Doctor compares IPVS with the \
-                   service's running tasks: none of them is a destination that takes connections.",
+        evidence: "Proven: the sandbox itself answered with ICMP port unreachable, or the packet \
+                   stopped in it, watched without a loss, and its IPVS service was read and has \
+                   no destination with weight. Likely: the same answer, and the table could not \
+                   be read or has a destination by now. Doctor compares IPVS with the service's \
+                   running tasks: none of them is a destination that takes connections.",
         fix: "Look at `docker service ps`: start tasks or repair their health check. If tasks \
               run, open TCP and UDP 7946 between the nodes and restart Docker on this node.",
         references: &["moby#26351"],
@@ -53,10 +54,11 @@ failures! {
         cause: "The mangle rule that marks the port is missing in the sandbox (or is in the \
                 iptables flavour that the kernel does not consult), or the IPVS service for the \
                 mark is missing.",
-        evidence: "Proven: a reset in answer to the SYN that the sandbox itself sent: the kernel \
-                   says so, or its inner side was watched without a loss and saw no reset. \
-                   Likely: the same with events lost. Doctor walks the mangle table and looks up \
-                   the mark in IPVS, and says which of the two is missing.",
+        evidence: "Proven: a reset in answer to the SYN that the sandbox itself sent (the kernel \
+                   says so, or its inner side was watched without a loss and saw no reset), and \
+                   IPVS was read and has no service for the mark. Likely: IPVS has the service, \
+                   so the mark should be what is missing. Doctor walks the mangle table and looks \
+                   up the mark in IPVS, and says which of the two is missing.",
         fix: "Restart Docker on this node. Use one iptables flavour (update-alternatives --config \
               iptables) for the host and every program that writes rules.",
         references: &["moby#46636"],
@@ -82,10 +84,9 @@ failures! {
                   client: a proxy or a load test with many short connections.",
         cause: "The client reused a source port that IPVS still remembers; with conn_reuse_mode=1 \
                 and conntrack, IPVS drops such a SYN.",
-        evidence: "Proven: the SYN went into the sandbox and not out of it while a later one did, \
-                   and the kernel reports a netfilter drop in the sandbox. Likely: the same \
-                   without the report, both sides watched without a loss. Doctor reads \
-                   net.ipv4.vs.conn_reuse_mode.",
+        evidence: "Likely: the SYN went into the sandbox and not out of it while a later one did, \
+                   both sides watched without a loss; or the kernel reports a netfilter drop in \
+                   the sandbox. Doctor reads net.ipv4.vs.conn_reuse_mode.",
         fix: "sysctl -w net.ipv4.vs.conn_reuse_mode=0 in the sandbox (Docker 20.10 and later set \
               it). On kernels before 5.9 also give clients keep-alive or more source ports.",
         references: &["moby#35082"],
@@ -97,9 +98,8 @@ failures! {
                   minutes without traffic: \"connection reset by peer\" on the next query.",
         cause: "IPVS drops the entry of a TCP connection that is idle for 900 seconds (120 after \
                 a FIN), or lost it because its destination was removed.",
-        evidence: "Proven: a reset of an open connection that the sandbox itself sent (the kernel \
-                   says so, or the sandbox's inner side was watched without a loss and saw no \
-                   reset). Likely: the same with events lost.",
+        evidence: "Likely: a reset of an open connection was first seen leaving the sandbox for \
+                   the client.",
         fix: "Have clients or servers send TCP keep-alives more often than every 900 s: \
               net.ipv4.tcp_keepalive_time=600 in the service (docker service update \
               --sysctl-add), or the pool's own idle limit. Or use endpoint_mode dnsrr, which has \
@@ -125,7 +125,7 @@ failures! {
         cause: "The SNAT rule of the sandbox's nat POSTROUTING chain is gone, or IPVS does not \
                 track its connections (net.ipv4.vs.conntrack=0), so that no NAT rule applies to \
                 them.",
-        evidence: "Proven: the connection failed, and its opening packet left the load balancer \
+        evidence: "Likely: the connection failed, and its opening packet left the load balancer \
                    (or came out of the overlay) still under the client's own address, on a \
                    network without DSR. Doctor walks nat POSTROUTING with a balanced packet and \
                    reads net.ipv4.vs.conntrack.",
@@ -150,8 +150,9 @@ failures! {
                   from a peer that had just connected.",
         cause: "Conntrack took a packet for INVALID (out of window, a late retransmission) and let \
                 it pass without translating it back, or the entry was gone.",
-        evidence: "Proven: the answer was seen at a device under another source than the address \
-                   that went forward through it, and the connection failed.",
+        evidence: "Likely: the answer was seen at a device under another source than the address \
+                   that went forward through it, and the connection failed. The connection \
+                   tracking entry was not read.",
         fix: "Drop INVALID packets instead of passing them on: iptables -I FORWARD -m conntrack \
               --ctstate INVALID -j DROP in the sandbox, or \
               net.netfilter.nf_conntrack_tcp_be_liberal=1 there.",
@@ -163,9 +164,9 @@ failures! {
         symptom: "Every connection through one node hangs, though the task answers each.",
         cause: "net.ipv4.ip_forward=0 in ingress_sbox (or lb_…): a hardening script, or a sandbox \
                 that was set up while the node had it off.",
-        evidence: "Proven: the answer came into the sandbox, and the kernel dropped it there as \
-                   not forwardable (IP_INADDRERRORS, ip_error). Likely: it was not seen to leave, \
-                   and the way out was watched without a loss. Doctor reads the setting.",
+        evidence: "Likely: the answer came into the sandbox and the kernel dropped it there as \
+                   not forwardable (IP_INADDRERRORS, ip_error), or it was not seen to leave, and \
+                   the way out was watched without a loss. Doctor reads the setting.",
         fix: "sysctl -w net.ipv4.ip_forward=1 in the sandbox, and in the node's sysctl.d so that \
               new sandboxes inherit it.",
         references: &[],
@@ -177,10 +178,11 @@ failures! {
         cause: "The overlay's neighbour entry for the task's address is missing on this node: \
                 Docker lost a gossip message or failed to write the entry.",
         evidence: "Proven: a drop for an unresolved neighbour in the sandbox, or ICMP host \
-                   unreachable that the sandbox itself sent. Likely: the same with events lost; \
-                   or the packet did not leave the sandbox, watched without a loss, and the \
-                   overlay's neighbour table has no entry for one of the service's destinations. \
-                   Doctor compares the neighbour table with the tasks on other nodes.",
+                   unreachable that the sandbox itself sent, and the overlay's neighbour table \
+                   was read and has no entry for the destination. Likely: one without the other. \
+                   No verdict where the table was read and has every entry, unless the kernel \
+                   reports the drop. Doctor compares the neighbour table with the tasks on other \
+                   nodes.",
         fix: "Restart Docker on this node, or move the task (docker service update --force). As \
               a stopgap add the entries by hand in the overlay's namespace: ip neigh replace \
               ADDRESS lladdr MAC dev vxlan0 nud permanent, and the forwarding entry that goes \
@@ -214,7 +216,9 @@ failures! {
         symptom: "Containers of one node cannot connect to the service by name.",
         cause: "Nothing on the overlay answers ARP for the address: Docker did not add it, or \
                 another program removed it.",
-        evidence: "Doctor compares the load balancer's addresses with the services'.",
+        evidence: "Proven: the client's packet got no further than its network's load balancer, \
+                   whose devices were read and do not have the address. Doctor compares the load \
+                   balancer's addresses with the services'.",
         fix: "Restart Docker on this node, or scale the service to 0 and back.",
         references: &[],
     }

@@ -10,7 +10,7 @@ failures! {
         cause: "The DNAT rule of the DOCKER-INGRESS chain, the chain or the jump to it is gone \
                 (`iptables -F`, a firewalld reload). The packet stays on the node, where Docker's \
                 reservation of the port accepts the connection and nothing reads from it.",
-        evidence: "Proven: the port is published through the routing mesh, the node's own SYN-ACK \
+        evidence: "Likely: the port is published through the routing mesh, the node's own SYN-ACK \
                    or RST was seen, and nothing went through docker_gwbridge, which was watched \
                    without a loss. Otherwise there is no verdict. Doctor walks the nat table with \
                    a client's packet and finds no DNAT to ingress_sbox.",
@@ -46,7 +46,7 @@ failures! {
         symptom: "`localhost:PORT` or a name with an AAAA record hangs; 127.0.0.1:PORT works.",
         cause: "The routing mesh is IPv4 only. Before 29.8, Docker's reservation of the port \
                 listens on IPv6 too and accepts connections that nothing reads from.",
-        evidence: "Proven: as for ingress-dnat-missing, and the client dialled an IPv6 address.",
+        evidence: "Likely: as for ingress-dnat-missing, and the client dialled an IPv6 address.",
         fix: "Have clients dial an IPv4 address (127.0.0.1 instead of localhost), drop the AAAA \
               record, or upgrade Docker to 29.8, which refuses such connections at once.",
         references: &["moby#28492", "moby#53091"],
@@ -57,7 +57,7 @@ failures! {
         symptom: "A port published with mode=host is refused on some nodes.",
         cause: "Docker forwards such a port only on nodes that run a task of the service. \
                 Elsewhere, or where the DNAT rule is gone, the node itself answers.",
-        evidence: "Proven: the port is published in host mode, the node's own answer was seen, \
+        evidence: "Likely: the port is published in host mode, the node's own answer was seen, \
                    and nothing went through docker_gwbridge, which was watched without a loss.",
         fix: "Dial a node that runs a task, or publish the port with mode=ingress. Where a task \
               does run on the node, restart its container: Docker then writes the DNAT rule again.",
@@ -107,9 +107,11 @@ failures! {
                   within.",
         cause: "The policy of the FORWARD chain is DROP, or another program's rule drops what \
                 Docker forwards, ahead of Docker's own rules.",
-        evidence: "Proven: a netfilter drop in the node's own namespace. Likely: the next device \
-                   was watched without a loss and the packet did not reach it. Doctor walks \
-                   FORWARD with a client's packet and its answer, and one of them is dropped.",
+        evidence: "Likely: a netfilter drop in the node's own namespace; or the node itself \
+                   answered that it is prohibited and passed nothing on; or the next device was \
+                   watched without a loss and the packet did not reach it. The rule was not read. \
+                   Doctor walks FORWARD with a client's packet and its answer, and one of them is \
+                   dropped.",
         fix: "Accept forwarding to and from docker_gwbridge ahead of the rule that drops: \
               iptables -I DOCKER-USER -o docker_gwbridge -j ACCEPT. Where Docker's own jump from \
               FORWARD is missing, restart Docker.",
@@ -145,7 +147,7 @@ failures! {
         cause: "docker_gwbridge switches the answer straight to the container. Without \
                 br_netfilter, conntrack does not see it and does not translate it back, so the \
                 container resets a connection that it never opened.",
-        evidence: "Proven: the client is a container on docker_gwbridge, and the answer reached \
+        evidence: "Likely: the client is a container on docker_gwbridge, and the answer reached \
                    its port under the sandbox's address instead of the node's. Doctor reads that \
                    br_netfilter is not loaded or net.bridge.bridge-nf-call-iptables is 0.",
         fix: "modprobe br_netfilter and sysctl -w net.bridge.bridge-nf-call-iptables=1; to keep \

@@ -10,10 +10,10 @@ failures! {
         cause: "The permanent forwarding entry for the address's MAC is missing from this node's \
                 VXLAN device; the neighbour entry may still be there.",
         evidence: "Proven: the packet went into the VXLAN device and the kernel reports no \
-                   transmit target; or it did not come out at the node's interface, which was \
-                   watched without a loss, and the table has no entry for its MAC. Likely: no \
-                   entry, and events lost. Doctor compares the table with the endpoints on other \
-                   nodes.",
+                   transmit target, or it did not come out at the node's interface, which was \
+                   watched without a loss; and the table was read and has no entry for its MAC. \
+                   Likely: the report alone, or no entry and events lost. Doctor compares the \
+                   table with the endpoints on other nodes.",
         fix: "Restart Docker on this node. As a stopgap add the entry by hand in the overlay's \
               namespace: bridge fdb replace MAC dev vxlan0 dst NODE self permanent.",
         references: &["moby#52661", "moby#53663"],
@@ -25,9 +25,11 @@ failures! {
                   reach it.",
         cause: "The forwarding entry for the address's MAC still names the node that had the \
                 address before.",
-        evidence: "Proven: the VXLAN datagram was addressed to a node that Docker knows, and \
-                   Docker says that the address is on another. Likely: it was addressed to no \
-                   node that Docker knows. Doctor compares the entry with Docker's endpoints.",
+        evidence: "Proven: the VXLAN datagram was addressed to a node that Docker knows, Docker \
+                   says that the address is on another, and the forwarding table was read and \
+                   says the same as the datagram. Likely: it was addressed to no node that Docker \
+                   knows, or the table has been corrected since. Doctor compares the entry with \
+                   Docker's endpoints.",
         fix: "Restart Docker on the sending node. As a stopgap correct the entry by hand in the \
               overlay's namespace: bridge fdb replace MAC dev vxlan0 dst NODE self permanent.",
         references: &["moby#35401"],
@@ -38,8 +40,13 @@ failures! {
         symptom: "One node cannot reach one container; every other pair works.",
         cause: "Docker wrote the entry for an endpoint that had the address before, or something \
                 overwrote it.",
-        evidence: "Likely: doctor finds an entry that is not the MAC that Docker derives from the \
-                   address, while that MAC is another entry's or its own forwarding entry is idle.",
+        evidence: "Proven: the sender's entry has another MAC than the device with the address, \
+                   which was read on this node (or on the other one, where recordings were \
+                   joined), or than the overlay's entry, which is the one that Docker derives \
+                   from the address. Likely: only the derived MAC speaks against the entry. \
+                   Doctor finds an entry that is not the MAC that Docker derives from the \
+                   address, while that MAC is another entry's or its own forwarding entry is \
+                   idle.",
         fix: "Force an update of the service, or restart Docker on the node that has the address: \
               its endpoints are announced again.",
         references: &["moby#52661", "moby#35401"],
@@ -51,10 +58,11 @@ failures! {
         cause: "On the task's node the overlay's neighbour entry for the other node's load \
                 balancer (or client) is missing, so the answer cannot be sent.",
         evidence: "Proven: the SYN reached the task and a drop for an unresolved neighbour \
-                   follows in its namespace; or nothing left the task, which was watched without \
-                   a loss, and the overlay's neighbour table has no entry for the sender. Doctor \
-                   finds no entry for another node's load balancer, or none of that load \
-                   balancer's entries (likely: the node has tasks on the network, so it has one).",
+                   follows in its namespace, or nothing left the task, which was watched without \
+                   a loss; and the overlay's neighbour table was read and has no entry for the \
+                   sender. Likely: the drop alone. Doctor finds no entry for another node's load \
+                   balancer, or none of that load balancer's entries (likely: the node has tasks \
+                   on the network, so it has one).",
         fix: "Restart Docker on the task's node. As a stopgap add the entries there by hand in \
               the overlay's namespace: ip neigh replace ADDRESS lladdr MAC dev vxlan0 nud \
               permanent.",
@@ -82,9 +90,10 @@ failures! {
         cause: "The node has no VXLAN device for the network: no task of it runs there any more, \
                 Docker failed to set the network up (another program holds UDP 4789), or Docker \
                 is down.",
-        evidence: "Proven: the kernel drops the datagram because it finds no such VNI or no \
-                   socket, the node answers it with ICMP port unreachable, or its topology, read \
-                   in full, has no VXLAN device of that VNI.",
+        evidence: "Proven: the kernel reports that it found no device of the VNI, or the datagram \
+                   stopped at the node and its devices, read in full, have none of that VNI. \
+                   Likely: the node answers with ICMP port unreachable, or the kernel found no \
+                   socket.",
         fix: "Restart Docker on the receiving node, and see its log for \"failed to create vxlan\" \
               or \"address already in use\"; free UDP 4789 or choose another data-path port.",
         references: &["moby#33416", "moby#35401"],
@@ -96,7 +105,9 @@ failures! {
                   is silent.",
         cause: "Somebody set it down, or Docker could not set it up: a VXLAN device stays down \
                 while another process has its UDP port.",
-        evidence: "Doctor reads the device's flags.",
+        evidence: "Proven: the packet stopped before a device on its way, and the device's flags \
+                   were read: it is down. Doctor reads the flags of the devices of overlays and \
+                   load balancers.",
         fix: "ip link set DEVICE up in its namespace. If that fails, the message says why.",
         references: &["moby#33416"],
     }
@@ -139,7 +150,7 @@ failures! {
                   nodes, or stopped after a key rotation or a kernel update.",
         cause: "ESP (IP protocol 50) is blocked between the nodes, the algorithm or the xfrm \
                 modules are missing from the kernel, or the nodes' security associations differ.",
-        evidence: "Proven: the network is encrypted and the kernel reports a drop in xfrm or ESP, \
+        evidence: "Likely: the network is encrypted and the kernel reports a drop in xfrm or ESP, \
                    or the packet entered the tunnel on one node and did not leave it on the \
                    other, both watched without a loss. One node alone gives no verdict. Doctor \
                    finds a missing security association or policy.",
@@ -155,7 +166,9 @@ failures! {
         cause: "The mangle rule that marks the overlay's packets is gone. Without the mark the \
                 encryption policy does not apply: packets leave in clear, and the other nodes drop \
                 them.",
-        evidence: "Doctor looks for the mark 0xd0c4e3 in the node's mangle table.",
+        evidence: "Proven: a datagram of the network was seen in clear at a node's interface, and \
+                   Docker says that the network is encrypted. Doctor looks for the mark 0xd0c4e3 \
+                   in the node's mangle table.",
         fix: "Move the network's tasks away from this node and back: Docker writes the rule again.",
         references: &["moby#30727"],
     }

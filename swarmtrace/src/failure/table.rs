@@ -2,7 +2,7 @@
 
 use super::entry::Failure;
 use super::former::FORMER_IDS;
-use super::{balancer, ends, node, overlay, underlay, unexplained};
+use super::{balancer, ends, node, overlay, passage, underlay, unexplained};
 
 /// Failures of one stretch of the path.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,10 @@ pub static TABLE: &[Section] = &[
     Section {
         title: "Between the nodes",
         failures: underlay::ALL,
+    },
+    Section {
+        title: "Through any namespace",
+        failures: passage::ALL,
     },
     Section {
         title: "The task and the client",

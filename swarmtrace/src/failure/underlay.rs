@@ -7,10 +7,10 @@ failures! {
         title: "The receiving node's own firewall stops VXLAN datagrams",
         symptom: "Tasks on one node are silent from every other node, whatever the service.",
         cause: "The node's INPUT chain does not accept UDP 4789.",
-        evidence: "Proven: the datagram reached the node and its kernel reports a netfilter drop \
-                   in the node's own namespace, or the node answered that it is prohibited. \
-                   Likely: it did not reach the VXLAN device, watched without a loss. Doctor \
-                   walks the node's rules with another node's datagram.",
+        evidence: "Likely: the datagram reached the node and its kernel reports a netfilter drop \
+                   in the node's own namespace, or the node answered that it is prohibited, or it \
+                   did not reach the VXLAN device, watched without a loss. The rule was not read. \
+                   Doctor walks the node's rules with another node's datagram.",
         fix: "On the receiving node: iptables -I INPUT -p udp --dport 4789 -j ACCEPT (the \
               data-path port); to keep it, add it to the configuration of its firewall.",
         references: &["photon#1321", "moby#33416"],
@@ -34,9 +34,9 @@ failures! {
                   are Ready.",
         cause: "UDP 4789 is filtered between the nodes: a security group, a firewall, or a \
                 hypervisor that takes VXLAN for itself (NSX uses the same port).",
-        evidence: "Proven: the datagram was seen to leave one node and not to arrive at the \
+        evidence: "Likely: the datagram was seen to leave one node and not to arrive at the \
                    other, both watched without a loss; or something on the way answered it with \
-                   ICMP. One node alone gives no verdict.",
+                   ICMP. Nothing on the way can be read. One node alone gives no verdict.",
         fix: "Let UDP 4789 (the data-path port) through between all nodes, both ways; on NSX, \
               choose another one when creating the Swarm: docker swarm init --data-path-port \
               7789.",
@@ -52,9 +52,10 @@ failures! {
                 unknown VTEP.",
         evidence: "Proven: the receiver's kernel drops it as VXLAN_ENTRY_EXISTS; or it reached \
                    the receiver and not its VXLAN device, watched without a loss or by a drop in \
-                   vxlan_rcv, whose table has the sender's MAC behind another VTEP. Likely: only \
-                   the sender was watched, and Docker knows it by another address. Doctor asks \
-                   the kernel for the route to each node and its source.",
+                   vxlan_rcv, and the receiver's table was read and has the sender's MAC behind \
+                   another VTEP. Likely: only the sender was watched, and Docker knows it by \
+                   another address. Doctor asks the kernel for the route to each node and its \
+                   source.",
         fix: "Join the node again with --advertise-addr and --data-path-addr set to the address \
               it really sends from, or pin the source: ip route change … src ADVERTISED.",
         references: &["moby#53004"],

@@ -31,7 +31,7 @@ failures! {
         symptom: "Connections hang or are slow to open.",
         cause: "The kernel gives the reason and the function; see the evidence. NETFILTER_DROP is \
                 a firewall rule or a full conntrack table.",
-        evidence: "Proven: a drop of this flow at or after its last hop. The kernel's reason is \
+        evidence: "Unknown: a drop of this flow at or after its last hop. The kernel's reason is \
                    all that is known of the cause.",
         fix: "Follow the reason: for NETFILTER_DROP, list the rules of the namespace named and \
               look in dmesg for \"nf_conntrack: table full\"; for others, look up the function \

@@ -30,7 +30,16 @@ pub(super) fn missing(case: &Case<'_>) -> Option<Diagnosis> {
     if reported.is_none() && absent.is_none() {
         return None;
     }
-    let proof = reported.is_some() || stop.silent;
+    // A MAC that is not the address' own is missing rightly: the neighbour entry is
+    // what is wrong.
+    let own = absent.is_none_or(|mac| Mac::derived_from(address) == Some(mac));
+    let forwarded = overlay(case, &stop).is_some_and(|o| {
+        Mac::derived_from(address).is_some_and(|own| o.fdb.iter().any(|f| f.mac == own))
+    });
+    if !own && forwarded {
+        return None;
+    }
+    let proof = own && (reported.is_some() || stop.silent);
     let read = absent.map(|mac| {
         let says = format!("no forwarding entry for {mac} ({address})");
         Proof::read(ReadFrom::ForwardingTable, says)

@@ -4,13 +4,17 @@
 use crate::diagnose::case::Case;
 use crate::diagnose::confirm::on_node;
 use crate::diagnose::stop::Stop;
-use crate::diagnose::verdict::at_stop;
+use crate::diagnose::verdict::{at_hop, at_stop};
+use crate::diagnose::words::name;
 use crate::failure::{Assurance, Diagnosis, FORWARD_DROP, Proof, REVERSE_PATH_FILTER, ReadFrom};
-use crate::timeline::Direction;
+use crate::timeline::{Direction, Leg};
 use crate::topology::shell::quoted;
 use crate::topology::{NamespaceKind, Role};
 
 pub(super) fn forward_drop(case: &Case<'_>) -> Option<Diagnosis> {
+    if let Some(verdict) = prohibited(case) {
+        return Some(verdict);
+    }
     let stop = case.stop()?;
     if !in_node(&stop) {
         return None;
@@ -43,6 +47,33 @@ pub(super) fn reverse_path(case: &Case<'_>) -> Option<Diagnosis> {
     );
     Some(
         at_stop(&REVERSE_PATH_FILTER, proof, case, &stop).confirm(on_node(case, &drop.node, &read)),
+    )
+}
+
+/// A REJECT rule of the node: it answers itself that it is prohibited, and passes
+/// nothing on.
+fn prohibited(case: &Case<'_>) -> Option<Diagnosis> {
+    let (index, hop, code) = case.prohibited()?;
+    let own = case.role(hop) == Some(Role::Underlay)
+        && (hop.leg, hop.way) == (Leg::Reply, Direction::Egress)
+        && hop.vxlan.is_none();
+    let stays = (case.hops()).all(|(_, h)| case.role(h) == Some(Role::Underlay));
+    if !own || !stays {
+        return None;
+    }
+    let line = format!(
+        "the node answers prohibited (3/{code}), first at {}: a rule rejects it",
+        name(case, hop)
+    );
+    Some(
+        at_hop(&FORWARD_DROP, Assurance::Likely, case, index)
+            .because(line)
+            .confirm(on_node(case, &hop.node, "iptables-save -c | grep REJECT"))
+            .confirm(on_node(case, &hop.node, "nft list ruleset | grep reject"))
+            .fix(
+                "Remove or narrow the rule that rejects, in the configuration of the program \
+                 that wrote it too (firewalld: put docker_gwbridge in the docker zone).",
+            ),
     )
 }
 

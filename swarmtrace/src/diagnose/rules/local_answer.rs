@@ -57,6 +57,10 @@ fn verdict(failure: &Failure, case: &Case<'_>, kind: Dialled) -> Option<Diagnosi
 /// The answer of the node itself at its own interface, in a flow that never
 /// went behind it.
 fn own_answer<'a>(case: &Case<'a>) -> Option<(usize, &'a Hop)> {
+    // A prohibition is a packet filter's, not the stack's.
+    if case.prohibited().is_some() {
+        return None;
+    }
     let (_, first) = case.hops().next()?;
     let inbound = first.phase == case.opening()
         && case.role(first) == Some(Role::Underlay)

@@ -5,8 +5,10 @@
 //! the evidence admits no other explanation, and names the hop. Adding one is a
 //! file and a line in [`RULES`].
 
+mod address_missing;
 mod checksum;
 mod conn_reuse;
+mod device_down;
 mod duplicate;
 mod elsewhere;
 mod encryption;
@@ -19,6 +21,7 @@ mod kernel_drop;
 mod local_answer;
 mod mtu;
 mod neighbour;
+mod neighbour_wrong;
 mod network_absent;
 mod reset;
 mod sandbox_gone;
@@ -52,6 +55,15 @@ pub static RULES: &[Rule] = &[
     Rule::known(&failure::INGRESS_SANDBOX_GONE, sandbox_gone::judge),
     Rule::known(&failure::FORWARD_DROP, forward::forward_drop),
     Rule::known(&failure::REVERSE_PATH_FILTER, forward::reverse_path),
+    // What a namespace lacks, whatever the packets look like.
+    Rule::known(&failure::DEVICE_DOWN, device_down::judge),
+    Rule::known(&failure::ADDRESS_MISSING, address_missing::task),
+    Rule::known(
+        &failure::VIRTUAL_ADDRESS_MISSING,
+        address_missing::virtual_address,
+    ),
+    Rule::known(&failure::NEIGHBOUR_WRONG, neighbour_wrong::judge),
+    Rule::known(&failure::NEIGHBOUR_TABLE_FULL, neighbour::table),
     // The load balancer.
     Rule::known(&failure::IPVS_NO_DESTINATION, ipvs::no_destination),
     Rule::known(&failure::IPVS_SERVICE_MISSING, ipvs::no_service),
@@ -63,6 +75,7 @@ pub static RULES: &[Rule] = &[
     // The overlay.
     Rule::known(&failure::FDB_MISSING, fdb::missing),
     Rule::known(&failure::FDB_WRONG_NODE, fdb::wrong_node),
+    Rule::known(&failure::ENCRYPTION_MARK_MISSING, encryption::sent_in_clear),
     Rule::known(&failure::OVERLAY_ENCRYPTION, encryption::judge),
     Rule::known(&failure::OVERLAY_NETWORK_ABSENT, network_absent::judge),
     Rule::known(&failure::SOURCE_VTEP_MISMATCH, source_vtep::judge),

@@ -8,14 +8,15 @@
 
 use super::stale_backend::unknown_to_docker;
 use crate::diagnose::case::{Case, PacketDrop, Tap};
-use crate::diagnose::confirm::{in_balancer, in_overlay_of, within};
+use crate::diagnose::confirm::{in_balancer, in_overlay_of, on_node, within};
 use crate::diagnose::path::holders;
 use crate::diagnose::questions::{born_in_sandbox, neighbour_mac, unresolved};
 use crate::diagnose::stop::Stop;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::{dropped, name};
 use crate::failure::{
-    Assurance, Diagnosis, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN, Proof, ReadFrom,
+    Assurance, Diagnosis, NEIGHBOUR_MISSING, NEIGHBOUR_MISSING_RETURN, NEIGHBOUR_TABLE_FULL, Proof,
+    ReadFrom,
 };
 use crate::timeline::{Direction, Leg};
 use crate::topology::NamespaceKind;
@@ -30,6 +31,9 @@ pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     let drop = stop.drop.filter(|d| unresolved(d) && in_sandbox(case, d));
+    if drop.is_some_and(table_full) {
+        return None;
+    }
     let icmp = case.icmp_birth().filter(|(_, h, kind, code)| {
         (*kind, *code) == (3, 1) && case.role(h).is_some_and(Role::in_sandbox)
     });
@@ -45,7 +49,10 @@ pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let node = &stop.hop.node;
     let suspects = suspects(case, drop);
-    if drop.is_none() && icmp.is_none() && !suspects.iter().any(|(_, missing)| *missing) {
+    // Tables that were read and have every entry speak against it.
+    let known = case.topology.gaps.is_empty() && !suspects.is_empty();
+    let missing = suspects.iter().any(|(_, missing)| *missing);
+    if !missing && (drop.is_none() && known || icmp.is_none() && drop.is_none()) {
         return None;
     }
     let first = suspects.first().map(|(address, _)| *address);
@@ -103,6 +110,25 @@ pub(super) fn back(case: &Case<'_>) -> Option<Diagnosis> {
             .confirm_all(table)
             .confirm_all(within(case, node, stop.hop.netns, "ip neigh show")),
     )
+}
+
+/// The kernel could not create a neighbour entry at all.
+pub(super) fn table(case: &Case<'_>) -> Option<Diagnosis> {
+    let stop = case.stop().filter(|_| case.failing())?;
+    let drop = stop.drop.filter(|d| table_full(d))?;
+    let limit = "sysctl net.ipv4.neigh.default.gc_thresh3";
+    Some(
+        at_stop(&NEIGHBOUR_TABLE_FULL, Assurance::Likely, case, &stop)
+            .confirm(on_node(case, &drop.node, limit))
+            .confirm(on_node(case, &drop.node, "cat /proc/net/stat/arp_cache"))
+            .confirm(on_node(case, &drop.node, "dmesg | grep 'table overflow'")),
+    )
+}
+
+/// Relied on: `ip_finish_output2` frees the packet with `NEIGH_CREATEFAIL` where
+/// `__neigh_create` fails, which it does where the table is full.
+fn table_full(drop: &PacketDrop) -> bool {
+    drop.is(&["NEIGH_CREATEFAIL"])
 }
 
 /// Whether nothing left the container that the packet went into, its device

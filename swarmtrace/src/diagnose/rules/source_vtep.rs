@@ -10,7 +10,7 @@ use crate::diagnose::confirm::{in_overlay_of, on_node};
 use crate::diagnose::questions::refused_by_vxlan;
 use crate::diagnose::verdict::at_stop;
 use crate::diagnose::words::seen;
-use crate::failure::{Assurance, Diagnosis, Proof, ReadFrom, SOURCE_VTEP_MISMATCH};
+use crate::failure::{Diagnosis, Proof, ReadFrom, SOURCE_VTEP_MISMATCH};
 use crate::timeline::Direction;
 use crate::topology::Role;
 

@@ -15,7 +15,7 @@ pub(super) fn on_path(case: &Case<'_>) -> Option<Diagnosis> {
         .stop()
         .filter(|s| s.is_at(Role::Underlay, Direction::Egress))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
-    if let Some((_, hop, code)) = prohibited(case) {
+    if let Some((_, hop, code)) = case.prohibited() {
         let from = hop.icmp.as_ref().map(|i| i.from);
         if from.is_none() || from == Some(vxlan.to) {
             return None;
@@ -34,7 +34,11 @@ pub(super) fn on_path(case: &Case<'_>) -> Option<Diagnosis> {
 pub(super) fn on_node_itself(case: &Case<'_>) -> Option<Diagnosis> {
     let stop = case.stop().filter(|s| s.role == Some(Role::Underlay))?;
     let vxlan = stop.hop.vxlan.as_ref()?;
-    if let Some((_, hop, code)) = prohibited(case) {
+    // Docker itself refuses what comes in clear for an encrypted network.
+    if super::encryption::in_clear(case, stop.hop) {
+        return None;
+    }
+    if let Some((_, hop, code)) = case.prohibited() {
         hop.icmp.as_ref().filter(|i| i.from == vxlan.to)?;
         let line = format!(
             "{} answers prohibited (3/{code}), first at {}",
@@ -55,14 +59,6 @@ pub(super) fn on_node_itself(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, Assurance::Likely, case, &stop);
     Some(listed(case, verdict, vxlan))
-}
-
-/// An ICMP error that says a firewall refused, with its code.
-fn prohibited<'a>(case: &Case<'a>) -> Option<(usize, &'a crate::timeline::Hop, u8)> {
-    match case.icmp_birth() {
-        Some((index, hop, 3, code @ (9 | 10 | 13))) => Some((index, hop, code)),
-        _ => None,
-    }
 }
 
 fn confirmed(case: &Case<'_>, verdict: Diagnosis, stop: &Stop<'_>, vxlan: &Vxlan) -> Diagnosis {

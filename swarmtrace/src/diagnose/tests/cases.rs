@@ -1,7 +1,7 @@
 //! The catalogue's failures as scenes, with what is to be said of each.
 
 use super::scene::{Scene, View};
-use super::{host_cases, overlay_cases, task_cases};
+use super::{host_cases, overlay_cases, state_cases, task_cases};
 use crate::diagnose::Certainty;
 use crate::synthetic::{Connection, Ending, Route};
 
@@ -17,6 +17,7 @@ pub fn all() -> Vec<Expect> {
     let mut all = host_cases::cases();
     all.extend(overlay_cases::cases());
     all.extend(task_cases::cases());
+    all.extend(state_cases::cases());
     all
 }
 

@@ -3,7 +3,7 @@
 use super::cases::{Expect, broken, mesh, unanswered};
 use super::rewritten::{by_ipv6, hairpin, untranslated, untranslated_vip, without_snat};
 use super::scene::{Kind, Scene, View};
-use crate::diagnose::Certainty::{Likely, Proven};
+use crate::diagnose::Certainty::{Likely, Proven, Unknown};
 use crate::diagnose::TaskActivity;
 use crate::synthetic::{Connection, Ending, Route};
 use swarmtrace_common::{PacketEvent, Tuple};
@@ -161,9 +161,11 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing",
-            Likely,
+            Proven,
             "lb_overlay10 eth0 in",
-            vip().icmp("a lb_overlay10 eth0 in", "10.0.1.2", 1, &vip_back),
+            vip()
+                .icmp("a lb_overlay10 eth0 in", "10.0.1.2", 1, &vip_back)
+                .with(forget_neighbours),
         ),
         broken(
             "sandbox-ip-forward",
@@ -194,7 +196,7 @@ fn balancer() -> Vec<Expect> {
             "ingress_sbox eth1 in",
             unanswered(Route::MeshRemote)
                 .until(Kind::Syn, "a ingress_sbox eth1 in")
-                .with(|s| s.a.namespaces.iter_mut().for_each(|n| n.neighbours.clear())),
+                .with(forget_neighbours),
         ),
         broken(
             "stale-backend",
@@ -230,8 +232,14 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing",
-            Likely,
+            Proven,
             "ingress_sbox eth1 in",
+            icmp(inside(), 1).with(forget_neighbours),
+        ),
+        broken(
+            "unknown",
+            Unknown,
+            "ingress_sbox eth1 out",
             icmp(inside(), 1),
         ),
         broken(
@@ -303,4 +311,11 @@ fn to_backend(scene: Scene, backend: &str) -> Scene {
             .drop("a ingress_sbox eth0", "NEIGH_FAILED", "neigh_invalidate")
             .drops;
     })
+}
+
+/// Nothing that node-a's namespaces had of other nodes' addresses.
+fn forget_neighbours(scene: &mut Scene) {
+    for namespace in &mut scene.a.namespaces {
+        namespace.neighbours.clear();
+    }
 }

@@ -10,4 +10,5 @@ mod positive;
 mod rewritten;
 mod roles;
 mod scene;
+mod state_cases;
 mod task_cases;

@@ -125,6 +125,11 @@ fn with_events_lost_only_what_was_seen_is_proof() {
         "duplicate-address",
         "fdb-wrong-node",
         "ingress-sandbox-gone",
+        "device-down",
+        "address-missing",
+        "virtual-address-missing",
+        "neighbour-wrong",
+        "encryption-mark-missing",
     ];
     for expect in all() {
         let lossy = Scene {

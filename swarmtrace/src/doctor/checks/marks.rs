@@ -172,7 +172,7 @@ impl Sandbox<'_> {
         Finding::proven(
             &VIRTUAL_ADDRESS_MISSING,
             Severity::Broken,
-            ReadFrom::Firewall,
+            ReadFrom::Devices,
             format!(
                 "{} does not have the virtual address {vip}",
                 self.namespace.name

@@ -1,5 +1,6 @@
 //! The checks, a file each, and the table that lists them.
 
+mod addresses;
 mod backends;
 mod doubtful;
 mod duplicates;
@@ -120,6 +121,13 @@ pub static ALL: &[Check] = &[
         needs: &[Need::Docker, Need::Rules],
         finds: &[&failure::TASK_REDIRECT_MISSING, &failure::TASK_FIREWALL],
         run: task_rules::check,
+    },
+    Check {
+        name: "addresses",
+        subject: "addresses of local tasks",
+        needs: &[Need::Docker],
+        finds: &[&failure::ADDRESS_MISSING],
+        run: addresses::check,
     },
     Check {
         name: "duplicates",

@@ -11,6 +11,7 @@ mod connection;
 mod host;
 mod overlay;
 mod scenario;
+mod state;
 mod task;
 
 pub use scenario::{Expect, Finding, On, Scenario};
@@ -21,6 +22,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         host::ALL,
         balancer::ALL,
         overlay::ALL,
+        state::ALL,
         task::ALL,
         connection::ALL,
     ]
