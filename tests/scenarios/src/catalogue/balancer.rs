@@ -42,7 +42,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "ipvs-service-missing",
-            "proven",
+            "likely",
             "ingress_sbox",
             "the mark is what is missing",
         )],
@@ -58,7 +58,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "ipvs-service-missing",
-            "proven",
+            "likely",
             "lb_",
             "the mark is what is missing",
         )],
@@ -110,8 +110,8 @@ pub(super) const ALL: &[Scenario] = &[
              --to-source $(sbox ip -o -4 addr | sed -n 's/.*inet \\(10.0.0.[0-9]*\\)\\/24.*/\\1/p')",
         )],
         expect: &[
-            live(A, "snat-missing", "proven", "ingress_sbox", "client itself"),
-            live(B, "snat-missing", "proven", "eth0 in", "192.168.90.1"),
+            live(A, "snat-missing", "likely", "ingress_sbox", "client itself"),
+            live(B, "snat-missing", "likely", "eth0 in", "192.168.90.1"),
         ],
         doctor: &[found(A, "snat", "")],
         ..SCENARIO
@@ -146,7 +146,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "ipvs-connection-forgotten",
-            "proven",
+            "likely",
             "ingress_sbox",
             "",
         )],

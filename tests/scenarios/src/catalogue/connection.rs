@@ -31,7 +31,7 @@ pub(super) const ALL: &[Scenario] = &[
         )],
         healthy: Some(MESH),
         expect: &[
-            live(A, "client-reset", "proven", "eth0 in", ""),
+            live(A, "client-reset", "likely", "eth0 in", ""),
             live(B, "client-reset", "likely", "eth0 in", "other node"),
         ],
         ..SCENARIO

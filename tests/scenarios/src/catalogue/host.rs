@@ -11,7 +11,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "ingress-dnat-missing",
-            "proven",
+            "likely",
             "eth0",
             "docker_gwbridge",
         )],
@@ -27,7 +27,7 @@ pub(super) const ALL: &[Scenario] = &[
         ],
         traffic: &[On(Vm, "curl -sS -m 2.5 'http://[fd90::1]:8080/'")],
         healthy: Some(MESH),
-        expect: &[live(A, "ingress-ipv6", "proven", "eth0", "docker_gwbridge")],
+        expect: &[live(A, "ingress-ipv6", "likely", "eth0", "docker_gwbridge")],
         ..SCENARIO
     },
     Scenario {
@@ -95,7 +95,7 @@ pub(super) const ALL: &[Scenario] = &[
             live(
                 A,
                 "hairpin-without-br-netfilter",
-                "proven",
+                "likely",
                 "",
                 "172.18.0.2",
             ),
@@ -112,7 +112,7 @@ pub(super) const ALL: &[Scenario] = &[
             "iptables -t raw -I PREROUTING -i docker_gwbridge -p tcp --sport 8080 -j NOTRACK",
         )],
         expect: &[
-            live(A, "reply-not-translated", "proven", "", "172.18.0.2"),
+            live(A, "reply-not-translated", "likely", "", "172.18.0.2"),
             live(
                 B,
                 "left-for-other-node",

@@ -42,9 +42,9 @@ pub(super) const ALL: &[Scenario] = &[
         )],
         expect: &[live(
             A,
-            "fdb-missing",
-            "proven",
-            "vxlan0 out",
+            "neighbour-wrong",
+            "likely",
+            "ingress_sbox",
             "02:42:0a:00:00:99",
         )],
         doctor: &[found(A, "neighbours", "")],

@@ -11,7 +11,7 @@ pub(super) const ALL: &[Scenario] = &[
         name: "no-listener",
         about: "the listener in the task on node a is killed, the task lives",
         fault: &[On(A, DEAF)],
-        expect: &[live(A, "no-listener", "proven", "vote.", "80")],
+        expect: &[live(A, "no-listener", "likely", "vote.", "80")],
         ..SCENARIO
     },
     Scenario {
@@ -20,7 +20,7 @@ pub(super) const ALL: &[Scenario] = &[
         fault: &[On(B, DEAF)],
         expect: &[
             live(A, "refused-on-other-node", "likely", "", "node-b"),
-            live(B, "no-listener", "proven", "vote.", "80"),
+            live(B, "no-listener", "likely", "vote.", "80"),
         ],
         ..SCENARIO
     },
@@ -30,7 +30,7 @@ pub(super) const ALL: &[Scenario] = &[
         fault: &[On(A, DEAF)],
         traffic: INSIDE,
         follow: "--network overlay1 --port 80",
-        expect: &[live(A, "no-listener", "proven", "vote.", "80")],
+        expect: &[live(A, "no-listener", "likely", "vote.", "80")],
         ..SCENARIO
     },
     Scenario {
@@ -46,7 +46,7 @@ pub(super) const ALL: &[Scenario] = &[
             "for i in 1 2; do vmtool udp-send 192.168.90.1 9053 hello 2 & sleep 0.1; done; wait",
         )],
         follow: "--service echo-udp --port 9053",
-        expect: &[live(A, "no-listener", "proven", "echo-udp.", "9053")],
+        expect: &[live(A, "no-listener", "likely", "echo-udp.", "9053")],
         doctor: &[found(A, "task-rules", "udp/9053")],
         ..SCENARIO
     },
@@ -60,7 +60,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "task-firewall",
-            "proven",
+            "likely",
             "vote.",
             "NETFILTER_DROP",
         )],
@@ -78,7 +78,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "task-firewall",
-            "proven",
+            "likely",
             "vote.",
             "NETFILTER_DROP",
         )],
@@ -92,7 +92,7 @@ pub(super) const ALL: &[Scenario] = &[
             A,
             "task vote iptables -I INPUT -p tcp --dport 80 -j REJECT",
         )],
-        expect: &[live(A, "task-firewall", "proven", "vote.", "ICMP")],
+        expect: &[live(A, "task-firewall", "likely", "vote.", "ICMP")],
         doctor: &[found(A, "task-rules", "tcp/80")],
         ..SCENARIO
     },
@@ -107,7 +107,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "task-firewall",
-            "proven",
+            "likely",
             "vote.",
             "NETFILTER_DROP",
         )],
@@ -122,7 +122,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "task-firewall",
-            "proven",
+            "likely",
             "vote.",
             "NETFILTER_DROP",
         )],
