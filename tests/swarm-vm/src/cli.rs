@@ -22,7 +22,8 @@ pub enum VmCommand {
         /// Which of Debian's cloud kernels
         #[arg(long, value_enum, default_value_t)]
         kernel: Kernel,
-        /// Which Debian's Docker, iptables and tools: 12 has Docker 20.10, 13 has 26.1
+        /// Which Debian's Docker, iptables and tools: 12 has Docker 20.10, 13 has 26.1,
+        /// forky has 28.5; mixed: node-a has forky's, node-b has 12's
         #[arg(long, value_enum, default_value_t)]
         debian: Debian,
         /// Build the disk and the Swarm anew, even if saved ones would do

@@ -127,6 +127,12 @@ pub enum Debian {
     /// Docker 26.1.
     #[value(name = "13")]
     Trixie,
+    /// The one that is to be Debian 14, Docker 28.5 and whatever comes until then.
+    #[value(name = "forky", alias = "14")]
+    Forky,
+    /// Two in one Swarm: node-a has forky's, node-b has 12's.
+    #[value(name = "mixed")]
+    Mixed,
 }
 
 impl Debian {
@@ -135,6 +141,15 @@ impl Debian {
         match self {
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
+            Self::Forky | Self::Mixed => "forky",
+        }
+    }
+
+    /// The one that node-b has instead.
+    pub(super) fn of_node_b(self) -> Option<Self> {
+        match self {
+            Self::Mixed => Some(Self::Bookworm),
+            Self::Bookworm | Self::Trixie | Self::Forky => None,
         }
     }
 
@@ -142,7 +157,7 @@ impl Debian {
     pub(super) fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Bookworm => &[],
-            Self::Trixie => &["docker-cli"],
+            Self::Trixie | Self::Forky | Self::Mixed => &["docker-cli"],
         }
     }
 
@@ -151,6 +166,8 @@ impl Debian {
         match self {
             Self::Bookworm => "12",
             Self::Trixie => "13",
+            Self::Forky => "forky",
+            Self::Mixed => "mixed",
         }
     }
 }

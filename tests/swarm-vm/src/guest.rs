@@ -11,6 +11,9 @@ pub const SCRIPTS: &[Source] = &[
     ("containerd.toml", include_str!("../guest/containerd.toml")),
 ];
 
+/// Started for containerd where a node has programs of its own.
+pub const CONTAINERD_OF_NODE: &str = include_str!("../guest/containerd-of-node");
+
 /// The first process, in the initial RAM file system.
 pub const INITRAMFS_INIT: &str = include_str!("../guest/initramfs-init");
 

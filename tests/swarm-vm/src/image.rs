@@ -73,8 +73,9 @@ impl Image {
     /// # Errors
     /// Errors if it has to be built and cannot be.
     pub fn get(folders: &Folders, kernel: Kernel, debian: Debian, anew: bool) -> Result<Self> {
-        let parts = [RECIPE, kernel.name(), debian.name()];
-        let key = folders::key(parts.into_iter().chain(guest::shape()));
+        let parts = [RECIPE, kernel.name(), debian.name()].into_iter();
+        let parts = parts.chain(debian.of_node_b().map(|_| guest::CONTAINERD_OF_NODE));
+        let key = folders::key(parts.chain(guest::shape()));
         let name = format!("{}-debian{}-{key}", kernel.name(), debian.name());
         let folder = folders.folder("images")?.join(name);
         let _lock = lock::take(&folders.path("image.lock"), "building the VM's disk")?;
@@ -138,9 +139,7 @@ fn remove_older(folder: &Path) -> Result<()> {
 fn build(folders: &Folders, apt: &Apt, kernel: Kernel, debian: Debian) -> Result<PathBuf> {
     let step = Step::start(format!("choosing packages by {}", apt.whose));
     let (release, of_kernel) = apt.newest_kernel(kernel)?;
-    let wanted = [guest::PACKAGES, debian.packages()].concat();
-    let mut packages = apt.closure(&wanted)?;
-    packages.retain(|package| !guest::unwanted(&package.name));
+    let mut packages = userland(apt, debian)?;
     let others = packages.len();
     packages.extend(of_kernel);
     step.done_with(format_args!(
@@ -170,6 +169,10 @@ fn build(folders: &Folders, apt: &Apt, kernel: Kernel, debian: Debian) -> Result
     let step = Step::start(format!("kernel {release} and its modules"));
     modules::install(kernel_debs, &release, &work, &root, &made)?;
     step.done();
+
+    if let Some(other) = debian.of_node_b() {
+        packages.extend(second_userland(folders, kernel, other, &root)?);
+    }
 
     let step = Step::start("our own programs and settings");
     configure(&work, &root)?;
@@ -208,6 +211,36 @@ fn build(folders: &Folders, apt: &Apt, kernel: Kernel, debian: Debian) -> Result
     folders::remove(&work)?;
     step.done();
     Ok(made)
+}
+
+/// The packages of a node.
+fn userland(apt: &Apt, debian: Debian) -> Result<Vec<Package>> {
+    let wanted = [guest::PACKAGES, debian.packages()].concat();
+    let mut packages = apt.closure(&wanted)?;
+    packages.retain(|package| !guest::unwanted(&package.name));
+    Ok(packages)
+}
+
+/// Node b's own: another Debian's programs in a folder of the disk, which
+/// `guest/containerd-of-node` makes its `/usr`. Returns the packages.
+fn second_userland(
+    folders: &Folders,
+    kernel: Kernel,
+    debian: Debian,
+    root: &Path,
+) -> Result<Vec<Package>> {
+    let apt = match Apt::of_host(kernel, debian) {
+        Some(apt) => apt,
+        None => Apt::of_our_own(folders, kernel, debian)?,
+    };
+    let step = Step::start(format!("Debian {}'s programs for node-b", debian.name()));
+    let packages = userland(&apt, debian)?;
+    let debs = apt.download(&folders.folder("debs")?, &packages)?;
+    let other = root.join("opt/node-b");
+    make_skeleton(&other)?;
+    unpack_all(&debs, &other)?;
+    step.done_with(format_args!("{} packages", packages.len()));
+    Ok(packages)
 }
 
 /// A program that has to see the files as root's, even when we are not root.
@@ -265,6 +298,32 @@ fn unpack_all(debs: &[PathBuf], root: &Path) -> Result<()> {
 }
 
 fn configure(work: &Path, root: &Path) -> Result<()> {
+    choose_programs(root)?;
+    for (name, text) in guest::ETC {
+        fs::write(root.join("etc").join(name), text)?;
+    }
+    for (name, text) in guest::SCRIPTS {
+        write_program(&root.join("srv").join(name), text.as_bytes())?;
+    }
+    let vmtool = root.join("usr/bin/vmtool");
+    compile_vmtool(&work.join("vmtool"), &vmtool)?;
+    let other = root.join("opt/node-b");
+    if other.exists() {
+        choose_programs(&other)?;
+        fs::copy(vmtool, other.join("usr/bin/vmtool"))?;
+        let before = root.join("usr/local/sbin");
+        fs::create_dir_all(&before)?;
+        write_program(
+            &before.join("containerd"),
+            guest::CONTAINERD_OF_NODE.as_bytes(),
+        )?;
+    }
+    container_image(work, root)
+}
+
+/// What packages leave to their installation: which of several programs has the usual
+/// name, and where the libraries are.
+fn choose_programs(root: &Path) -> Result<()> {
     let bin = root.join("usr/bin");
     let replace = |link: PathBuf, target: &str| -> Result<()> {
         folders::remove(&link)?;
@@ -287,15 +346,7 @@ fn configure(work: &Path, root: &Path) -> Result<()> {
             )?;
         }
     }
-    for (name, text) in guest::ETC {
-        fs::write(root.join("etc").join(name), text)?;
-    }
-    for (name, text) in guest::SCRIPTS {
-        write_program(&root.join("srv").join(name), text.as_bytes())?;
-    }
-    compile_vmtool(&work.join("vmtool"), &bin.join("vmtool"))?;
-    programs::run(programs::command("ldconfig")?.arg("-r").arg(root))?;
-    container_image(work, root)
+    programs::run(programs::command("ldconfig")?.arg("-r").arg(root))
 }
 
 fn write_program(path: &Path, contents: &[u8]) -> Result<()> {

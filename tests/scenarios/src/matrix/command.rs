@@ -36,7 +36,7 @@ pub struct MatrixOptions {
     #[arg(long, value_enum, num_args = 1.., default_values_t = Kernel::ALL)]
     kernel: Vec<Kernel>,
     /// With the Docker, iptables and tools of these Debians: 12 has Docker 20.10, 13
-    /// has 26.1
+    /// has 26.1, forky has 28.5; mixed: node-a has forky's, node-b has 12's
     #[arg(long, value_enum, num_args = 1.., default_values_t = [Debian::default()])]
     debian: Vec<Debian>,
 }

@@ -14,7 +14,7 @@ pub use table::render;
 use crate::catalogue::find;
 use crate::stage::Stage;
 use crate::suites::{flows, life};
-use crate::swarm::Swarm;
+use crate::swarm::{NODES, Swarm};
 use serde::Deserialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -65,7 +65,8 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
     };
     swarm.vm().kernel_release().clone_into(&mut row.kernel);
     let loaded = attempt(&mut row, load, || {
-        let docker = swarm.sh(Node::A, "docker version -f '{{.Server.Version}}'");
+        let mut docker = NODES.map(|node| version(&swarm, node)).to_vec();
+        docker.dedup();
         let features = features(&swarm);
         let mut wrong: Vec<String> = features.why_not.clone().into_iter().collect();
         // Each kernel of the matrix takes them all.
@@ -86,7 +87,7 @@ pub fn row(kernel: Kernel, debian: Debian) -> Row {
     let Some((docker, features)) = loaded else {
         return row;
     };
-    docker.trim().clone_into(&mut row.docker);
+    row.docker = docker.join(" with ");
     row.missing = features.missing().into_iter().map(str::to_owned).collect();
     row.programs = features.programs;
     if !features.works {
@@ -152,6 +153,12 @@ fn attempt<T>(
         seconds: since.elapsed().as_secs_f64(),
     });
     result
+}
+
+/// Docker's version on a node.
+fn version(swarm: &Swarm, node: Node) -> String {
+    let printed = swarm.sh(node, "docker version -f '{{.Server.Version}}'");
+    printed.trim().to_owned()
 }
 
 fn features(swarm: &Swarm) -> Features {
