@@ -4,10 +4,11 @@
 //! returns the surest verdict, or none for a flow that works. A rule is a pure
 //! function of the case, so the same recording gives the same verdict.
 //!
-//! Three things are evidence: a drop that the kernel reports, the place where a
-//! reset or ICMP error was first seen, and a hop that had to follow, was watched
-//! without a loss, and saw nothing. Without one of them a verdict is at most
-//! likely, and says what is not known.
+//! Three things show where a packet stopped: a drop that the kernel reports, the
+//! place where a reset or ICMP error was first seen, and a hop that had to follow,
+//! was watched without a loss, and saw nothing. They do not show why: many causes
+//! leave the same packets. A verdict is proven by state that was read, which it
+//! quotes ([`Proof`](crate::failure::Proof)); without it, it is at most likely.
 
 mod case;
 mod confirm;

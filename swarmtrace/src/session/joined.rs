@@ -112,7 +112,7 @@ fn verdict(
     coverage: &Coverage,
 ) -> Option<Diagnosis> {
     let alone = parts.iter().filter_map(|p| p.verdict(timeline));
-    let alone = alone.max_by_key(|v| v.certainty());
+    let alone = alone.max_by_key(Diagnosis::certainty);
     if timeline.nodes.len() < 2 {
         return alone;
     }

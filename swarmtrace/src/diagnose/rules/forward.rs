@@ -22,7 +22,8 @@ pub(super) fn forward_drop(case: &Case<'_>) -> Option<Diagnosis> {
     let filtered = stop
         .drop
         .is_some_and(|d| d.by_netfilter() && case.drop_place(d) == Some(&NamespaceKind::Host));
-    if !filtered && !(stop.silent && stop.drop.is_none()) {
+    let stopped = stop.silent && stop.drop.is_none();
+    if !(filtered || stopped) {
         return None;
     }
     let node = &stop.hop.node;

@@ -1,8 +1,8 @@
 //! The rules, a file each or a tight family, and the table that lists them.
 //!
 //! A rule is a pure function of the case and names an entry of the table of
-//! failures. It gives no verdict on a flow that works, claims proof only where
-//! the evidence admits no other explanation, and names the hop. Adding one is a
+//! failures. It gives no verdict on a flow that works, is proven only by state
+//! that was read ([`Proof`](crate::failure::Proof)), and names the hop. Adding one is a
 //! file and a line in [`RULES`].
 
 mod address_missing;

@@ -54,7 +54,8 @@ pub(super) fn on_node_itself(case: &Case<'_>) -> Option<Diagnosis> {
     let filtered = stop.drop.is_some_and(|d| {
         d.by_netfilter() && case.drop_place(d).is_none_or(|p| *p == NamespaceKind::Host)
     });
-    if !filtered && !(stop.drop.is_none() && stop.silent) {
+    let stopped = stop.silent && stop.drop.is_none();
+    if !(filtered || stopped) {
         return None;
     }
     let verdict = at_stop(&VXLAN_BLOCKED_ON_NODE, Assurance::Likely, case, &stop);

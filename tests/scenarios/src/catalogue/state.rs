@@ -2,7 +2,7 @@
 //! they stop distinguishes them. Each has a sibling of the same kind.
 
 use super::scenario::{INSIDE, On, SCENARIO, Scenario, found, live};
-use swarm_vm::Node::{A, B, Vm};
+use swarm_vm::Node::{A, B};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario {
