@@ -23,6 +23,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod failure;
 pub mod features;
+pub mod firewall;
 pub mod flow;
 pub mod output;
 pub mod probe;

@@ -1,6 +1,7 @@
 //! What the checks see of a node.
 
-use super::facts::{Facts, Rules};
+use super::facts::Facts;
+use crate::firewall::Firewall;
 use crate::topology::{Namespace, ReadError, Reader, Topology};
 
 /// A node's topology and facts, as they were at one moment.
@@ -30,8 +31,8 @@ impl Examined {
         }
     }
 
-    /// The iptables rules of a namespace, where they were read.
-    pub fn rules(&self, namespace: &Namespace) -> Option<&Rules> {
+    /// The packet filters' rules of a namespace, where they were read.
+    pub fn rules(&self, namespace: &Namespace) -> Option<&Firewall> {
         self.facts.namespaces.get(&namespace.inode)?.rules.as_ref()
     }
 

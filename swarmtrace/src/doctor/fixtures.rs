@@ -1,9 +1,10 @@
 //! Real Swarms' facts for tests: the dumps under `tests/fixtures`, as
 //! [`super::Facts::read`] would have returned them.
 
-use super::facts::iptables::{Backend, Ruleset};
-use super::facts::{Listener, NamespaceFacts, Route, Rules};
+use super::facts::{Listener, NamespaceFacts, Route};
 use super::{Examined, Facts};
+use crate::firewall::iptables::Ruleset;
+use crate::firewall::{Backend, Firewall};
 use crate::sys::protocol::Protocol;
 use crate::topology::fixtures;
 use std::net::IpAddr;
@@ -34,10 +35,10 @@ pub fn examined(name: &str) -> Examined {
                     .filter_map(|line| line.split_once(' '))
                     .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
                     .collect(),
-                rules: Some(Rules {
+                rules: Some(Firewall {
                     sets: vec![(Backend::Nft, Ruleset::parse(&text))],
+                    ..Firewall::default()
                 }),
-                chains: Vec::new(),
             },
         );
     }

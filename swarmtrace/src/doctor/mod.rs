@@ -6,7 +6,7 @@
 //! [`Examined`]; [`checks::ALL`] lists them with the failures that they find.
 //!
 //! Checks do not search rules by their text: they walk a packet through them
-//! ([`facts::walk`]), so that it does not matter which version of Docker wrote
+//! ([`crate::firewall`]), so that it does not matter which version of Docker wrote
 //! them, and what another program's rules do to the packet counts as well.
 //!
 //! A Swarm changes all the time. A difference is read a second time a few

@@ -1,6 +1,6 @@
 //! What checks say about the Swarm's parts.
 
-use crate::doctor::facts::walk::Packet;
+use crate::firewall::Packet;
 use crate::topology::{Namespace, PublishedPort, Topology, shell};
 
 /// `command` for root, in a namespace.
@@ -12,7 +12,7 @@ pub fn command(namespace: &Namespace, command: &str) -> String {
 pub fn from_client(topology: &Topology, port: &PublishedPort) -> Option<Packet> {
     Some(Packet {
         input: Some(topology.uplink()?.name.clone()),
-        destination: Some(topology.own_address()?),
+        destination: Some(topology.own_address()?.into()),
         destination_local: true,
         protocol: port.protocol.into(),
         destination_port: Some(port.published),

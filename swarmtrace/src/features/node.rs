@@ -2,7 +2,8 @@
 
 use super::{Feature, Id};
 use crate::sys::programs::{
-    IPTABLES_LEGACY_SAVE, IPTABLES_NFT_SAVE, IPTABLES_SAVE, PROGRAMS, Program,
+    IP6TABLES_LEGACY_SAVE, IP6TABLES_NFT_SAVE, IPTABLES_LEGACY_SAVE, IPTABLES_NFT_SAVE,
+    IPTABLES_SAVE, NFT, PROGRAMS, Program,
 };
 
 /// iptables' programs.
@@ -15,13 +16,18 @@ pub fn iptables() -> Feature {
 
 fn iptables_of(found: &[Program]) -> Feature {
     // The plain program alone is one of the other two.
-    let missing: Vec<Program> = match found {
-        [only] if *only == IPTABLES_SAVE => Vec::new(),
-        _ => [IPTABLES_NFT_SAVE, IPTABLES_LEGACY_SAVE]
-            .into_iter()
-            .filter(|program| !found.contains(program))
-            .collect(),
-    };
+    let of_iptables = [
+        IPTABLES_NFT_SAVE,
+        IPTABLES_LEGACY_SAVE,
+        IP6TABLES_NFT_SAVE,
+        IP6TABLES_LEGACY_SAVE,
+    ];
+    let plain = found.contains(&IPTABLES_SAVE) && !found.iter().any(|p| of_iptables.contains(p));
+    let wanted = if plain { &[][..] } else { &of_iptables[..] };
+    let missing: Vec<Program> = (wanted.iter().chain([&NFT]))
+        .filter(|program| !found.contains(program))
+        .copied()
+        .collect();
     match (found, missing.as_slice()) {
         ([], _) => Feature::missing(Id::Iptables, "no iptables-save is installed"),
         (_, []) => Feature::ok(Id::Iptables, names(found)),
@@ -46,10 +52,15 @@ mod tests {
     fn missing_programs_are_listed() {
         assert_eq!(iptables_of(&[]).what, "no iptables-save is installed");
         assert_eq!(iptables_of(&PROGRAMS).state, State::Ok);
-        assert_eq!(iptables_of(&[IPTABLES_SAVE]).state, State::Ok);
-        let one = iptables_of(&[IPTABLES_NFT_SAVE]);
+        assert_eq!(iptables_of(&[IPTABLES_SAVE, NFT]).state, State::Ok);
+        assert_eq!(
+            iptables_of(&PROGRAMS[..5]).what.split(", but not ").nth(1),
+            Some("nft")
+        );
+        let without = PROGRAMS.into_iter().filter(|p| *p != IPTABLES_LEGACY_SAVE);
+        let one = iptables_of(&without.collect::<Vec<_>>());
         assert_eq!(one.state, State::Missing);
-        assert_eq!(one.what, "iptables-nft-save, but not iptables-legacy-save");
+        assert!(one.what.ends_with("nft, but not iptables-legacy-save"));
         assert!(
             one.get
                 .is_some_and(|get| get.contains(IPTABLES_SAVE.package))

@@ -38,8 +38,36 @@ pub const IPTABLES_SAVE: Program = Program {
     without: "on systems that have only this one of iptables' programs, packet filter rules are not read",
 };
 
+/// Lists the IPv6 rules that `ip6tables` keeps in `nf_tables`.
+pub const IP6TABLES_NFT_SAVE: Program = Program {
+    name: "ip6tables-nft-save",
+    package: "iptables",
+    without: "IPv6 packet filter rules kept in nf_tables are not read",
+};
+
+/// Lists the IPv6 rules that `ip6tables` keeps in `ip6_tables`.
+pub const IP6TABLES_LEGACY_SAVE: Program = Program {
+    name: "ip6tables-legacy-save",
+    package: "iptables",
+    without: "IPv6 packet filter rules kept in the older ip6_tables are not read",
+};
+
+/// Lists nftables' own rules, such as firewalld's.
+pub const NFT: Program = Program {
+    name: "nft",
+    package: "nftables",
+    without: "nftables' own rules (firewalld's are such) are not read: only their chains are named",
+};
+
 /// Every program that swarmtrace runs.
-pub const PROGRAMS: [Program; 3] = [IPTABLES_NFT_SAVE, IPTABLES_LEGACY_SAVE, IPTABLES_SAVE];
+pub const PROGRAMS: [Program; 6] = [
+    IPTABLES_NFT_SAVE,
+    IPTABLES_LEGACY_SAVE,
+    IPTABLES_SAVE,
+    IP6TABLES_NFT_SAVE,
+    IP6TABLES_LEGACY_SAVE,
+    NFT,
+];
 
 /// The folders of programs where `PATH` leaves the administrator's out.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];

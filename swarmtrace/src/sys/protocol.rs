@@ -83,8 +83,21 @@ impl IpProtocol {
     /// IPsec, authenticated.
     pub const AH: Self = Self(51);
 
+    /// Control messages of IPv6.
+    pub const ICMPV6: Self = Self(58);
+
     /// Those with a name that is not a transport protocol's.
-    const NAMED: [(Self, &str); 3] = [(Self::ICMP, "icmp"), (Self::ESP, "esp"), (Self::AH, "ah")];
+    const NAMED: [(Self, &str); 4] = [
+        (Self::ICMP, "icmp"),
+        (Self::ESP, "esp"),
+        (Self::AH, "ah"),
+        (Self::ICMPV6, "ipv6-icmp"),
+    ];
+
+    /// Number in the IP header.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
 }
 
 impl From<Protocol> for IpProtocol {

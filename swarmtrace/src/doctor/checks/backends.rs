@@ -5,11 +5,12 @@
 //! one set is stale.
 
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::Rules;
-use crate::doctor::facts::iptables::{Backend, Ruleset};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{IPTABLES_MIXTURE, Location, ReadFrom};
+use crate::firewall::Backend;
+use crate::firewall::Firewall;
+use crate::firewall::iptables::Ruleset;
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -18,7 +19,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         .collect()
 }
 
-fn mixture(namespace: &Namespace, rules: &Rules) -> Option<Finding> {
+fn mixture(namespace: &Namespace, rules: &Firewall) -> Option<Finding> {
     if rules.sets.len() < 2 {
         return None;
     }

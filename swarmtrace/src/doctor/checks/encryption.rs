@@ -3,9 +3,9 @@
 //! applies.
 
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::iptables::Target;
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{ENCRYPTION_MARK_MISSING, Location, OVERLAY_ENCRYPTION, ReadFrom};
+use crate::firewall::iptables::Target;
 use crate::topology::{NeighbourState, Network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -98,5 +98,11 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 
 fn docker_nftables(examined: &Examined, host: u32) -> bool {
     let facts = examined.facts.namespaces.get(&host);
-    facts.is_some_and(|f| f.chains.iter().any(|c| c.table.contains("docker-overlay")))
+    let rules = facts.and_then(|f| f.rules.as_ref());
+    rules.is_some_and(|r| {
+        r.nft
+            .tables
+            .iter()
+            .any(|t| t.name.contains("docker-overlay"))
+    })
 }

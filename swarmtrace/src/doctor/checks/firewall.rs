@@ -1,17 +1,18 @@
 //! The node's own firewall against the Swarm's own traffic: the data path (VXLAN,
 //! or ESP where it is encrypted), the gossip, and a manager's API.
 
+use super::accept::Accepted;
 use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{Failure, Location, NODE_FIREWALL_DROPS, ReadFrom, VXLAN_BLOCKED_ON_NODE};
+use crate::firewall::{By, Hook, Packet};
 use crate::sys::protocol::{IpProtocol, Protocol};
 use crate::topology::SwarmRole;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Table, chain, "from" or "to", and the rule itself.
-type Rule = (&'static str, &'static str, &'static str, String);
+/// The rule that drops, and "from" or "to".
+type Rule = (By, &'static str);
 
 struct Traffic {
     what: String,
@@ -42,8 +43,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         for traffic in &traffic {
             let incoming = Packet {
                 input: Some(uplink.name.clone()),
-                source: Some(address),
-                destination: Some(own),
+                source: Some(address.into()),
+                destination: Some(own.into()),
                 destination_local: true,
                 protocol: traffic.protocol,
                 destination_port: traffic.port,
@@ -51,38 +52,33 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             };
             let outgoing = Packet {
                 output: Some(uplink.name.clone()),
-                source: Some(own),
+                source: Some(own.into()),
                 source_local: true,
-                destination: Some(address),
+                destination: Some(address.into()),
                 protocol: traffic.protocol,
                 destination_port: traffic.port,
                 ..Packet::default()
             };
-            for (table, chain, packet) in [
-                ("raw", "PREROUTING", &incoming),
-                ("mangle", "INPUT", &incoming),
-                ("filter", "INPUT", &incoming),
-                ("raw", "OUTPUT", &outgoing),
-                ("filter", "OUTPUT", &outgoing),
+            for (hook, packet, way) in [
+                (Hook::Prerouting, &incoming, "from"),
+                (Hook::Input, &incoming, "from"),
+                (Hook::Output, &outgoing, "to"),
+                (Hook::Postrouting, &outgoing, "to"),
             ] {
-                let walk = rules.walk(table, chain, packet);
-                if let Some(doubt) = walk.doubt().filter(|d| !(encrypted && is_dockers(&d.by))) {
+                let walk = rules.traverse(hook, packet);
+                let dockers = |by: &By| encrypted && is_dockers(&by.to_string());
+                if let Some(doubt) = walk.doubt().filter(|d| !dockers(&d.by)) {
                     let what = format!(
                         "this node's firewall drops some of {} with {node}",
                         traffic.what
                     );
                     let place = Location::namespace("host").node(&node);
-                    let confirm = format!("sudo iptables -t {table} -S {chain}");
-                    found.push(doubtful(what, place, doubt, &confirm));
+                    found.push(doubtful(what, place, doubt));
                 }
-                let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) else {
+                let Some(ending) = walk.dropped() else {
                     continue;
                 };
-                let way = match packet.input {
-                    Some(_) => "from",
-                    None => "to",
-                };
-                let rule = (table, chain, way, ending.by.clone());
+                let rule = (ending.by.clone(), way);
                 match dropped.iter_mut().find(|(by, _)| *by == rule) {
                     Some((_, all)) => all.push(traffic),
                     None => dropped.push((rule, vec![traffic])),
@@ -90,13 +86,9 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 break;
             }
         }
-        for ((table, chain, way, by), traffic) in dropped {
+        for (rule, traffic) in dropped {
             let place = Location::namespace("host").device(&uplink.name).node(&node);
-            let which = match way {
-                "from" => format!("-s {address}"),
-                _ => format!("-d {address}"),
-            };
-            found.push(blocked((table, chain, way, by), &which, &traffic, place));
+            found.push(blocked(rule, address, &traffic, place));
         }
     }
     found
@@ -111,21 +103,20 @@ fn is_dockers(rule: &str) -> bool {
 }
 
 /// One finding for all traffic that a rule drops.
-fn blocked(
-    (table, chain, way, by): Rule,
-    which: &str,
-    traffic: &[&Traffic],
-    place: Location,
-) -> Finding {
+fn blocked((by, way): Rule, address: Ipv4Addr, traffic: &[&Traffic], place: Location) -> Finding {
     let names: Vec<&str> = traffic.iter().map(|t| t.what.as_str()).collect();
     let mut why: Vec<&str> = traffic.iter().map(|t| t.why).collect();
     why.dedup();
-    let accept: Vec<String> = (traffic.iter())
-        .map(|t| {
-            let port = t.port.map_or(String::new(), |p| format!(" --dport {p}"));
-            let protocol = t.protocol;
-            format!("sudo iptables -t {table} -I {chain} {which} -p {protocol}{port} -j ACCEPT")
-        })
+    let accepted = |t: &Traffic| Accepted {
+        source: (way == "from").then_some(address),
+        destination: (way == "to").then_some(address),
+        protocol: t.protocol,
+        destination_port: t.port,
+        ..Accepted::default()
+    };
+    let accept: Vec<String> = (by.quote().into_iter())
+        .flat_map(|quote| traffic.iter().map(|t| accepted(t).before(quote)))
+        .map(|command| format!("sudo {command}"))
         .collect();
     // A rule that drops several kinds is named for the first: VXLAN comes first.
     let failure = match (way, traffic.first()) {
@@ -144,7 +135,7 @@ fn blocked(
         place,
     )
     .why(format!("{} Dropped by: {by}.", why.join(" ")))
-    .confirm(format!("sudo iptables -t {table} -S {chain}"))
+    .confirm_all(by.quote().map(|quote| format!("sudo {}", quote.list())))
     .fix(format!(
         "Accept it in the firewall's own configuration. At once: {}",
         accept.join("; ")

@@ -1,12 +1,13 @@
 //! The node's FORWARD chain between its interface and `docker_gwbridge`. A policy of
 //! DROP is fine with Docker's accepting rules before it, and fatal without.
 
+use super::accept::Accepted;
 use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
 use crate::failure::{FORWARD_DROP, Location, ReadFrom};
+use crate::firewall::{By, Connection, Hook, Packet};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;
@@ -27,28 +28,28 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         };
         let there = Packet {
             output: Some(bridge.name.clone()),
-            destination: Some(gateway),
+            destination: Some(gateway.into()),
             destination_local: false,
             ..client.clone()
         };
         let back = Packet {
             input: Some(bridge.name.clone()),
             output: client.input.clone(),
-            source: Some(gateway),
+            source: Some(gateway.into()),
             source_port: Some(port.published),
             protocol: port.protocol.into(),
-            established: true,
+            connection: Connection::Established,
             ..Packet::default()
         };
         for (packet, which) in [(there, "to"), (back, "from")] {
-            let walk = rules.walk("filter", "FORWARD", &packet);
+            let walk = rules.traverse(Hook::Forward, &packet);
             let name = port.protocol.port(port.published);
             if let Some(doubt) = walk.doubt() {
                 let what = format!("FORWARD drops some packets {which} {name}");
                 let place = Location::namespace("host").service(&service.name);
-                found.push(doubtful(what, place, doubt, "sudo iptables -S"));
+                found.push(doubtful(what, place, doubt));
             }
-            let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) else {
+            let Some(ending) = walk.dropped() else {
                 continue;
             };
             found.push(
@@ -66,12 +67,12 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                      Connections to it time out.",
                     ending.by
                 ))
-                .confirm_all(match chain_of(&ending.by) {
-                    Some(chain) => vec![format!("sudo iptables -S {chain}")],
-                    None => ["FORWARD", "DOCKER-INGRESS"]
-                        .map(|chain| format!("sudo iptables -S {chain}"))
-                        .to_vec(),
-                })
+                .confirm_all(
+                    ending
+                        .by
+                        .quote()
+                        .map(|quote| format!("sudo {}", quote.list())),
+                )
                 .fix(fix(&ending.by, &packet)),
             );
         }
@@ -79,37 +80,35 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     found
 }
 
-/// The chain of a rule; none where the policy decides.
-fn chain_of(by: &str) -> Option<&str> {
-    by.strip_prefix("-A ")?.split(' ').next()
-}
-
-/// The fix: remove the rule that drops, or restore Docker's where the policy
-/// does.
-fn fix(by: &str, packet: &Packet) -> String {
-    if let Some(rule) = by.strip_prefix("-A ") {
+/// The fix: remove the rule that drops, or restore Docker's where the policy does.
+fn fix(by: &By, packet: &Packet) -> String {
+    let Some(quote) = by.quote() else {
+        return String::new();
+    };
+    if let Some(remove) = quote.remove() {
         return format!(
             "Remove or narrow that rule, in the configuration of whatever wrote it too. At once: \
-             sudo iptables -D {rule}"
+             sudo {remove}"
         );
     }
-    let device = |option: &str, name: &Option<String>| match name {
-        Some(name) => format!(" {option} {name}"),
-        None => String::new(),
-    };
-    let port = match (packet.destination_port, packet.source_port) {
-        (Some(port), _) => format!("--dport {port}"),
-        (None, Some(port)) => format!("--sport {port}"),
-        (None, None) => String::new(),
-    };
     // One side only: packets come in and leave by any interface.
-    let side = match packet.established {
-        true => device("-i", &packet.input),
-        false => device("-o", &packet.output),
+    let back = packet.connection == Connection::Established;
+    let accept = Accepted {
+        input: packet.input.as_deref().filter(|_| back),
+        output: packet.output.as_deref().filter(|_| !back),
+        protocol: packet.protocol,
+        source_port: packet.source_port,
+        destination_port: packet.destination_port,
+        ..Accepted::default()
     };
-    format!(
-        "Restart dockerd, to have its accepting rules back before the policy. At once: \
-         sudo iptables -I FORWARD{side} -p {} {port} -j ACCEPT",
-        packet.protocol
-    )
+    let accept = accept.before(quote);
+    match quote.iptables() {
+        Some(_) => format!(
+            "Restart dockerd, to have its accepting rules back before the policy. At once: \
+             sudo {accept}"
+        ),
+        None => format!(
+            "Accept it in the configuration of whatever wrote that table. At once: sudo {accept}"
+        ),
+    }
 }

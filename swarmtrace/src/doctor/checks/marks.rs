@@ -2,14 +2,14 @@
 //! for the mark. One without the other balances nothing.
 
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::Rules;
-use crate::doctor::facts::iptables::Target;
-use crate::doctor::facts::walk::Packet;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{
     IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, ReadFrom, VIRTUAL_ADDRESS_MISSING,
 };
+use crate::firewall::Firewall;
+use crate::firewall::Packet;
+use crate::firewall::iptables::Target;
 use crate::sys::protocol::Protocol;
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;
@@ -45,8 +45,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 }
 
 /// The mark that a load balancer gives to packets for a virtual address.
-pub(super) fn of_vip(rules: &Rules, vip: IpAddr) -> Option<u32> {
-    let IpAddr::V4(vip) = vip else { return None };
+pub(super) fn of_vip(rules: &Firewall, vip: IpAddr) -> Option<u32> {
     let packet = Packet {
         // No device: no rule of Docker's asks for it.
         destination: Some(vip),
@@ -62,7 +61,7 @@ struct Sandbox<'a> {
     topology: &'a Topology,
     namespace: &'a Namespace,
     network: &'a Network,
-    rules: &'a Rules,
+    rules: &'a Firewall,
 }
 
 impl Sandbox<'_> {
@@ -72,7 +71,7 @@ impl Sandbox<'_> {
         for (service, port) in self.topology.mesh_ports() {
             let mut packet = Packet {
                 input: gateway.map(|(d, _)| d.name.clone()),
-                destination: gateway.map(|(_, a)| a),
+                destination: gateway.map(|(_, a)| a.into()),
                 destination_local: true,
                 protocol: port.protocol.into(),
                 destination_port: Some(port.published),

@@ -4,13 +4,13 @@
 
 use super::doubtful::doubtful;
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::walk::{Ending, Fate, Packet, Rules};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm;
 use crate::failure::{
     INGRESS_DNAT_ELSEWHERE, INGRESS_DNAT_MISSING, INGRESS_DROPPED, LOCAL_MASQUERADE_MISSING,
     Location, ReadFrom,
 };
+use crate::firewall::{Backend, By, Ending, Fate, Firewall, Hook, Packet, Quote};
 use crate::sys::protocol::Protocol;
 use crate::topology::{PublishedPort, Service};
 use std::net::Ipv4Addr;
@@ -45,13 +45,9 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             source_local: true,
             ..packet.clone()
         };
-        let before = rules.walk("raw", "PREROUTING", &packet);
-        if let Some(Ending {
-            fate: Fate::Drop,
-            by,
-        }) = before.certain()
-        {
-            found.push(dropped(service, port, by));
+        let before = rules.traverse(Hook::Prerouting, &packet);
+        if let Some(ending) = before.dropped() {
+            found.push(dropped(service, port, &ending.by));
             continue;
         }
         let walk = rules.walk("nat", "PREROUTING", &packet);
@@ -59,7 +55,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
             let name = port.protocol.port(port.published);
             let what = format!("whether {name} goes to ingress_sbox depends on the packet");
             let place = Location::namespace("host").service(&service.name);
-            found.push(doubtful(what, place, doubt, "sudo iptables -t nat -S"));
+            found.push(doubtful(what, place, doubt));
         }
         match judge(walk.certain(), gateway, port) {
             Judged::Right => {
@@ -83,14 +79,14 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
 enum Judged {
     Right,
     Absent,
-    Elsewhere(String),
+    Elsewhere(By),
 }
 
 fn judge(ending: Option<&Ending>, gateway: Ipv4Addr, port: &PublishedPort) -> Judged {
     match ending {
         // A rule that depends on the client is a note of its own.
         None => Judged::Right,
-        Some(Ending { fate, by }) => match fate {
+        Some(Ending { fate, by, .. }) => match fate {
             Fate::Dnat(Some(to), to_port)
                 if *to == gateway && to_port.is_none_or(|p| p == port.published) =>
             {
@@ -105,7 +101,7 @@ fn judge(ending: Option<&Ending>, gateway: Ipv4Addr, port: &PublishedPort) -> Ju
 
 /// One finding for a missing chain or jump, else one for each port.
 fn absent(
-    rules: &Rules,
+    rules: &Firewall,
     from: &str,
     ports: &[(&Service, &PublishedPort)],
     all: usize,
@@ -184,7 +180,7 @@ fn absent(
         .collect()
 }
 
-fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &str) -> Finding {
+fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &By) -> Finding {
     let name = port.protocol.port(port.published);
     Finding::proven(
         &INGRESS_DNAT_ELSEWHERE,
@@ -197,40 +193,53 @@ fn elsewhere(service: &Service, port: &PublishedPort, gateway: Ipv4Addr, by: &st
         "Packets to {name} should go to ingress_sbox at {gateway}; the rule \"{by}\" sends \
              them elsewhere first."
     ))
-    .confirm("sudo iptables -t nat -S")
+    .confirm_all(by.quote().map(|quote| format!("sudo {}", quote.list())))
     .fix(format!(
         "Remove that rule if it is not wanted. If it is Docker's and its address is not \
              ingress_sbox's any more: {FIX}"
     ))
 }
 
-fn dropped(service: &Service, port: &PublishedPort, by: &str) -> Finding {
+fn dropped(service: &Service, port: &PublishedPort, by: &By) -> Finding {
     Finding::proven(
         &INGRESS_DROPPED,
         Severity::Broken,
         ReadFrom::Firewall,
         format!(
-            "{} is dropped in raw PREROUTING",
-            port.protocol.port(port.published)
+            "{} is dropped before Docker's rules{}",
+            port.protocol.port(port.published),
+            by.quote()
+                .map_or(String::new(), |quote| format!(" ({})", place_of(quote))),
         ),
         Location::namespace("host").service(&service.name),
     )
     .why(format!(
         "The rule \"{by}\" drops clients' packets before Docker's rules see them."
     ))
-    .confirm("sudo iptables -t raw -S PREROUTING")
-    .fix("Remove or narrow that rule.")
+    .confirm_all(by.quote().map(|quote| format!("sudo {}", quote.list())))
+    .fix(match by.quote().and_then(Quote::remove) {
+        Some(remove) => format!("Remove or narrow that rule. At once: sudo {remove}"),
+        None => "Accept it before that policy.".to_owned(),
+    })
+}
+
+/// `raw PREROUTING`, `inet fw pre`
+fn place_of(quote: &Quote) -> String {
+    match quote.backend {
+        Backend::Native => quote.place(),
+        Backend::Nft | Backend::Legacy => format!("{} {}", quote.table, quote.chain),
+    }
 }
 
 /// A finding if the node's own clients, who come from 127.0.0.1 or another of its
 /// addresses, keep a source address that the sandbox cannot answer.
-fn masquerade(examined: &Examined, rules: &Rules, gateway: Ipv4Addr) -> Option<Finding> {
+fn masquerade(examined: &Examined, rules: &Firewall, gateway: Ipv4Addr) -> Option<Finding> {
     let bridge = examined.topology.gateway_bridge()?;
     let packet = Packet {
         output: Some(bridge.name.clone()),
-        source: Some(Ipv4Addr::LOCALHOST),
+        source: Some(Ipv4Addr::LOCALHOST.into()),
         source_local: true,
-        destination: Some(gateway),
+        destination: Some(gateway.into()),
         protocol: Protocol::Tcp.into(),
         ..Packet::default()
     };

@@ -1,5 +1,6 @@
 //! The checks, a file each, and the table that lists them.
 
+mod accept;
 mod addresses;
 mod backends;
 mod doubtful;

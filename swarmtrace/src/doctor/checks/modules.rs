@@ -2,9 +2,9 @@
 //! loaded could not be loaded.
 
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::iptables::{Asks, Rule, Target};
 use crate::doctor::finding::{Finding, Severity};
 use crate::failure::{KERNEL_MODULE_MISSING, Location, ReadFrom};
+use crate::firewall::iptables::{Asks, Rule, Target};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let topology = &examined.topology;

@@ -3,10 +3,10 @@
 //! with direct server return have none.
 
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{Failure, Location, ReadFrom, SNAT_MISSING, SNAT_WRONG_ADDRESS};
+use crate::firewall::{Fate, Packet};
 use crate::sys::protocol::Protocol;
 use crate::topology::IpvsForwarding;
 use std::net::IpAddr;
@@ -35,7 +35,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         }
         let packet = Packet {
             output: Some(device.name.clone()),
-            destination: Some(destination),
+            destination: Some(destination.into()),
             protocol: Protocol::Tcp.into(),
             ipvs: true,
             ..Packet::default()

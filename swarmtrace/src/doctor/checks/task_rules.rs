@@ -3,10 +3,10 @@
 //! mesh.
 
 use crate::doctor::examined::Examined;
-use crate::doctor::facts::walk::{Fate, Packet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{Location, ReadFrom, TASK_FIREWALL, TASK_REDIRECT_MISSING};
+use crate::firewall::{Fate, Hook, Packet};
 use crate::topology::{PublishMode, TaskState};
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -36,11 +36,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
         for port in ports {
             let packet = Packet {
                 input: Some(device.name.clone()),
-                source: network.load_balancer.and_then(|a| match a {
-                    std::net::IpAddr::V4(a) => Some(a),
-                    std::net::IpAddr::V6(_) => None,
-                }),
-                destination: device.ipv4(),
+                source: network.load_balancer,
+                destination: device.ipv4().map(Into::into),
                 destination_local: true,
                 protocol: port.protocol.into(),
                 destination_port: Some(port.published),
@@ -79,8 +76,8 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                 destination_port: Some(port.target),
                 ..packet
             };
-            let walk = rules.walk("filter", "INPUT", &inside);
-            if let Some(ending) = walk.certain().filter(|e| e.fate == Fate::Drop) {
+            let walk = rules.traverse(Hook::Input, &inside);
+            if let Some(ending) = walk.dropped() {
                 found.push(
                     Finding::proven(
                         &TASK_FIREWALL,
@@ -97,7 +94,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
                         "The task's own filter drops what the routing mesh sends: {}.",
                         ending.by
                     ))
-                    .confirm(command(namespace, "iptables -S INPUT"))
+                    .confirm_all((ending.by.quote()).map(|quote| command(namespace, &quote.list())))
                     .fix(format!("docker service update --force {}", service.name)),
                 );
             }

@@ -4,29 +4,23 @@
 //! absent, and a [`Gap`] records it: checks skip what is absent, and the report lists
 //! what they therefore did not examine.
 
-pub mod iptables;
 mod modules;
-mod nft;
 mod nic;
 mod route;
-mod rules;
 mod sockets;
 mod sysctl;
-pub mod walk;
 mod xfrm;
 
 pub use modules::Modules;
-pub use nft::{BaseChain, Hook};
 pub use nic::Nic;
 pub use route::Route;
 pub use sockets::Listener;
-pub use walk::Rules;
 pub use xfrm::{Association, Xfrm};
 
 use super::need::Need;
+use crate::firewall::{Backend, Family, Firewall, Programs, Unread};
 use crate::sys::netns::Netns;
 use crate::topology::{Namespace, NamespaceKind, Topology};
-use rules::Programs;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -54,10 +48,8 @@ pub struct Facts {
 pub struct NamespaceFacts {
     /// Settings by their name with dots.
     pub sysctls: BTreeMap<String, String>,
-    /// iptables' rules.
-    pub rules: Option<Rules>,
-    /// Base chains of `nf_tables` that are not iptables'.
-    pub chains: Vec<BaseChain>,
+    /// The packet filters' rules; none if iptables' could not be read.
+    pub rules: Option<Firewall>,
 }
 
 /// Something that could not be read.
@@ -79,7 +71,9 @@ impl Facts {
             Ok(modules) => facts.modules = Some(modules),
             Err(error) => facts.gap(Need::Modules, None, format!("/proc/modules: {error}")),
         }
-        let programs = Programs::find(facts.modules.as_ref());
+        // If modules are not known, it is tried.
+        let modules = facts.modules.as_ref();
+        let programs = Programs::find(modules.is_none_or(|m| m.has("nf_tables") != Some(false)));
         for namespace in topology.namespaces.iter().filter(|n| wanted(topology, n)) {
             facts.read_namespace(namespace, &programs);
         }
@@ -103,34 +97,18 @@ impl Facts {
                 return;
             }
         };
-        for why in rules.gaps {
-            self.gap(Need::Rules, name, why);
+        for unread in &rules.unread {
+            self.gap(Need::Rules, name, unread.to_string());
         }
-        for chain in rules
-            .chains
-            .iter()
-            .filter(|c| c.hook != Hook::Prerouting || c.drops)
-        {
-            self.gap(
-                Need::Rules,
-                name,
-                format!(
-                    "chain {} of nftables' table {} (hook {}{}): only iptables' rules are followed",
-                    chain.name,
-                    chain.table,
-                    chain.hook,
-                    if chain.drops { ", policy drop" } else { "" },
-                ),
-            );
-        }
+        let iptables = |u: &Unread| u.what != Backend::Native && u.family == Family::Ip;
+        let complete = !rules.unread.iter().any(iptables);
         let (sysctls, gaps) = sysctls;
         for why in gaps {
             self.gap(Need::Sysctls, name, why);
         }
         let facts = NamespaceFacts {
             sysctls,
-            rules: rules.rules,
-            chains: rules.chains,
+            rules: complete.then_some(rules),
         };
         self.namespaces.insert(namespace.inode, facts);
     }

@@ -1,9 +1,9 @@
 //! Ways to break a Swarm that was read while it was whole.
 
 use crate::doctor::Examined;
-use crate::doctor::facts::iptables::Ruleset;
 use crate::doctor::facts::{Association, Xfrm};
 use crate::doctor::fixtures::address;
+use crate::firewall::iptables::Ruleset;
 use crate::topology::{Mac, Namespace, Neighbour};
 
 pub fn namespace<'a>(examined: &'a mut Examined, name: &str) -> &'a mut Namespace {

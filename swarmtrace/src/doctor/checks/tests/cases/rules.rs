@@ -2,8 +2,8 @@
 
 use super::Case;
 use crate::doctor::checks::tests::breaking::{namespace, remove, replace, rules};
-use crate::doctor::facts::iptables::Backend;
 use crate::doctor::fixtures::address;
+use crate::firewall::Backend;
 use crate::topology::IpvsMatch;
 
 pub const CASES: &[Case] = &[

@@ -1,28 +1,11 @@
 //! iptables' rules as data.
 
+use crate::firewall::fate::RejectWith;
+use crate::firewall::packet::{Connection, TcpFlags};
 use crate::sys::protocol::IpProtocol;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-
-/// Which of the kernel's two packet filters holds the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Backend {
-    /// `iptables-nft`: `nf_tables`.
-    Nft,
-    /// `iptables-legacy`: `ip_tables`.
-    Legacy,
-}
-
-impl Backend {
-    /// `nft`, `legacy`
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nft => "nft",
-            Self::Legacy => "legacy",
-        }
-    }
-}
+use std::net::IpAddr;
 
 /// The rules of one backend in one namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +22,8 @@ pub type Table = BTreeMap<String, Chain>;
 pub struct Chain {
     /// Its policy; none for a chain that is only jumped to.
     pub policy: Option<Policy>,
+    /// Packets that the policy has decided, where counters were listed.
+    pub packets: Option<u64>,
     /// In order.
     pub rules: Vec<Rule>,
 }
@@ -48,6 +33,8 @@ pub struct Chain {
 pub struct Rule {
     /// As written, without its counters.
     pub text: String,
+    /// Packets that it has counted, where counters were listed.
+    pub packets: Option<u64>,
     /// All must hold.
     pub matches: Vec<Match>,
     /// What happens if they do; a rule without a target only counts.
@@ -67,9 +54,9 @@ pub struct Match {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asks {
     /// `-s`
-    Source(Ipv4Net),
+    Source(IpNet),
     /// `-d`
-    Destination(Ipv4Net),
+    Destination(IpNet),
     /// `-i`, with a trailing `+` for any rest.
     Input(String),
     /// `-o`
@@ -90,8 +77,16 @@ pub enum Asks {
     Mark(u32, u32),
     /// `--ipvs`
     Ipvs,
-    /// `--syn`
-    Syn,
+    /// `--tcp-flags mask value`, `--syn`
+    TcpFlags(TcpFlags, TcpFlags),
+    /// `--icmp-type`, `--icmpv6-type`: the type, and the code if one is asked for.
+    Icmp(u8, Option<u8>),
+    /// `--length from:to`
+    Length(u16, u16),
+    /// Docker's match of a VXLAN packet's VNI, by its bytes (`-m u32`).
+    Vni(u32),
+    /// `--dir in --pol ipsec` or `none`: whether it came through IPsec.
+    Ipsec(bool),
     /// Anything else, as written.
     Unknown(String),
 }
@@ -104,15 +99,21 @@ pub enum Target {
     /// `-j DROP`
     Drop,
     /// `-j REJECT`
-    Reject,
+    Reject(RejectWith),
+    /// `-j NFQUEUE`
+    Queue,
+    /// `-j NOTRACK`, `-j CT --notrack`
+    Notrack,
+    /// Changes the mark to what is not known here (`CONNMARK --restore-mark`).
+    MarkUnknown,
     /// `-j RETURN`
     Return,
     /// `-j DNAT --to-destination`
-    Dnat(Option<Ipv4Addr>, Option<u16>),
+    Dnat(Option<IpAddr>, Option<u16>),
     /// `-j REDIRECT --to-ports`
     Redirect(Option<u16>),
     /// `-j SNAT --to-source`
-    Snat(Option<Ipv4Addr>),
+    Snat(Option<IpAddr>),
     /// `-j MASQUERADE`
     Masquerade,
     /// `-j MARK`: new = (old & !mask) ^ value.
@@ -121,7 +122,7 @@ pub enum Target {
     Jump(String),
     /// `-g`
     Goto(String),
-    /// A target that decides in a way that is not known here (`NFQUEUE`).
+    /// A target that decides in a way that is not known here (`TPROXY`).
     Opaque(String),
 }
 
@@ -147,13 +148,8 @@ impl Policy {
 /// A state of conntrack's, or a rewrite that conntrack has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// The first packet of a connection.
-    New,
-    /// A packet of a known connection.
-    Established,
-    /// `RELATED`, `INVALID`, `UNTRACKED`: not the first packet of a connection, nor a
-    /// later one of a known connection.
-    Other,
+    /// `NEW`, `ESTABLISHED`, …
+    Is(Connection),
     /// `DNAT`, `SNAT`: its address was rewritten.
     Rewritten,
 }

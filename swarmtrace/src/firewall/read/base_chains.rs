@@ -1,12 +1,13 @@
 //! Base chains of `nf_tables` other than iptables': packets traverse them beside
 //! iptables' chains, and `iptables-save` does not show them.
 //!
-//! Their rules are not evaluated: the chain's existence says what was not examined,
-//! and a policy of drop is recorded.
+//! Where `nft` is not installed their rules cannot be listed: the chain's existence says
+//! what was not examined.
 //!
 //! Relied on: `linux/netfilter/nf_tables.h` `NFT_MSG_GETCHAIN`; netdev and bridge
 //! families do not see routed packets.
 
+use crate::firewall::hook::Hook;
 use crate::sys::netlink::{Family, Netlink, NetlinkError};
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, Hook as HookAttribute, HookNumber, InetHookNumber,
@@ -15,57 +16,19 @@ use netlink_packet_netfilter::nftables::{
 use netlink_packet_netfilter::{
     NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily,
 };
-use std::fmt;
 
 /// The tables that iptables-nft keeps.
 const IPTABLES_TABLES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
-/// `NF_DROP` of linux/netfilter.h.
-const DROP: u32 = 0;
 
 /// A chain that is attached to a hook.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BaseChain {
+pub(super) struct BaseChain {
     /// Family and name of its table: `inet firewalld`.
     pub table: String,
     /// Its name.
     pub name: String,
     /// Its hook.
     pub hook: Hook,
-    /// Whether its policy is to drop.
-    pub drops: bool,
-}
-
-/// A netfilter hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hook {
-    /// Every packet that arrives, before routing.
-    Prerouting,
-    /// Packets for this namespace.
-    Input,
-    /// Packets that are routed through.
-    Forward,
-    /// Packets that this namespace sends.
-    Output,
-    /// Every packet that leaves, after routing.
-    Postrouting,
-}
-
-impl Hook {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Prerouting => "prerouting",
-            Self::Input => "input",
-            Self::Forward => "forward",
-            Self::Output => "output",
-            Self::Postrouting => "postrouting",
-        }
-    }
-}
-
-impl fmt::Display for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// The base chains of a namespace.
@@ -100,26 +63,23 @@ fn base_chain(message: NetfilterMessage) -> Option<BaseChain> {
     let NetfilterMessageInner::NfTables(NfTablesMessage::NewChain(chain)) = message.inner else {
         return None;
     };
-    let (mut table, mut name, mut hook, mut drops) = (None, None, None, false);
+    let (mut table, mut name, mut hook) = (None, None, None);
     for attribute in chain.attributes {
         match attribute {
             ChainAttribute::Table(text) => table = Some(text),
             ChainAttribute::Name(text) => name = Some(text),
             ChainAttribute::Hook(attributes) => hook = attributes.iter().find_map(number),
-            ChainAttribute::Policy(policy) => drops = policy == DROP,
             _ => {}
         }
     }
     let (table, name, hook) = (table?, name?, hook?);
     // iptables-nft's base chains have the hook's name in capitals.
-    let is_iptables = family != "inet"
-        && IPTABLES_TABLES.contains(&table.as_str())
-        && name == hook.name().to_uppercase();
+    let is_iptables =
+        family != "inet" && IPTABLES_TABLES.contains(&table.as_str()) && name == hook.iptables();
     (!is_iptables).then(|| BaseChain {
         table: format!("{family} {table}"),
         name,
         hook,
-        drops,
     })
 }
 
@@ -173,7 +133,6 @@ mod tests {
         let chain = base_chain(message(1, b"firewalld\0", b"filter_FORWARD\0")).unwrap();
         assert_eq!(chain.table, "inet firewalld");
         assert_eq!(chain.hook, Hook::Forward);
-        assert!(chain.drops);
         assert_eq!(base_chain(message(2, b"filter\0", b"FORWARD\0")), None);
     }
 

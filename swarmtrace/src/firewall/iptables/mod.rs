@@ -7,9 +7,14 @@
 //! Relied on: iptables-save(8), iptables-extensions(8); rules that Docker
 //! writes (moby, `libnetwork/service_linux.go`, libnetwork/iptables).
 
+mod conditions;
+mod options;
 mod parse;
 mod ruleset;
+mod target;
+mod walker;
+mod words;
 
 pub use ruleset::{
-    AddressType, Asks, Backend, Chain, ConnectionState, Match, Policy, Rule, Ruleset, Table, Target,
+    AddressType, Asks, Chain, ConnectionState, Match, Policy, Rule, Ruleset, Table, Target,
 };

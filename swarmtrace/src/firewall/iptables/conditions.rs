@@ -1,14 +1,15 @@
 //! Whether a packet meets a rule's conditions.
 
-use super::packet::Packet;
-use crate::doctor::facts::iptables::{AddressType, Asks, ConnectionState, Match};
-use crate::sys::protocol::Protocol;
+use super::ruleset::{AddressType, Asks, ConnectionState, Match};
+use crate::firewall::course::Course;
+use crate::firewall::packet::{Connection, Packet, TcpFlags};
+use crate::sys::protocol::IpProtocol;
 
 /// Whether all conditions hold; none: perhaps.
-pub(super) fn apply(matches: &[Match], packet: &Packet) -> Option<bool> {
+pub(super) fn apply(matches: &[Match], course: &Course) -> Option<bool> {
     let mut all = Some(true);
     for one in matches {
-        match holds(&one.asks, packet).map(|held| held != one.negated) {
+        match holds(&one.asks, course).map(|held| held != one.negated) {
             Some(true) => {}
             Some(false) => return Some(false),
             None => all = None,
@@ -17,7 +18,8 @@ pub(super) fn apply(matches: &[Match], packet: &Packet) -> Option<bool> {
     all
 }
 
-fn holds(condition: &Asks, packet: &Packet) -> Option<bool> {
+fn holds(condition: &Asks, course: &Course) -> Option<bool> {
+    let packet = &course.packet;
     let within = |ports: &[(u16, u16)], port: Option<u16>| {
         let port = port?;
         Some(ports.iter().any(|(from, to)| (*from..=*to).contains(&port)))
@@ -47,19 +49,42 @@ fn holds(condition: &Asks, packet: &Packet) -> Option<bool> {
         Asks::SourcePorts(ports) => within(ports, packet.source_port),
         Asks::DestinationPorts(ports) => within(ports, packet.destination_port),
         Asks::States(states) => {
-            if states.contains(&ConnectionState::Rewritten) {
-                return None;
+            let rewritten = states.contains(&ConnectionState::Rewritten);
+            match packet.connection {
+                Connection::Unknown => None,
+                is if states.contains(&ConnectionState::Is(is)) => Some(true),
+                _ => (!rewritten).then_some(false),
             }
-            Some(states.contains(match packet.established {
-                true => &ConnectionState::Established,
-                false => &ConnectionState::New,
-            }))
         }
         Asks::SourceType(wanted) => of_type(*wanted, packet.source_local),
         Asks::DestinationType(wanted) => of_type(*wanted, packet.destination_local),
-        Asks::Mark(value, mask) => Some(packet.mark & mask == *value),
+        Asks::Mark(value, mask) => Some(course.mark()? & mask == *value),
         Asks::Ipvs => Some(packet.ipvs),
-        Asks::Syn => Some(packet.protocol == Protocol::Tcp.into() && !packet.established),
+        Asks::TcpFlags(mask, value) => tcp_flags(*mask, *value, packet),
+        Asks::Icmp(kind, code) => {
+            if ![IpProtocol::ICMP, IpProtocol::ICMPV6].contains(&packet.protocol) {
+                return Some(false);
+            }
+            let is = packet.icmp?;
+            Some(is.0 == *kind && code.is_none_or(|code| code == is.1))
+        }
+        Asks::Length(from, to) => Some((*from..=*to).contains(&packet.length?)),
+        Asks::Vni(vni) => Some(packet.vni? == *vni),
+        Asks::Ipsec(ipsec) => Some(packet.ipsec? == *ipsec),
         Asks::Unknown(_) => None,
+    }
+}
+
+fn tcp_flags(mask: TcpFlags, value: TcpFlags, packet: &Packet) -> Option<bool> {
+    if !packet.is_tcp() {
+        return Some(false);
+    }
+    match packet.flags() {
+        Some(flags) => Some(flags & mask == value),
+        // Whatever else such a packet has, it opens no connection.
+        None if packet.connection == Connection::Established && value == TcpFlags::SYN => {
+            Some(false)
+        }
+        None => None,
     }
 }

@@ -1,10 +1,9 @@
 //! Parsing what `iptables-save` prints.
 
-use super::ruleset::{
-    AddressType, Asks, ConnectionState, Match, Policy, Rule, Ruleset, Table, Target,
-};
-use ipnet::Ipv4Net;
-use std::net::Ipv4Addr;
+use super::options::condition;
+use super::ruleset::{Asks, Match, Policy, Rule, Ruleset, Table, Target};
+use super::target::target;
+use super::words::{is_option, words};
 
 impl Ruleset {
     /// Parses the text. What is not understood stays visible, as
@@ -24,7 +23,9 @@ impl Ruleset {
                     Some("DROP") => Some(Policy::Drop),
                     Some(_) => Some(Policy::Accept),
                 };
-                table.entry(name).or_default().policy = policy;
+                let chain = table.entry(name).or_default();
+                chain.policy = policy;
+                chain.packets = words.next().and_then(counted).filter(|_| policy.is_some());
             } else if let Some(table) = &mut table
                 && let Some((chain, rule)) = rule(line)
             {
@@ -37,9 +38,11 @@ impl Ruleset {
 
 /// `[7:420] -A POSTROUTING -d 10.0.0.0/24 -m ipvs --ipvs -j SNAT --to-source …`
 fn rule(line: &str) -> Option<(String, Rule)> {
-    let text = match line.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?.1.trim_start(),
-        None => line,
+    let (text, packets) = match line.split_once(']') {
+        Some((counters, rest)) if counters.starts_with('[') => {
+            (rest.trim_start(), counted(counters))
+        }
+        _ => (line, None),
     };
     let words = words(text);
     let mut words = words.iter().map(String::as_str).peekable();
@@ -49,10 +52,12 @@ fn rule(line: &str) -> Option<(String, Rule)> {
     let chain = words.next()?.to_owned();
     let mut rule = Rule {
         text: text.to_owned(),
+        packets,
         matches: Vec::new(),
         target: None,
     };
     let mut negated = false;
+    let mut incoming = false;
     while let Some(option) = words.next() {
         if option == "!" {
             negated = true;
@@ -86,8 +91,14 @@ fn rule(line: &str) -> Option<(String, Rule)> {
                 }
             }
             "--comment" => {}
+            // Of `-m policy`: the direction, for the option after it.
+            "--dir" => incoming = value == "in",
+            "--pol" if incoming => rule.matches.push(Match {
+                negated,
+                asks: Asks::Ipsec(value == "ipsec"),
+            }),
             _ => {
-                let condition = condition(option, value)
+                let condition = condition(option, &values)
                     .unwrap_or_else(|| Asks::Unknown(format!("{option} {}", values.join(" "))));
                 rule.matches.push(Match {
                     negated,
@@ -100,138 +111,10 @@ fn rule(line: &str) -> Option<(String, Rule)> {
     Some((chain, rule))
 }
 
-fn is_option(word: &str) -> bool {
-    word.starts_with("--")
-        || (word.len() == 2 && word.starts_with('-') && word.as_bytes()[1].is_ascii_alphabetic())
-}
-
-/// Splits into words as a shell does: comments are quoted.
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quoted = false;
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' => {
-                quoted = !quoted;
-                word.get_or_insert_default();
-            }
-            '\\' if quoted => word.get_or_insert_default().extend(letters.next()),
-            c if c.is_whitespace() && !quoted => words.extend(word.take()),
-            c => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-fn condition(option: &str, value: &str) -> Option<Asks> {
-    Some(match option {
-        "-s" => Asks::Source(net(value)?),
-        "-d" => Asks::Destination(net(value)?),
-        "-i" => Asks::Input(value.to_owned()),
-        "-o" => Asks::Output(value.to_owned()),
-        // iptables-save writes no -p for "all".
-        "-p" => Asks::Protocol(value.parse().ok()?),
-        "--sport" | "--sports" => Asks::SourcePorts(ports(value)?),
-        "--dport" | "--dports" => Asks::DestinationPorts(ports(value)?),
-        "--ctstate" | "--state" => Asks::States(states(value)?),
-        "--src-type" => Asks::SourceType(address_type(value)),
-        "--dst-type" => Asks::DestinationType(address_type(value)),
-        "--mark" => {
-            let (value, mask) = masked(value)?;
-            Asks::Mark(value, mask)
-        }
-        "--ipvs" => Asks::Ipvs,
-        "--syn" => Asks::Syn,
-        // The same, as iptables-save writes it.
-        "--tcp-flags" if value.contains("SYN") && value.contains("RST") => Asks::Syn,
-        _ => return None,
-    })
-}
-
-fn target(name: &str, options: &[&str]) -> Target {
-    let option = |name: &str| {
-        let at = options.iter().position(|o| *o == name)?;
-        options.get(at + 1).copied()
-    };
-    let address = |text: &str| text.split([':', '-']).next()?.parse().ok();
-    match name {
-        "ACCEPT" => Target::Accept,
-        "DROP" => Target::Drop,
-        "REJECT" => Target::Reject,
-        "RETURN" => Target::Return,
-        "DNAT" => {
-            let to = option("--to-destination").unwrap_or_default();
-            let port = to.rsplit_once(':').and_then(|(_, p)| p.parse().ok());
-            Target::Dnat(address(to), port)
-        }
-        "REDIRECT" => Target::Redirect(option("--to-ports").and_then(|p| p.parse().ok())),
-        "SNAT" => Target::Snat(option("--to-source").and_then(address)),
-        "MASQUERADE" => Target::Masquerade,
-        "MARK" => {
-            // --set-mark clears more bits than --set-xmark: value | mask.
-            let x = option("--set-xmark").and_then(masked);
-            let set = (option("--set-mark").and_then(masked)).map(|(v, m)| (v, v | m));
-            match x.or(set) {
-                Some((value, mask)) => Target::Mark(value, mask),
-                None => Target::Jump(name.to_owned()),
-            }
-        }
-        "NFQUEUE" | "QUEUE" | "TPROXY" | "SYNPROXY" => Target::Opaque(name.to_owned()),
-        _ => Target::Jump(name.to_owned()),
-    }
-}
-
-/// `NEW,ESTABLISHED`
-fn states(text: &str) -> Option<Vec<ConnectionState>> {
-    (text.split(','))
-        .map(|state| {
-            Some(match state {
-                "NEW" => ConnectionState::New,
-                "ESTABLISHED" => ConnectionState::Established,
-                "RELATED" | "INVALID" | "UNTRACKED" => ConnectionState::Other,
-                "DNAT" | "SNAT" => ConnectionState::Rewritten,
-                _ => return None,
-            })
-        })
-        .collect()
-}
-
-fn address_type(text: &str) -> AddressType {
-    match text {
-        "LOCAL" => AddressType::Local,
-        _ => AddressType::Other,
-    }
-}
-
-fn net(text: &str) -> Option<Ipv4Net> {
-    text.parse()
-        .or_else(|_| text.parse::<Ipv4Addr>().map(Ipv4Net::from))
-        .ok()
-}
-
-fn ports(text: &str) -> Option<Vec<(u16, u16)>> {
-    (text.split(','))
-        .map(|range| {
-            let (from, to) = range.split_once(':').unwrap_or((range, range));
-            Some((from.parse().ok()?, to.parse().ok()?))
-        })
-        .collect()
-}
-
-/// `0x101/0xffffffff`, `0x101`
-fn masked(text: &str) -> Option<(u32, u32)> {
-    let number = |text: &str| match text.strip_prefix("0x") {
-        Some(hex) => u32::from_str_radix(hex, 16).ok(),
-        None => text.parse().ok(),
-    };
-    let (value, mask) = match text.split_once('/') {
-        Some((value, mask)) => (value, number(mask)?),
-        None => (text, u32::MAX),
-    };
-    Some((number(value)?, mask))
+/// `[7:420]`, with or without its last bracket: 7.
+fn counted(counters: &str) -> Option<u64> {
+    let (packets, _) = counters.strip_prefix('[')?.split_once(':')?;
+    packets.parse().ok()
 }
 
 #[cfg(test)]
