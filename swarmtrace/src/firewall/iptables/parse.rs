@@ -58,6 +58,7 @@ fn rule(line: &str) -> Option<(String, Rule)> {
     };
     let mut negated = false;
     let mut incoming = false;
+    let mut module = "";
     while let Some(option) = words.next() {
         if option == "!" {
             negated = true;
@@ -81,6 +82,7 @@ fn rule(line: &str) -> Option<(String, Rule)> {
             // Loads a match, and is no condition by itself except for `-m socket` and
             // others that need no option; known ones are followed by theirs.
             "-m" => {
+                module = value;
                 let alone = words.peek().is_none_or(|next| !next.starts_with("--"));
                 let implied = matches!(value, "tcp" | "udp" | "sctp" | "comment");
                 if alone && !implied && words.peek().copied() != Some("!") {
@@ -98,7 +100,9 @@ fn rule(line: &str) -> Option<(String, Rule)> {
                 asks: Asks::Ipsec(value == "ipsec"),
             }),
             _ => {
-                let condition = condition(option, &values)
+                // An option of the same name asks the connection's mark there.
+                let known = module != "connmark" || option != "--mark";
+                let condition = (known.then(|| condition(option, &values)).flatten())
                     .unwrap_or_else(|| Asks::Unknown(format!("{option} {}", values.join(" "))));
                 rule.matches.push(Match {
                     negated,

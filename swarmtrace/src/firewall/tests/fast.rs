@@ -1,7 +1,7 @@
 //! A huge rule set.
 
-use super::{fates, iptables, matches, native, packet};
-use crate::firewall::{Backend, Fate, Hook};
+use super::{fates, iptables, matches, packet};
+use crate::firewall::{Backend, Fate, Firewall, Hook, nft};
 use serde_json::json;
 use std::time::Instant;
 
@@ -31,16 +31,17 @@ fn fifty_thousand_rules_are_read_and_walked() {
     );
     let json = json!({"nftables": objects}).to_string();
     let begun = Instant::now();
-    let firewall = native(
-        &serde_json::from_str::<Vec<_>>(&json!(objects).to_string()).unwrap(),
-        "",
-    );
+    let nft = nft::Ruleset::parse(&json, "", |_, _, _| false).unwrap();
+    let firewall = Firewall {
+        nft,
+        ..Firewall::default()
+    };
     assert_eq!(fates(&firewall, Hook::Forward, &packet()), [Fate::Accept]);
     println!(
-        "nft: {RULES} rules ({} bytes) read and walked in {:?}",
-        json.len(),
+        "nft: {RULES} rules read and walked in {:?}",
         begun.elapsed()
     );
-    // Generous: debug builds on a busy machine.
-    assert!(begun.elapsed().as_secs() < 20);
+    // A debug build on a busy machine takes a while.
+    let limit = if cfg!(debug_assertions) { 60 } else { 1 };
+    assert!(begun.elapsed().as_secs() < limit);
 }

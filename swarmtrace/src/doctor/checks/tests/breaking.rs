@@ -54,6 +54,14 @@ pub fn replace(examined: &mut Examined, name: &str, text: &str, with: &str) {
     });
 }
 
+/// Makes filter FORWARD of the node drop what no rule accepts.
+pub fn drop_by_policy(examined: &mut Examined) {
+    rules(examined, "host", |all| {
+        // The tables are written in the order of their names.
+        Some(all.replacen(":FORWARD ACCEPT", ":FORWARD DROP", 1))
+    });
+}
+
 pub fn set(examined: &mut Examined, name: &str, sysctl: &str, value: &str) {
     let inode = namespace(examined, name).inode;
     let facts = examined.facts.namespaces.get_mut(&inode).unwrap();

@@ -11,7 +11,7 @@ use crate::doctor::finding::Severity;
 use crate::doctor::fixtures::examined;
 use crate::doctor::need::Need;
 use crate::failure::{FORWARD_DROP, Failure, NEIGHBOUR_WRONG, SANDBOX_IP_FORWARD};
-use breaking::{encrypt, mac, namespace, neighbour_of, replace, rules, set};
+use breaking::{drop_by_policy, encrypt, mac, namespace, neighbour_of, replace, rules, set};
 
 const NODES: [&str; 3] = ["swarm/a", "swarm/b", "host-mode/a"];
 
@@ -29,7 +29,7 @@ fn healthy_swarms_give_nothing() {
 fn a_forward_policy_of_drop_is_fine_with_dockers_rules() {
     for node in NODES {
         let mut examined = examined(node);
-        replace(&mut examined, "host", ":FORWARD ACCEPT", ":FORWARD DROP");
+        drop_by_policy(&mut examined);
         let found = findings(&examined);
         assert!(found.is_empty(), "{node}: {found:#?}");
     }

@@ -1,7 +1,7 @@
 //! The rules of the host, the sandboxes and the tasks.
 
 use super::Case;
-use crate::doctor::checks::tests::breaking::{namespace, remove, replace, rules};
+use crate::doctor::checks::tests::breaking::{drop_by_policy, namespace, remove, replace, rules};
 use crate::doctor::fixtures::address;
 use crate::firewall::Backend;
 use crate::topology::IpvsMatch;
@@ -95,7 +95,7 @@ pub const CASES: &[Case] = &[
         "FORWARD DROP without Docker's rules",
         "swarm/a",
         |e| {
-            replace(e, "host", ":FORWARD ACCEPT", ":FORWARD DROP");
+            drop_by_policy(e);
             remove(
                 e,
                 "host",
