@@ -71,7 +71,7 @@ pub(super) const CONNTRACK: i32 = -200;
 
 /// Priority of an iptables table at a hook.
 ///
-/// Relied on: linux/netfilter_ipv4.h `nf_ip_hook_priorities`; iptable_nat.c, whose
+/// Relied on: `nf_ip_hook_priorities` (`linux/netfilter_ipv4.h`); `iptable_nat.c`, whose
 /// chains for sources are at 100.
 pub(super) fn of_table(table: &str, hook: Hook) -> Option<i32> {
     Some(match table {

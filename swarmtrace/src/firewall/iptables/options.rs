@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 /// The VNI in Docker's match of a VXLAN packet, with the byte after it.
 ///
-/// Relied on: libnetwork, drivers/overlay/encryption_u32.go.
+/// Relied on: libnetwork, `drivers/overlay/encryption_u32.go`.
 const VNI: &str = "0x0>>0x16&0x3c@0xc&0xffffff00=0x";
 
 /// What an option asks; none if it is not known.

@@ -192,9 +192,8 @@ pub(super) fn holds(body: &Json, table: &Table, course: &Course) -> Option<bool>
     if is_set(right) {
         return Some(is_in(&asked, right, table)? != negated);
     }
-    let single = match asked.as_slice() {
-        [single] => single,
-        _ => return Some(is(&asked, right)? != negated),
+    let [single] = asked.as_slice() else {
+        return Some(is(&asked, right)? != negated);
     };
     let number = || match &single.got {
         Got::Number(number) => Some((*number, literal(right, single.kind)?)),

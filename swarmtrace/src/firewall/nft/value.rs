@@ -71,7 +71,7 @@ pub(super) fn address(address: IpAddr) -> u128 {
 
 /// Bits of `ct state`.
 ///
-/// Relied on: `NF_CT_STATE_BIT` (linux/netfilter/nf_conntrack_common.h).
+/// Relied on: `NF_CT_STATE_BIT` (`linux/netfilter/nf_conntrack_common.h`).
 pub(super) fn state(connection: Connection) -> Option<u128> {
     Some(match connection {
         Connection::Invalid => 1,

@@ -8,8 +8,7 @@
 //! `nft` also lists what iptables-nft keeps. Such a base chain is left out of nft's
 //! tables, decided by content: it is iptables' if iptables-nft-save listed a chain of
 //! that name in that table. Of a table that nft wrote under such a name,
-//! iptables-nft-save lists nothing ("Table `filter' is incompatible, use 'nft' tool."),
-//! and it is walked as nft's.
+//! iptables-nft-save lists nothing but that it is incompatible, and it is walked as nft's.
 
 mod base_chains;
 mod run;

@@ -1,6 +1,7 @@
 //! Rules as the programs list them, and packets through them.
 
 mod fast;
+mod kernel;
 mod native;
 mod quoting;
 mod xtables;
