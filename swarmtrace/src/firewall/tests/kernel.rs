@@ -1,7 +1,7 @@
 //! The walk against the kernel: rules in a namespace of their own, a real connection
 //! over its loopback device, and the same fate on paper.
 
-use crate::firewall::{Fate, Firewall, Hook, Packet, Programs};
+use crate::firewall::{Connection, Fate, Firewall, Hook, Packet, Programs};
 use crate::sys::protocol::Protocol;
 use needs::needs;
 use nix::sched::{CloneFlags, unshare};
@@ -89,12 +89,12 @@ const CASES: &[(&str, &str, bool)] = &[
     ),
     (
         "iptables",
-        "*filter\n:X -\n-A INPUT -p tcp -m tcp --syn -g X\n-A X -m conntrack --ctstate NEW -j REJECT --reject-with tcp-reset\nCOMMIT\n",
+        "*filter\n:X -\n-A INPUT -p tcp -m tcp --syn -g X\n-A X -p tcp -m conntrack --ctstate NEW -j REJECT --reject-with tcp-reset\nCOMMIT\n",
         false,
     ),
     (
         "iptables",
-        "*filter\n:INPUT DROP\n-A INPUT -i lo -m multiport --dports 80,8000:8100 -p tcp -j ACCEPT\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\nCOMMIT\n",
+        "*filter\n:INPUT DROP\n-A INPUT -i lo -p tcp -m multiport --dports 80,8000:8100 -j ACCEPT\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\nCOMMIT\n",
         true,
     ),
     (
@@ -109,7 +109,7 @@ const CASES: &[(&str, &str, bool)] = &[
     ),
     (
         "iptables",
-        "*security\n-A INPUT -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 8080 -j REJECT\nCOMMIT\n",
+        "*security\n-A INPUT -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 8080 -j DROP\nCOMMIT\n",
         false,
     ),
 ];
@@ -138,7 +138,10 @@ fn one(tool: &str, rules: &str) -> (bool, Option<bool>) {
         "nft" => feed(
             "nft",
             &["-f", "-"],
-            &format!("table inet t {{ {} }}\n", rules.replace("; ", "\n")),
+            &format!(
+                "table inet t {{ {} }}\n",
+                rules.replace("; ", "\n").replace('}', "}\n")
+            ),
         ),
         _ => feed("iptables-restore", &[], rules),
     }
@@ -183,7 +186,7 @@ fn walked(firewall: &Firewall) -> Option<bool> {
         }
         packet.mark = found.mark;
         if !found.notrack.is_empty() {
-            packet.connection = crate::firewall::Connection::Untracked;
+            packet.connection = Connection::Untracked;
         }
     }
     Some(true)
