@@ -26,6 +26,15 @@ pub fn healthy(printed: &Printed) -> Vec<String> {
     wrong
 }
 
+/// The nodes that saw no connection: they cannot tell that nothing fails.
+pub fn unseen(printed: &Printed) -> Vec<String> {
+    let nodes = NODES.into_iter().zip(&printed.timelines);
+    nodes
+        .filter(|(_, timelines)| timelines.is_empty())
+        .map(|(node, _)| format!("{node}: no connection was seen"))
+        .collect()
+}
+
 /// What differs between the verdicts given and those expected.
 pub fn differences(printed: &Printed, expected: &[Expect]) -> Vec<String> {
     let mut wrong = Vec::new();

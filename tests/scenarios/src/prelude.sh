@@ -17,3 +17,16 @@ remote() { here=$(address vote ingress); tasks | grep -vxF "$here"; }
 mac() { printf '02:42:%02x:%02x:%02x:%02x' $(echo $1 | tr . ' '); }
 # vote's mark among the virtual addresses of overlay1
 vip() { docker service inspect -f '{{range .Endpoint.VirtualIPs}}{{.Addr}} {{end}}' vote | tr ' ' '\n' | sed -n 's/^\(10\.0\.1\.[0-9]*\).*/\1/p'; }
+# In the VM: a second wire between the nodes and the external client, 192.168.91.0/24
+# with the same last numbers; eth1 of both nodes
+second_wire() {
+  ip link add wire2 type bridge; ip addr add 192.168.91.254/24 dev wire2; ip link set wire2 up
+  # Whom it asks for answers only if its own route leads back there: ask as a neighbour.
+  sysctl -qw net.ipv4.conf.wire2.arp_announce=2
+  for number in 1 2; do
+    node=node-a; [ $number = 2 ] && node=node-b
+    ip link add $node-2 type veth peer name eth1 netns $node
+    ip link set $node-2 master wire2 up
+    ip -n $node addr add 192.168.91.$number/24 dev eth1; ip -n $node link set eth1 up
+  done
+}

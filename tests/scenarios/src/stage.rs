@@ -4,7 +4,7 @@
 //! The fault is there before swarmtrace starts, as it is for those who look for
 //! one. The Swarm is restored from its saved state before each pass.
 
-use super::judge::{Printed, differences, healthy, misdiagnosed};
+use super::judge::{Printed, differences, healthy, misdiagnosed, unseen};
 use super::printed::{JudgedTimeline, Report};
 use crate::catalogue::{On, Scenario};
 use crate::swarm::{GUEST_BINARY, LIMIT, NODES, Swarm};
@@ -100,6 +100,9 @@ impl Stage {
         let (printed, text) = self.pass(scenario.follow, scenario.traffic, scenario.during, show);
         wrong.extend(differences(&printed, scenario.expect));
         wrong.extend(misdiagnosed(&printed, scenario.doctor));
+        if scenario.nothing_fails {
+            wrong.extend(unseen(&printed));
+        }
         let mut verdicts = Vec::new();
         for (node, timelines) in NODES.into_iter().zip(&printed.timelines) {
             for flow in timelines {

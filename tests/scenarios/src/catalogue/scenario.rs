@@ -26,6 +26,9 @@ pub struct Scenario {
     pub expect: &'static [Expect],
     /// What `swarmtrace doctor` must find, and nothing else.
     pub doctor: &'static [Finding],
+    /// What is done to the Swarm breaks none of the traffic, and both nodes must see
+    /// that: of no connection may anything be said.
+    pub nothing_fails: bool,
 }
 
 /// A script on a node.
@@ -77,6 +80,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     follow: "--service vote --port 8080",
     expect: &[],
     doctor: &[],
+    nothing_fails: false,
 };
 
 /// The external client asks node a twice: one answer comes from a task there,
