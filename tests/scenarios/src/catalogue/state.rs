@@ -35,7 +35,7 @@ pub(super) const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "neighbour-wrong-in-client",
-        about: "the client's own neighbour table has another task's MAC for a task on node a",
+        about: "the client's own neighbour table has a MAC that nobody has for a task on node a",
         traffic: &[On(
             A,
             "inside() { docker exec $(container client) vmtool get $(address direct overlay1) 80 / 3.6; }
@@ -45,7 +45,7 @@ pub(super) const ALL: &[Scenario] = &[
         fault: &[On(
             A,
             "task client ip neigh replace $(address direct overlay1) \
-             lladdr $(mac $(address vote overlay1)) dev $(device 'task client' 10.0.1.) nud permanent",
+             lladdr 02:42:0a:00:01:63 dev $(device 'task client' 10.0.1.) nud permanent",
         )],
         expect: &[live(A, "neighbour-wrong", "proven", "client", "MAC")],
         ..SCENARIO
