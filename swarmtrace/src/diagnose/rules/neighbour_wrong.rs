@@ -79,8 +79,12 @@ fn wrong_entry<'a>(case: &Case<'a>, hop: &Hop) -> Option<Wrong<'a>> {
     let has = neighbour_mac(sender, address)?;
     let overlay = topology.overlay_of(address)?;
     let answered = neighbour_mac(overlay, address);
-    let (right, known) = match own_mac(case, topology, address) {
-        Some(mac) => (mac, true),
+    let own = own_macs(case, topology, address);
+    if own.contains(&has) {
+        return None;
+    }
+    let (right, known) = match own.first() {
+        Some(mac) => (*mac, true),
         None => {
             // What Docker wrote, unless that is not what it derives.
             let derived = Mac::derived_from(address)?;
@@ -104,17 +108,19 @@ fn wrong_entry<'a>(case: &Case<'a>, hop: &Hop) -> Option<Wrong<'a>> {
     })
 }
 
-/// The MAC of the device that has that address on an overlay, on a node whose
+/// The MACs of the devices that have that address on an overlay, on the nodes whose
 /// topology is known.
-fn own_mac(case: &Case<'_>, topology: &Topology, address: IpAddr) -> Option<Mac> {
+fn own_macs(case: &Case<'_>, topology: &Topology, address: IpAddr) -> Vec<Mac> {
     let nodes = std::iter::once(topology).chain(case.others);
-    nodes.into_iter().find_map(|node| {
-        let overlay = node.overlay_of(address)?;
-        holders(node, address)
-            .filter(|(_, d)| {
-                node.peer_of(d)
-                    .is_some_and(|(n, _)| n.inode == overlay.inode)
-            })
-            .find_map(|(_, d)| d.mac)
-    })
+    nodes
+        .filter_map(|node| Some((node, node.overlay_of(address)?)))
+        .flat_map(|(node, overlay)| {
+            holders(node, address)
+                .filter(|(_, d)| {
+                    node.peer_of(d)
+                        .is_some_and(|(n, _)| n.inode == overlay.inode)
+                })
+                .filter_map(|(_, d)| d.mac)
+        })
+        .collect()
 }

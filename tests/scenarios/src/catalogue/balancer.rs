@@ -14,7 +14,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "ipvs-no-destination",
-            "proven",
+            "likely",
             "ingress_sbox",
             "no destination",
         )],
@@ -28,7 +28,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "ipvs-service-missing",
-            "proven",
+            "likely",
             "ingress_sbox",
             "no service for mark",
         )],

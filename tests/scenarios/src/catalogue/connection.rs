@@ -15,9 +15,9 @@ pub(super) const ALL: &[Scenario] = &[
         traffic: &[On(Vm, UNREAD)],
         healthy: Some(MESH),
         expect: &[
-            live(A, "task-reset", "proven", "vote.", ""),
+            live(A, "task-reset", "likely", "vote.", ""),
             live(A, "reset-on-other-node", "likely", "eth0 in", "node-b"),
-            live(B, "task-reset", "proven", "vote.", ""),
+            live(B, "task-reset", "likely", "vote.", ""),
         ],
         ..SCENARIO
     },
@@ -50,7 +50,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "task-stopped-midstream",
-            "proven",
+            "likely",
             "vote.",
             "stopped",
         )],

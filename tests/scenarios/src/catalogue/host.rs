@@ -79,7 +79,7 @@ pub(super) const ALL: &[Scenario] = &[
             "for i in 1 2; do vmtool get 192.168.90.1 8080 / 5 & sleep 0.1; done; wait",
         )],
         healthy: Some(MESH),
-        expect: &[live(A, "ingress-sandbox-gone", "proven", "", "172.18.0.2")],
+        expect: &[live(A, "ingress-sandbox-gone", "likely", "", "172.18.0.2")],
         doctor: &[found(A, "sandboxes", "")],
         ..SCENARIO
     },

@@ -14,7 +14,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "fdb-missing",
-            "proven",
+            "likely",
             "vxlan0 out",
             "no forwarding entry",
         )],
@@ -60,7 +60,7 @@ pub(super) const ALL: &[Scenario] = &[
         )],
         expect: &[
             live(A, "left-for-other-node", "unknown", "eth0 out", "node-b"),
-            live(B, "neighbour-missing-return", "proven", "", ""),
+            live(B, "neighbour-missing-return", "likely", "", ""),
         ],
         doctor: &[found(B, "neighbours", "")],
         ..SCENARIO
@@ -76,7 +76,7 @@ pub(super) const ALL: &[Scenario] = &[
         )],
         expect: &[
             live(A, "left-for-other-node", "unknown", "eth0 out", "node-b"),
-            live(B, "fdb-missing", "proven", "vxlan0 out", ""),
+            live(B, "fdb-missing", "likely", "vxlan0 out", ""),
         ],
         doctor: &[found(B, "neighbours", "")],
         ..SCENARIO
@@ -143,7 +143,7 @@ pub(super) const ALL: &[Scenario] = &[
             live(
                 B,
                 "source-vtep-mismatch",
-                "proven",
+                "likely",
                 "eth0 in",
                 "192.168.90.11",
             ),
@@ -157,7 +157,13 @@ pub(super) const ALL: &[Scenario] = &[
         fault: &[On(B, "ov ingress ip link set vxlan0 down")],
         expect: &[
             live(A, "left-for-other-node", "unknown", "eth0 out", "node-b"),
-            live(B, "overlay-network-absent", "proven", "eth0 in", "VNI"),
+            live(
+                B,
+                "device-down|overlay-network-absent",
+                "likely",
+                "eth0 in",
+                "",
+            ),
         ],
         doctor: &[found(B, "sandboxes", "vxlan0"), found(B, "neighbours", "")],
         ..SCENARIO
@@ -211,7 +217,7 @@ pub(super) const ALL: &[Scenario] = &[
         expect: &[live(
             A,
             "fdb-missing",
-            "proven",
+            "likely",
             "vxlan0 out",
             "no forwarding entry",
         )],
@@ -228,7 +234,7 @@ pub(super) const ALL: &[Scenario] = &[
              dev $(device sbox 10.0.0.) nud reachable",
         )],
         healthy: Some(MESH),
-        expect: &[live(A, "duplicate-address", "proven", "", "belongs to")],
+        expect: &[live(A, "duplicate-address", "likely", "", "belongs to")],
         doctor: &[found(A, "duplicates", "")],
         ..SCENARIO
     },
