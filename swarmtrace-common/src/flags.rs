@@ -40,8 +40,7 @@ bitflags! {
 }
 
 bitflags! {
-    /// TCP's control flags, as in the header's 14th byte. Flags without a name here
-    /// (URG, ECE, CWR) are kept.
+    /// TCP's control flags, as in the header's 14th byte.
     #[repr(transparent)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct TcpFlags: u8 {
@@ -55,7 +54,13 @@ bitflags! {
         const PSH = 0x08;
         /// ACK
         const ACK = 0x10;
-        // ECE, CWR and what the future brings.
+        /// URG
+        const URG = 0x20;
+        /// ECE
+        const ECE = 0x40;
+        /// CWR
+        const CWR = 0x80;
+        // Kept whole, whatever is set.
         const _ = !0;
     }
 }

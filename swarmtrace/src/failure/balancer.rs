@@ -177,12 +177,12 @@ failures! {
         symptom: "\"No route to host\" after about three seconds, through one node, for one task.",
         cause: "The overlay's neighbour entry for the task's address is missing on this node: \
                 Docker lost a gossip message or failed to write the entry.",
-        evidence: "Proven: a drop for an unresolved neighbour in the sandbox, or ICMP host \
-                   unreachable that the sandbox itself sent, and the overlay's neighbour table \
-                   was read and has no entry for the destination. Likely: one without the other. \
-                   No verdict where the table was read and has every entry, unless the kernel \
-                   reports the drop. Doctor compares the neighbour table with the tasks on other \
-                   nodes.",
+        evidence: "Proven: a drop for an unresolved neighbour in the sandbox names the \
+                   destination, or ICMP host unreachable was sent by the sandbox itself and every \
+                   destination is in question, and the overlay's neighbour table was read and has \
+                   no entry for it. Likely: one without the other. No verdict where the table was \
+                   read and has every entry, unless the kernel reports the drop. Doctor compares \
+                   the neighbour table with the tasks on other nodes.",
         fix: "Restart Docker on this node, or move the task (docker service update --force). As \
               a stopgap add the entries by hand in the overlay's namespace: ip neigh replace \
               ADDRESS lladdr MAC dev vxlan0 nud permanent, and the forwarding entry that goes \

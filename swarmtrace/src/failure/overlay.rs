@@ -105,9 +105,9 @@ failures! {
                   is silent.",
         cause: "Somebody set it down, or Docker could not set it up: a VXLAN device stays down \
                 while another process has its UDP port.",
-        evidence: "Proven: the packet stopped before a device on its way, and the device's flags \
-                   were read: it is down. Doctor reads the flags of the devices of overlays and \
-                   load balancers.",
+        evidence: "Proven: the packet stopped before a device on its way, its task had not been \
+                   stopped, and the device's flags were read: it is down. Doctor reads the flags \
+                   of the devices of overlays and load balancers.",
         fix: "ip link set DEVICE up in its namespace. If that fails, the message says why.",
         references: &["moby#33416"],
     }
@@ -166,9 +166,9 @@ failures! {
         cause: "The mangle rule that marks the overlay's packets is gone. Without the mark the \
                 encryption policy does not apply: packets leave in clear, and the other nodes drop \
                 them.",
-        evidence: "Proven: a datagram of the network was seen in clear at a node's interface, and \
-                   Docker says that the network is encrypted. Doctor looks for the mark 0xd0c4e3 \
-                   in the node's mangle table.",
+        evidence: "Likely: a datagram of the network was seen in clear at a node's interface, and \
+                   Docker says that the network is encrypted; a missing policy looks the same. \
+                   Doctor looks for the mark 0xd0c4e3 in the node's mangle table.",
         fix: "Move the network's tasks away from this node and back: Docker writes the rule again.",
         references: &["moby#30727"],
     }

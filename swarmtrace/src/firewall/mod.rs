@@ -27,7 +27,7 @@ mod tests;
 
 pub use fate::{By, Ending, Fate, RejectWith, Traversal};
 pub use hook::Hook;
-pub use packet::{Connection, Packet, TcpFlags};
+pub use packet::{Connection, Packet};
 pub use quote::{Backend, Family, Quote, Unread};
 pub use read::Programs;
 pub use rules::Firewall;

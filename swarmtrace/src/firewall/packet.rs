@@ -1,8 +1,8 @@
 //! A packet, as far as it is known.
 
 use crate::sys::protocol::{IpProtocol, Protocol};
-use bitflags::bitflags;
 use std::net::IpAddr;
+use swarmtrace_common::TcpFlags;
 
 /// A packet as far as it is known. None means any value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,36 +62,6 @@ pub enum Connection {
     Unknown,
 }
 
-bitflags! {
-    /// Flags of a TCP segment, as in byte 13 of its header.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct TcpFlags: u8 {
-        /// The sender is done.
-        const FIN = 0x01;
-        /// Opens a connection.
-        const SYN = 0x02;
-        /// Ends it at once.
-        const RST = 0x04;
-        /// Hand the data to the program now.
-        const PSH = 0x08;
-        /// The acknowledgment number counts.
-        const ACK = 0x10;
-        /// The urgent pointer counts.
-        const URG = 0x20;
-        /// Explicit congestion notification: echo.
-        const ECE = 0x40;
-        /// Explicit congestion notification: window reduced.
-        const CWR = 0x80;
-    }
-}
-
-impl TcpFlags {
-    /// By name in either case: `syn`.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::from_name(&name.to_ascii_uppercase())
-    }
-}
-
 impl Packet {
     /// Whether it is an IPv6 packet. One whose addresses are not known is IPv4, unless
     /// it carries `ICMPv6`.
@@ -114,4 +84,9 @@ impl Packet {
             _ => self.tcp_flags,
         }
     }
+}
+
+/// A TCP flag by its name in either case: `syn`.
+pub(super) fn flag_named(name: &str) -> Option<TcpFlags> {
+    TcpFlags::from_name(&name.to_ascii_uppercase())
 }

@@ -3,7 +3,7 @@
 //! A packet that gets there is taken for somebody else's. Where the sender has no
 //! neighbour entry, nothing answers its ARP request, and it does not even leave.
 
-use crate::diagnose::case::Case;
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::inside;
 use crate::diagnose::dialled::Dialled;
 use crate::diagnose::questions::unresolved;
@@ -17,6 +17,10 @@ use crate::topology::{Namespace, NamespaceKind, Role, Topology};
 use std::net::IpAddr;
 
 pub(super) fn task(case: &Case<'_>) -> Option<Diagnosis> {
+    // The addresses of a container that stops go with it.
+    if matches!(case.task_state, Some(TaskActivity::Stopped { .. })) {
+        return None;
+    }
     let stop = case.stop().filter(|_| case.failing())?;
     let topology = case.topology_of(&stop.hop.node)?;
     let arrived = stop.hop.way == Direction::Ingress && stop.role.is_some_and(Role::in_container);

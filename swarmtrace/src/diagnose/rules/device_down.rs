@@ -4,7 +4,7 @@
 //! arrives at a bridge which is: neither the tap behind it nor, in most cases, a
 //! reason of the kernel says why.
 
-use crate::diagnose::case::Case;
+use crate::diagnose::case::{Case, TaskActivity};
 use crate::diagnose::confirm::inside;
 use crate::diagnose::dialled::Dialled;
 use crate::diagnose::path::holders;
@@ -16,6 +16,10 @@ use crate::topology::shell::{self, quoted};
 use crate::topology::{Device, DeviceKind, Namespace, Role, Topology};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Diagnosis> {
+    // The devices of a container that stops go down with it.
+    if matches!(case.task_state, Some(TaskActivity::Stopped { .. })) {
+        return None;
+    }
     let stop = case.stop().filter(|_| case.failing())?;
     let topology = case.topology_of(&stop.hop.node)?;
     let (namespace, device) = beyond(case, topology, &stop)

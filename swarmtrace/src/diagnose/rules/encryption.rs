@@ -65,16 +65,13 @@ pub(super) fn sent_in_clear(case: &Case<'_>) -> Option<Diagnosis> {
         "network {} (VNI {}) is encrypted, and {sender} sends it in clear",
         network.name, vxlan.vni
     );
+    // That it is in clear is certain; a policy that is missing looks like a mark that is.
+    let assurance = Proof::read(ReadFrom::Docker, says).proves_if(false);
     Some(
-        at_hop(
-            &ENCRYPTION_MARK_MISSING,
-            Proof::read(ReadFrom::Docker, says),
-            case,
-            index,
-        )
-        .because(seen(case, hop))
-        .confirm(on_node(case, &sender, "iptables -t mangle -nvL OUTPUT"))
-        .confirm(on_node(case, &sender, "ip xfrm policy")),
+        at_hop(&ENCRYPTION_MARK_MISSING, assurance, case, index)
+            .because(seen(case, hop))
+            .confirm(on_node(case, &sender, "iptables -t mangle -nvL OUTPUT"))
+            .confirm(on_node(case, &sender, "ip xfrm policy")),
     )
 }
 

@@ -57,6 +57,8 @@ pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let first = suspects.first().map(|(address, _)| *address);
     let heard = icmp.map(|(_, h, ..)| format!("ICMP host unreachable first at {}", name(case, h)));
+    // Where no drop names the destination, it must be none of the others.
+    let named = drop.is_some() || suspects.iter().all(|(_, missing)| *missing);
     let missing = suspects.iter().filter(|(_, missing)| *missing);
     let read = missing.fold(None, |read: Option<Proof>, (address, _)| {
         let says = format!("the overlay has no neighbour entry for {address}");
@@ -65,7 +67,7 @@ pub(super) fn forward(case: &Case<'_>) -> Option<Diagnosis> {
             None => Proof::read(ReadFrom::Neighbours, says),
         })
     });
-    let assurance = read.map_or(Assurance::Likely, |read| read.proves_if(proof));
+    let assurance = read.map_or(Assurance::Likely, |read| read.proves_if(proof && named));
     let mut verdict = at_stop(&NEIGHBOUR_MISSING, assurance, case, &stop).because_of(heard);
     let dead = (suspects.iter()).filter(|(address, _)| {
         let known = !case.topology.tasks.is_empty();

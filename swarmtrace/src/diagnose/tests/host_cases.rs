@@ -161,7 +161,7 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing",
-            Proven,
+            Likely,
             "lb_overlay10 eth0 in",
             vip()
                 .icmp("a lb_overlay10 eth0 in", "10.0.1.2", 1, &vip_back)
@@ -232,7 +232,7 @@ fn balancer() -> Vec<Expect> {
         ),
         broken(
             "neighbour-missing",
-            Proven,
+            Likely,
             "ingress_sbox eth1 in",
             icmp(inside(), 1).with(forget_neighbours),
         ),

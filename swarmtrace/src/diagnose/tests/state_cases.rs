@@ -74,7 +74,7 @@ pub fn cases() -> Vec<Expect> {
         ),
         broken(
             "encryption-mark-missing",
-            Proven,
+            Likely,
             "eth0 in",
             (remote().with(|s| s.view = View::B))
                 .until(Kind::Syn, "b eth0 in")

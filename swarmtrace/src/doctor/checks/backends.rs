@@ -8,9 +8,8 @@ use crate::doctor::examined::Examined;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::swarm::command;
 use crate::failure::{IPTABLES_MIXTURE, Location, ReadFrom};
-use crate::firewall::Backend;
-use crate::firewall::Firewall;
 use crate::firewall::iptables::Ruleset;
+use crate::firewall::{Backend, Firewall};
 use crate::topology::Namespace;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {

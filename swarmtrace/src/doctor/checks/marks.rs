@@ -7,9 +7,8 @@ use crate::doctor::swarm::command;
 use crate::failure::{
     IPVS_SERVICE_MISSING, IPVS_SERVICE_UNUSED, Location, ReadFrom, VIRTUAL_ADDRESS_MISSING,
 };
-use crate::firewall::Firewall;
-use crate::firewall::Packet;
 use crate::firewall::iptables::Target;
+use crate::firewall::{Firewall, Packet};
 use crate::sys::protocol::Protocol;
 use crate::topology::{EndpointMode, IpvsMatch, Namespace, Network, Service, Topology};
 use std::collections::BTreeSet;

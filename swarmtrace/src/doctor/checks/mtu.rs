@@ -52,7 +52,8 @@ fn below(
     (need > card.mtu).then(|| {
         Finding::proven(
             &MTU_BLACK_HOLE,
-            Severity::Risky, ReadFrom::Devices,
+            Severity::Risky,
+            ReadFrom::Devices,
             format!(
                 "overlay {} (MTU {}) needs {need} bytes; {} has an MTU of {}",
                 network.name, device.mtu, card.name, card.mtu
@@ -108,7 +109,8 @@ fn within(
     Some(
         Finding::proven(
             &OVERLAY_MTU_MIXED,
-            Severity::Risky, ReadFrom::Devices,
+            Severity::Risky,
+            ReadFrom::Devices,
             format!(
                 "overlay {}: MTU {rare} of {} among {common}",
                 network.name,

@@ -2,8 +2,9 @@
 
 use super::ruleset::{AddressType, Asks, ConnectionState, Match};
 use crate::firewall::course::Course;
-use crate::firewall::packet::{Connection, Packet, TcpFlags};
+use crate::firewall::packet::{Connection, Packet};
 use crate::sys::protocol::IpProtocol;
+use swarmtrace_common::TcpFlags;
 
 /// Whether all conditions hold; none: perhaps.
 pub(super) fn apply(matches: &[Match], course: &Course) -> Option<bool> {

@@ -2,9 +2,10 @@
 
 use super::ruleset::{AddressType, Asks, ConnectionState};
 use super::words::masked;
-use crate::firewall::packet::{Connection, TcpFlags};
+use crate::firewall::packet::{Connection, flag_named};
 use ipnet::IpNet;
 use std::net::IpAddr;
+use swarmtrace_common::TcpFlags;
 
 /// The VNI in Docker's match of a VXLAN packet, with the byte after it.
 ///
@@ -57,7 +58,7 @@ fn flags(names: &str) -> Option<TcpFlags> {
     match names {
         "NONE" => Some(TcpFlags::empty()),
         "ALL" => Some(TcpFlags::from_bits_truncate(0x3f)),
-        names => names.split(',').map(TcpFlags::named).collect(),
+        names => names.split(',').map(flag_named).collect(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! iptables' rules as data.
 
 use crate::firewall::fate::RejectWith;
-use crate::firewall::packet::{Connection, TcpFlags};
+use crate::firewall::packet::Connection;
 use crate::sys::protocol::IpProtocol;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use swarmtrace_common::TcpFlags;
 
 /// The rules of one backend in one namespace.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,9 +1,10 @@
 //! Values of nft's expressions, and the names that nft has for them.
 
-use crate::firewall::packet::{Connection, TcpFlags};
+use crate::firewall::packet::{Connection, flag_named};
 use crate::sys::protocol::IpProtocol;
 use serde_json::Value as Json;
 use std::net::IpAddr;
+use swarmtrace_common::TcpFlags;
 
 /// What an expression says of a packet.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,7 +143,7 @@ fn named(name: &str, kind: Kind) -> Option<u128> {
         },
         Kind::TcpFlags => match name {
             "ecn" => TcpFlags::ECE.bits().into(),
-            name => TcpFlags::named(name)?.bits().into(),
+            name => flag_named(name)?.bits().into(),
         },
         Kind::IcmpType => match name {
             "echo-reply" => 0,
